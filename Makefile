@@ -1,0 +1,42 @@
+# Everything a newcomer needs: `make demo` and `make test`. Each target sets up .venv first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: setup demo serve test lint protos bench bench-quality clean
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v < (3, 14) else f"Kunnafoni needs Python 3.11 to 3.13, this is {v[0]}.{v[1]}: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: setup
+	$(BIN)/kunnafoni demo
+
+serve: setup
+	$(BIN)/kunnafoni serve
+
+test: setup
+	$(BIN)/pytest
+
+lint: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright --warnings
+	cd protos && ../$(BIN)/buf lint
+
+protos: setup
+	$(BIN)/python protos/generate.py
+
+bench: setup bench-quality
+	$(BIN)/python tests/bench/start.py
+
+bench-quality: setup
+	$(BIN)/python tests/bench/quality.py
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache bench-results

@@ -1,0 +1,122 @@
+"""What every backend meets: the protocol, its value types and its errors.
+
+A backend turns text into model tokens and back and runs batches. It does not know who asks, how batches are formed,
+where sentences end, or which languages a request names beyond the BCP-47 codes `en`, `fr` and `bm`.
+
+    ModelError
+    ├── CatalogError          a catalog entry is malformed or contradicts itself
+    ├── ModelFileError        a file of the model is missing, corrupt or not what the catalog says
+    ├── ModelLoadError        the files are right but the runtime cannot load them (memory, architecture, device)
+    └── InputTooLongError     one text has more tokens than the model takes
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class ModelError(Exception):
+    """Anything that a model or its files can do wrong; the message names the file or limit and the remedy."""
+
+
+class CatalogError(ModelError):
+    """A catalog entry is malformed or contradicts itself."""
+
+
+class ModelFileError(ModelError):
+    """A file of the model is missing, corrupt or not what the catalog says."""
+
+
+class ModelLoadError(ModelError):
+    """The runtime cannot load the model: too little memory, an unknown architecture, no such device."""
+
+
+class InputTooLongError(ModelError):
+    """One text has more tokens than the model takes."""
+
+    def __init__(self, tokens: int, max_tokens: int) -> None:
+        super().__init__(f"the text has {tokens} tokens and the model takes {max_tokens}")
+        self.tokens = tokens
+        self.max_tokens = max_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """How outputs are searched for; the default is greedy and deterministic.
+
+    Attributes:
+        beam_size: Hypotheses kept at each step; 1 is greedy.
+        repetition_penalty: Divides the score of tokens already produced (Keskar et al. 2019, CTRL); 1.0 is off.
+        no_repeat_ngram_size: No n-gram of this many tokens is produced twice; 0 is off.
+    """
+
+    beam_size: int = 1
+    repetition_penalty: float = 1.0
+    no_repeat_ngram_size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One row of a batch, made by a backend and opaque to everyone else but for its sizes.
+
+    Attributes:
+        tokens: What the model reads, in its own token strings.
+        max_output_tokens: The row's output cap; an output that reaches it has `reached_cap` set.
+        target_prefix: First tokens forced on the output of an encoder-decoder model (its language code); not counted
+            in the output.
+    """
+
+    tokens: tuple[str, ...]
+    max_output_tokens: int
+    target_prefix: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What the model answered to one prompt.
+
+    Attributes:
+        text: The answer without special tokens and without leading or trailing white space.
+        tokens: How many tokens were produced, the end token not counted.
+        reached_cap: True if the answer stopped at `max_output_tokens` instead of at the model's own end.
+    """
+
+    text: str
+    tokens: int
+    reached_cap: bool
+
+
+class Backend(Protocol):
+    """A loaded model. Its methods are blocking; one thread at a time may be inside `generate`."""
+
+    def count_tokens(self, text: str) -> int:
+        """Count the model tokens of `text` alone, without prompt or special tokens. Safe from any thread."""
+        ...
+
+    def translation_prompt(self, text: str, *, source: str, target: str) -> Prompt:
+        """Build the prompt that translates one sentence from `source` to `target`. Safe from any thread.
+
+        Raises:
+            InputTooLongError: `text` has more tokens than the model translates at once.
+        """
+        ...
+
+    def summary_prompt(self, text: str, *, language: str) -> Prompt:
+        """Build the prompt that summarises `text` in `language`, its own language. Safe from any thread.
+
+        Raises:
+            InputTooLongError: `text` has more tokens than the model summarises at once.
+        """
+        ...
+
+    def generate(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Output]:
+        """Run one batch; one output a prompt, in the same order."""
+        ...
+
+    def close(self) -> None:
+        """Free the weights. Calling it twice is harmless; no other call may follow."""
+        ...

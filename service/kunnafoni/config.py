@@ -1,0 +1,84 @@
+"""Settings: command-line flags over environment (`KUNNAFONI_*`) over `kunnafoni.toml` over defaults.
+
+The only reader of the environment. It knows names, defaults and bounds of settings, not what they are used for.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+CONFIG_FILE = Path("kunnafoni.toml")
+ADDRESS = r"^.+:(\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])$"
+
+
+class SettingsError(Exception):
+    """A setting is unknown or out of bounds; the message names it and where it may come from."""
+
+
+class Settings(BaseSettings):
+    """Everything that an operator can set. Sizes in the unit that the name ends with; 0 where it says so."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="KUNNAFONI_", toml_file=CONFIG_FILE, frozen=True, extra="forbid", env_ignore_empty=True
+    )
+
+    address: Annotated[
+        str, Field(pattern=ADDRESS, description="Where the server listens and clients call, host:port")
+    ] = "localhost:50051"
+    models: Annotated[tuple[str, ...], Field(min_length=1, description="Identifiers of the models to load")] = (
+        "kunnafoni-270m",
+    )
+    models_dir: Annotated[Path | None, Field(description="Folder with further catalog entries and weights")] = None
+    device: Annotated[Literal["auto", "cpu", "cuda"], Field(description="Where models run")] = "auto"
+    threads: Annotated[int, Field(ge=0, description="Processor threads of each model; 0 means all cores")] = 0
+
+    max_contents: Annotated[int, Field(ge=1, description="Most contents of one call")] = 1_000
+    max_content_code_points: Annotated[int, Field(ge=1, description="Most code points of one content")] = 200_000
+    max_call_code_points: Annotated[int, Field(ge=1, description="Most code points of one call")] = 500_000
+    max_message_bytes: Annotated[int, Field(ge=1024, description="Most bytes of one gRPC message")] = 8 * 1024 * 1024
+    max_beam_size: Annotated[int, Field(ge=1, le=16, description="Largest beam that a request may ask for")] = 4
+
+    max_batch_tokens: Annotated[int, Field(ge=64, description="Token budget of a batch: rows x longest row")] = 4_096
+    max_batch_rows: Annotated[int, Field(ge=1, description="Most rows of a batch")] = 32
+    max_wait_ms: Annotated[float, Field(ge=0, description="How long a batch waits for company")] = 5.0
+    max_queue_tokens: Annotated[int, Field(ge=1024, description="Tokens that may wait before calls are refused")] = (
+        400_000
+    )
+    cache_bytes: Annotated[int, Field(ge=0, description="Memory for recent outputs; 0 turns it off")] = 32 * 1024 * 1024
+
+    grace_s: Annotated[float, Field(ge=0, description="Time for running calls after SIGTERM")] = 30.0
+    timeout_s: Annotated[float, Field(gt=0, description="Deadline of a client's call")] = 300.0
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], Field(description="Least level logged")] = "info"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put flags first, then the environment, then the file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load_settings(**flags: Any) -> Settings:
+    """Read the settings; a flag that is None was not given.
+
+    Raises:
+        SettingsError: a value is out of bounds or a name is unknown; the message lists each.
+    """
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise SettingsError(
+            f"wrong setting (flag, KUNNAFONI_* variable or line of {CONFIG_FILE}): {problems}"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{CONFIG_FILE} cannot be read: {error}") from error

@@ -1,0 +1,205 @@
+"""Every error that a caller can be told, each with its gRPC code name, reason and English and French message.
+
+It knows no gRPC: `rpc/interceptors.py` turns these into a status, `client.py` turns a status back into these.
+Parameters of an error travel as `ErrorInfo` metadata. They hold limits, codes, names and counts, never article text.
+
+    KunnafoniError
+    ├── InvalidInputError           INVALID_ARGUMENT     INVALID_INPUT        with one violation a field
+    ├── UnsupportedPairError        FAILED_PRECONDITION  PAIR_NOT_SERVED
+    ├── UndetectedLanguageError     FAILED_PRECONDITION  LANGUAGE_NOT_DETECTED
+    ├── OverloadedError             RESOURCE_EXHAUSTED   OVERLOADED           with a retry delay
+    ├── UnavailableError            UNAVAILABLE          LOADING | DRAINING | UNREACHABLE
+    ├── DeadlineError               DEADLINE_EXCEEDED    DEADLINE_EXCEEDED
+    ├── CancelledCallError          CANCELLED            CANCELLED
+    ├── NotFoundError               NOT_FOUND            NOT_FOUND
+    ├── RequestConflictError        ALREADY_EXISTS       REQUEST_ID_REUSED
+    ├── UnauthenticatedError        UNAUTHENTICATED      UNAUTHENTICATED
+    ├── PermissionDeniedError       PERMISSION_DENIED    PERMISSION_DENIED
+    └── InternalError               INTERNAL             INTERNAL
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+DOMAIN = "kunnafoni"
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One field that breaks a rule: its path in the request (`contents[3]`) and what is wrong, in English."""
+
+    field: str
+    description: str
+
+
+class KunnafoniError(Exception):
+    """Base of all errors that reach a caller.
+
+    Attributes:
+        code: Name of the gRPC status code.
+        reason: Stable upper-case identifier for programs.
+        english, french: Message templates, filled from `parameters`.
+        parameters: Values of the templates, as strings.
+        violations: Fields that break a rule; empty for most errors.
+        retry_after_s: Seconds after which a retry makes sense; None if it does not depend on time.
+    """
+
+    code: ClassVar[str] = "UNKNOWN"
+    reason: str = "UNKNOWN"
+    english: str = "The call failed."
+    french: str = "L'appel a échoué."
+
+    def __init__(
+        self,
+        *,
+        violations: tuple[Violation, ...] = (),
+        retry_after_s: float | None = None,
+        **parameters: object,
+    ) -> None:
+        self.parameters = {name: str(value) for name, value in parameters.items()}
+        self.violations = violations
+        self.retry_after_s = retry_after_s
+        super().__init__(self.message())
+
+    def message(self, language: str = "en") -> str:
+        """The message in `en` or `fr`; any other language gets English."""
+        template = self.french if language == "fr" else self.english
+        return template.format_map(self.parameters)
+
+
+class InvalidInputError(KunnafoniError):
+    """The request itself is wrong: empty, too long, malformed, an unknown language code."""
+
+    code = "INVALID_ARGUMENT"
+    reason = "INVALID_INPUT"
+    english = "The request is not valid: {field}: {problem}"
+    french = "La requête n'est pas valide : {field} : {problem}"
+
+    def __init__(self, field: str, problem: str, *more: Violation) -> None:
+        super().__init__(violations=(Violation(field, problem), *more), field=field, problem=problem)
+
+
+class UnsupportedPairError(KunnafoniError):
+    """No loaded model, alone or chained, translates this pair."""
+
+    code = "FAILED_PRECONDITION"
+    reason = "PAIR_NOT_SERVED"
+    english = "No loaded model translates {source} to {target}. Served: {served}."
+    french = "Aucun modèle chargé ne traduit de {source} vers {target}. Paires servies : {served}."
+
+    def __init__(self, source: str, target: str, served: str) -> None:
+        super().__init__(source=source, target=target, served=served)
+
+
+class UndetectedLanguageError(KunnafoniError):
+    """The source language was left empty and is not recognised with enough confidence."""
+
+    code = "FAILED_PRECONDITION"
+    reason = "LANGUAGE_NOT_DETECTED"
+    english = "The language of {field} is not recognised (best guess {guess}, confidence {confidence}): name it."
+    french = "La langue de {field} n'est pas reconnue (supposition {guess}, confiance {confidence}) : indiquez-la."
+
+    def __init__(self, field: str, guess: str, confidence: float) -> None:
+        super().__init__(field=field, guess=guess, confidence=f"{confidence:.2f}")
+
+
+class OverloadedError(KunnafoniError):
+    """The queue is full or a quota is spent."""
+
+    code = "RESOURCE_EXHAUSTED"
+    reason = "OVERLOADED"
+    english = "The server is busy. Try again in {delay_s} s."
+    french = "Le serveur est occupé. Réessayez dans {delay_s} s."
+
+    def __init__(self, retry_after_s: float) -> None:
+        super().__init__(retry_after_s=retry_after_s, delay_s=f"{retry_after_s:.1f}")
+
+
+class UnavailableError(KunnafoniError):
+    """The server cannot take calls now: it is loading, draining, or cannot be reached."""
+
+    code = "UNAVAILABLE"
+    reason = "UNREACHABLE"
+    english = "The server cannot be reached at {address}."
+    french = "Le serveur est injoignable à {address}."
+
+
+class LoadingError(UnavailableError):
+    """The model is still being loaded."""
+
+    reason = "LOADING"
+    english = "The model is still loading. Try again shortly."
+    french = "Le modèle est en cours de chargement. Réessayez dans un instant."
+
+
+class DrainingError(UnavailableError):
+    """The server is shutting down."""
+
+    reason = "DRAINING"
+    english = "The server is shutting down."
+    french = "Le serveur est en cours d'arrêt."
+
+
+class DeadlineError(KunnafoniError):
+    """The caller's deadline passed before the work was done."""
+
+    code = "DEADLINE_EXCEEDED"
+    reason = "DEADLINE_EXCEEDED"
+    english = "The deadline passed before the work was done."
+    french = "Le délai a expiré avant la fin du travail."
+
+
+class CancelledCallError(KunnafoniError):
+    """The caller has gone."""
+
+    code = "CANCELLED"
+    reason = "CANCELLED"
+    english = "The call was cancelled."
+    french = "L'appel a été annulé."
+
+
+class NotFoundError(KunnafoniError):
+    """No such job, glossary or model."""
+
+    code = "NOT_FOUND"
+    reason = "NOT_FOUND"
+    english = "There is no {kind} {name}."
+    french = "Introuvable : {kind} {name}."
+
+
+class RequestConflictError(KunnafoniError):
+    """A request id was used before with another body."""
+
+    code = "ALREADY_EXISTS"
+    reason = "REQUEST_ID_REUSED"
+    english = "The request id {request_id} was used before with another body."
+    french = "L'identifiant de requête {request_id} a déjà servi avec un autre contenu."
+
+
+class UnauthenticatedError(KunnafoniError):
+    """No key, or an unknown one."""
+
+    code = "UNAUTHENTICATED"
+    reason = "UNAUTHENTICATED"
+    english = "A valid key is needed."
+    french = "Une clé valable est nécessaire."
+
+
+class PermissionDeniedError(KunnafoniError):
+    """The key lacks the right."""
+
+    code = "PERMISSION_DENIED"
+    reason = "PERMISSION_DENIED"
+    english = "The key does not give this right."
+    french = "La clé ne donne pas ce droit."
+
+
+class InternalError(KunnafoniError):
+    """A bug; the trace is in the server's log under the request id."""
+
+    code = "INTERNAL"
+    reason = "INTERNAL"
+    english = "Internal error; the operator finds it in the log under request id {request_id}."
+    french = "Erreur interne ; l'exploitant la trouve dans le journal sous l'identifiant {request_id}."
