@@ -1,0 +1,96 @@
+"""Which words are forms of one name, across letter case, inflection, derivation and the three languages.
+
+Two sources: `name_forms.txt` lists countries, peoples, cities and organisations whose forms share too little
+(*Allemagne*, *German*) or whose strangers share too much (*Niger*, *Nigeria*); a table of endings joins what is derived
+from one stem (*Macron*, *macroniste*).
+
+It does not know texts or where names begin: `names` does. Nor how names sound: `name_sounds` does.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+_FORMS_PATH = Path(__file__).with_name("name_forms.txt")
+
+_LETTERS = str.maketrans({"ɛ": "e", "ɔ": "o", "ŋ": "n", "ɲ": "ny", "œ": "oe", "æ": "ae", "ß": "ss", "ø": "o", "ł": "l"})
+
+
+def folded(word: str) -> str:
+    """`word` in lower case without accents, points and apostrophes, the letters of Bambara as plain ones."""
+    if word.isascii() and word.isalnum():
+        return word.lower()
+    decomposed = unicodedata.normalize("NFKD", word.lower().translate(_LETTERS))
+    return "".join(character for character in decomposed if character.isalnum())
+
+
+_ENDINGS = frozenset(
+    re.findall(
+        r"\S+",
+        """
+    s x es e i is y w ka kaw ie ia
+    en ene ens enes ien ienne iens iennes een eenne eens eennes in ine ins ines ain aine ains aines
+    an ane ans anes ian ians ean eans ais aise aises ois oise oises ese ite ites ish
+    iste istes ist ists isme ism al ale aux ales ique iques ic nel nelle nels nelles
+    """,
+    )
+) | {""}
+SHORTEST_STEM = 4
+"""Letters that two forms have in common at least, unless they are listed."""
+
+
+def same_stem(word: str, other: str) -> bool:
+    """Whether two folded words can be forms of one name by their letters: one stem, and endings of the table."""
+    letters = zip(word, other, strict=False)
+    common = next((place for place, (a, b) in enumerate(letters) if a != b), min(len(word), len(other)))
+    return any(word[stem:] in _ENDINGS and other[stem:] in _ENDINGS for stem in range(common, SHORTEST_STEM - 1, -1))
+
+
+def known_names_in(words: Sequence[str]) -> Iterator[tuple[int, int, int]]:
+    """Find listed names: the number of the name, the place of its first word and the place after its last, in order.
+
+    Args:
+        words: The words of a text as they stand there. An acronym of the list (`UN`) is found in capitals only.
+    """
+    forms, first_words = _forms()
+    keys = [folded(word) for word in words]
+    next_place = 0
+    for place, key in enumerate(keys):
+        if place < next_place:
+            continue
+        for length in range(first_words.get(key, 1), 0, -1):
+            number = _number(forms, keys[place : place + length], words[place])
+            if number is not None:
+                next_place = place + length
+                yield number, place, next_place
+                break
+
+
+def _number(forms: Mapping[tuple[str, ...], tuple[int, bool]], keys: Sequence[str], first_word: str) -> int | None:
+    """The number of the listed name that `keys` spell, a plural or inhabitant's ending taken off the last."""
+    for ending in ("", "s", "w", "ka", "kaw"):
+        if keys[-1].endswith(ending) and (found := forms.get((*keys[:-1], keys[-1].removesuffix(ending)))):
+            number, acronym = found
+            return number if first_word.isupper() or not acronym else None
+    return None
+
+
+@cache
+def _forms() -> tuple[Mapping[tuple[str, ...], tuple[int, bool]], Mapping[str, int]]:
+    """The words of each form -> the number of its name and whether it is an acronym; and first word -> most words."""
+    forms: dict[tuple[str, ...], tuple[int, bool]] = {}
+    first_words: dict[str, int] = {}
+    for number, line in enumerate(_FORMS_PATH.read_text("utf-8").splitlines()):
+        for form in line.partition("#")[0].split(" / "):
+            words = tuple(folded(word) for word in re.findall(r"(?:\w\.)+|\w+", form))
+            if words:
+                forms[words] = number, form.strip().isupper()
+                first_words[words[0]] = max(len(words), first_words.get(words[0], 1))
+    return forms, first_words

@@ -1,0 +1,158 @@
+"""Find the numbers of a text, in figures or in words, and tell which of them another text lacks.
+
+Figures are read by the habits of the language: `1,234.5` in English, `1 234,5` and `1.234,5` in French and Bambara;
+where one mark may be either (`1,234`), both values stand. Times, dates and ranges are numbers beside each other: `9:30`
+and `9 h 30` are 9 and 30. Roman numerals up to 39 count, as in `XIXe siècle` or `Pie XII`.
+
+It does not know units or currencies. Bambara counts money in units of five francs (*dɔrɔmɛ*); nothing is converted.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from kunnafoni.text.number_words import number_words_in, scale_of
+from kunnafoni.text.spans import Span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+class Writing(StrEnum):
+    """How a number is written."""
+
+    DIGITS = "digits"
+    """In figures: digits, alone or with a word like *million*, and Roman ordinals like `XIXe`."""
+    WORDS = "words"
+    """In words, or a Roman numeral alone: evidence that the number is there, often not a number at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class NumberMention:
+    """A number in a text.
+
+    Attributes:
+        value: Its value: 2500000 for `2.5 million`, 25 for `25 %`, 5 for `5th` and `0005`.
+        span: Where it stands, the scale word included.
+        written_as: In figures or in words.
+        other_values: Values that the same characters may have instead: 1.234 for an English `1,234`, 22 for `10 p.m.`,
+            70 for `1970s`, 1970 for `années 70`, 2.5 for `2.5 million`.
+    """
+
+    value: Decimal
+    span: Span
+    written_as: Writing
+    other_values: tuple[Decimal, ...] = ()
+
+    def agrees(self, other: NumberMention) -> bool:
+        """Whether both can be the same number."""
+        return not {self.value, *self.other_values}.isdisjoint((other.value, *other.other_values))
+
+
+def numbers_in(text: str, language: str) -> list[NumberMention]:
+    """Find all numbers of `text`, in order.
+
+    Args:
+        text: Any text.
+        language: `en`, `fr` or `bm`.
+    """
+    in_digits = [*_digits_in(text, language), *_roman_numerals_in(text)]
+    rest = list(text)
+    for mention in in_digits:
+        rest[mention.span.start : mention.span.end] = "#" * (mention.span.end - mention.span.start)
+    in_words = (
+        NumberMention(Decimal(value), Span(start, end), Writing.WORDS)
+        for value, start, end in number_words_in("".join(rest), language)
+    )
+    return sorted((*in_digits, *in_words), key=lambda mention: mention.span)
+
+
+def unmatched(mentions: Iterable[NumberMention], others: Iterable[NumberMention]) -> list[NumberMention]:
+    """The mentions in figures with which none of `others` agrees, in order; `others` may serve more than once."""
+    others = list(others)
+    return [
+        mention
+        for mention in mentions
+        if mention.written_as is Writing.DIGITS and not any(mention.agrees(other) for other in others)
+    ]
+
+
+_SPACE = r"[ \u00a0\u202f\u2009'’]"
+_NUMBER = re.compile(
+    rf"""
+    (?P<spaced>\d{{1,3}}(?:{_SPACE}\d{{3}})+(?:[.,]\d+)?)(?!\d)
+    | (?P<grouped>\d{{1,3}}(?P<mark>[.,])\d{{3}}(?:(?P=mark)\d{{3}})*(?:(?!(?P=mark))[.,]\d+)?)(?!\d)
+    | (?P<plain>\d{{1,100}}(?:[.,]\d{{1,100}})?)
+    """,
+    re.VERBOSE,
+)
+_WORD_AFTER = re.compile(r"[ \u00a0\u202f-]?([^\W\d_]+)")
+_WORD_BEFORE = re.compile(r"([^\W\d_]+)[ \u00a0\u202f]$")
+_NO_NUMBER = re.compile(r"(?:\d[:hH]00|(?<![^\W\d_])[kcdm]?m[23])$")
+"""Full hours (`11:00` and `11 h`) and the exponents of `km2`."""
+_CLOCK = re.compile(r"(?:[:.]\d\d)?\s?([ap])\.?m\b", re.IGNORECASE)
+_DECADE_AFTER = re.compile(r"['’]?s\b")
+_DECADE_BEFORE = re.compile(r"années\s$")
+_ROMAN = re.compile(r"\b(?=[IVX])(X{0,3})(IX|IV|V?I{0,3})(e|è|ème|er|re)?\b")
+_ROMAN_UNITS = ("", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX")
+_LONGEST_SCALE = 12
+
+
+def _digits_in(text: str, language: str) -> Iterator[NumberMention]:
+    for match in _NUMBER.finditer(text):
+        start, end = match.span()
+        if _NO_NUMBER.search(text, max(0, start - 3), end):
+            continue
+        values = _values(match, language)
+        after = _WORD_AFTER.match(text, end)
+        before = _WORD_BEFORE.search(text, max(0, start - _LONGEST_SCALE), start) if language == "bm" else None
+        if after and (scale := scale_of(after[1], language)):
+            values = [value * scale for value in values] + values
+            end = after.end()
+        elif before and (scale := scale_of(before[1], language)):
+            values = [value * scale for value in values] + values
+            start = before.start()
+        values += _readings(values[0], text, match.span(), language)
+        yield NumberMention(values[0], Span(start, end), Writing.DIGITS, tuple(dict.fromkeys(values[1:])))
+
+
+def _values(match: re.Match[str], language: str) -> list[Decimal]:
+    """The values of a matched number, the likelier first."""
+    digits = re.sub(_SPACE, "", match[0])
+    mark = match["mark"]
+    if mark is None:
+        return [Decimal(digits.replace(",", "."))]
+    whole = Decimal(digits.replace(mark, "").replace(",", "."))
+    if digits.count(mark) > 1 or not digits[-4:].startswith(mark):
+        return [whole]
+    fraction = Decimal(digits.replace(",", "."))
+    return [whole, fraction] if mark == ("," if language == "en" else ".") else [fraction, whole]
+
+
+_NOON = 12
+_OLDEST_SHORT_DECADE = 90
+
+
+def _readings(value: Decimal, text: str, span: tuple[int, int], language: str) -> list[Decimal]:
+    """Other values of a number by what surrounds it: an hour on the English clock, a decade."""
+    start, end = span
+    clock = _CLOCK.match(text, end) if language == "en" else None
+    if clock and 0 < value <= _NOON:
+        return [value % _NOON + (_NOON if clock[1] in "pP" else 0)]
+    if value in range(10, 2100, 10) and (
+        _DECADE_AFTER.match(text, end) or _DECADE_BEFORE.search(text, max(0, start - 8), start)
+    ):
+        return [value % 100] if value > _OLDEST_SHORT_DECADE else [value + 1900]
+    return []
+
+
+def _roman_numerals_in(text: str) -> Iterator[NumberMention]:
+    """Roman ordinals, and numerals of two letters or more: one alone is too often a pronoun or an initial."""
+    for match in _ROMAN.finditer(text):
+        if match[3] or len(match[0]) > 1:
+            value = Decimal(10 * len(match[1]) + _ROMAN_UNITS.index(match[2]))
+            yield NumberMention(value, Span(*match.span()), Writing.DIGITS if match[3] else Writing.WORDS)

@@ -1,0 +1,209 @@
+"""Cut a content into segments: sentences for the model, and everything else to be copied as it is.
+
+`"".join(segment.text for segment in split(content, language)) == content` for every string.
+
+Line breaks: a blank line, a list item, a heading or a quoted line (`>`) begins a new paragraph. Any other line break
+also ends a segment, as headlines and captions stand on lines of their own, unless the paragraph is hard-wrapped: a
+line of 40 code points or more is followed by one that begins in lower case. The lines of such a paragraph are joined,
+so that a TEXT segment may hold line breaks; `orthography.normalise_input` folds them to spaces for the model.
+
+It does not know models, tokens or glossaries. `sentences` knows where a sentence ends; `cuts` divides sentences that
+a model cannot take in one piece.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import deque
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from kunnafoni.text.sentences import sentence_ends
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class SegmentKind(StrEnum):
+    """What happens to a segment."""
+
+    TEXT = "text"
+    """A sentence, or what is left of one between copied parts: goes to the model."""
+    COPIED = "copied"
+    """URL, e-mail address, code, or no letter but a digit, emoji or currency sign: copied and reported."""
+    GAP = "gap"
+    """White space, bullets, list numbers, heading marks, punctuation alone: copied and not reported."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One piece of a content; pieces follow each other without hole or overlap.
+
+    Attributes:
+        text: The piece itself, never empty. TEXT neither begins nor ends with white space or control characters.
+        start: Offset of its first code point in the content.
+        end: Offset after its last code point.
+        kind: What happens to it.
+    """
+
+    text: str
+    start: int
+    end: int
+    kind: SegmentKind
+
+
+def split(text: str, language: str) -> list[Segment]:
+    """Cut `text` into segments in order; joined they are `text`. Two GAP segments never stand side by side.
+
+    Args:
+        text: Any string, of any length; time is linear in it.
+        language: `en`, `fr` or `bm`; Bambara is punctuated like French. Any other code is read as French.
+    """
+    merged: list[tuple[int, int, SegmentKind]] = []
+    for start, end, kind in _ranges(text, language):
+        if kind is SegmentKind.GAP and merged and merged[-1][2] is kind:
+            merged[-1] = (merged[-1][0], end, kind)
+        elif start < end:
+            merged.append((start, end, kind))
+    return [Segment(text[start:end], start, end, kind) for start, end, kind in merged]
+
+
+def _ranges(text: str, language: str) -> Iterator[tuple[int, int, SegmentKind]]:
+    for start, end, kind in _blocks(text):
+        if kind is SegmentKind.TEXT:
+            for left, right, piece_kind in _pieces(text[start:end], language):
+                yield start + left, start + right, piece_kind
+        else:
+            yield start, end, kind
+
+
+def carve(text: str, start: int, end: int) -> Iterator[tuple[int, int, SegmentKind]]:
+    """Yield the range `start` to `end` of `text` as its core between its edges, white space and controls, as GAP.
+
+    The core is TEXT if it has a letter, COPIED if it has a digit, emoji or currency sign, else GAP. Ranges may be
+    empty.
+    """
+    core = text[start:end]
+    left = start + len(core) - len(core.lstrip(_EDGES))
+    right = max(left, end - len(core) + len(core.rstrip(_EDGES)))
+    core = text[left:right]
+    kind = SegmentKind.GAP
+    if any(map(str.isalpha, core)):
+        kind = SegmentKind.TEXT
+    elif any(unicodedata.category(character) in _COPIED_CATEGORIES for character in core):
+        kind = SegmentKind.COPIED
+    yield start, left, SegmentKind.GAP
+    yield left, right, kind
+    yield right, end, SegmentKind.GAP
+
+
+_SPACES = "".join(c for c in map(chr, range(0x3001)) if c.isspace())
+_CONTROLS = "".join(map(chr, (*range(0x20), *range(0x7F, 0xA0))))
+_EDGES = (
+    _SPACES + _CONTROLS + "\u00ad\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
+)
+_COPIED_CATEGORIES = frozenset({"Nd", "Nl", "No", "So", "Sc"})
+
+_BREAKS = r"\n\r\v\f\x1c-\x1e\x85\u2028\u2029"
+_LINE = re.compile(rf"\s*[{_BREAKS}]|[^{_BREAKS}]+(?:\r\n|[{_BREAKS}])?")
+"""A run of blank lines, or one line with its break: what `str.splitlines` takes for one, or CR LF."""
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
+_MARKER = re.compile(
+    r"[ \t]*(?:[•◦▪‣⁃■●○►][ \t\u00a0]*|(?:[-–—*+·]|\#{1,6}|>+|\(?\d{1,3}[.)]|\(?[A-Za-z]\))[ \t\u00a0]+)+(?=\S)"
+)
+_WRAPPED_LINE_LENGTH = 40
+
+
+def _blocks(text: str) -> Iterator[tuple[int, int, SegmentKind]]:
+    """Cover `text` with blank lines and markers (GAP), fenced code (COPIED) and runs of sentences (TEXT)."""
+    lines = [0, *(line.end() for line in _LINE.finditer(text))]
+    code = dict(_fenced(text, lines))
+    paragraph: list[tuple[int, int]] = []
+    code_end = 0
+    for start, end in pairwise(lines):
+        if start < code_end:
+            continue
+        code_end = code.get(start, start)
+        marker = _MARKER.match(text, start, end)
+        blank = not text[start:end].strip(_EDGES)
+        if blank or marker or code_end > start:
+            yield from _unwrapped(text, paragraph)
+            paragraph = []
+        if code_end > start:
+            yield start, code_end, SegmentKind.COPIED
+        elif blank:
+            yield start, end, SegmentKind.GAP
+        else:
+            content = marker.end() if marker else start
+            yield start, content, SegmentKind.GAP
+            paragraph.append((content, end))
+    yield from _unwrapped(text, paragraph)
+
+
+def _fenced(text: str, lines: list[int]) -> Iterator[tuple[int, int]]:
+    """Yield start and end of each fenced code block; a fence that is never closed fences nothing."""
+    opening: tuple[int, str] | None = None
+    for start, end in pairwise(lines):
+        fence = _FENCE.match(text, start, end)
+        if fence is None:
+            continue
+        if opening is None:
+            opening = start, fence[1]
+        elif fence[1].startswith(opening[1]) and not fence[2].strip():
+            yield opening[0], end
+            opening = None
+
+
+def _unwrapped(text: str, lines: list[tuple[int, int]]) -> Iterator[tuple[int, int, SegmentKind]]:
+    """Yield the lines of one paragraph, joined where a line break is only a wrap."""
+    long = [len(text[start:end].strip()) >= _WRAPPED_LINE_LENGTH for start, end in lines]
+    wrapped = any(
+        full and text[start:end].lstrip()[:1].islower() for full, (start, end) in zip(long, lines[1:], strict=False)
+    )
+    block_start = lines[0][0] if lines else 0
+    for (_, end), full in zip(lines, long, strict=True):
+        if not (wrapped and full):
+            yield block_start, end, SegmentKind.TEXT
+            block_start = end
+    if lines and block_start < lines[-1][1]:
+        yield block_start, lines[-1][1], SegmentKind.TEXT
+
+
+_URL_BODY = r"[^\s<>()\"«»“”]+(?:\([^\s()]*\)[^\s<>()\"«»“”]*)*"
+_PROTECTED = re.compile(
+    rf"""
+    (?<![\w`])`[^`\r\n]+`(?![\w`])                                 # `code`, not an apostrophe as in l`eau
+    | (?:https?|ftp)://{_URL_BODY}
+    | (?<![\w.])www\.{_URL_BODY}
+    | (?<![\w.+-])[\w.+-]{{1,64}}@[\w-]{{1,63}}(?:\.[\w-]{{1,63}})+
+    | (?-i:(?<![\w.@-])(?:[a-z0-9-]{{1,63}}\.){{1,9}}[a-z]{{2,24}}/)(?:{_URL_BODY})?  # maliweb.net/une-page
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_AFTER_URL = ".,;:!?…'’*_"
+
+
+def _pieces(block: str, language: str) -> Iterator[tuple[int, int, SegmentKind]]:
+    """Cut one block, line breaks in which mean nothing, into sentences and what is copied inside them."""
+    ahead = deque(
+        (found.start(), found.start() + len(found[0].rstrip(_AFTER_URL))) for found in _PROTECTED.finditer(block)
+    )
+    start = 0
+    for sentence_end in sentence_ends(_PROTECTED.sub(_as_one_word, block), language):
+        while ahead and ahead[0][0] < sentence_end:
+            copied_start, copied_end = ahead.popleft()
+            yield from carve(block, start, copied_start)
+            yield copied_start, copied_end, SegmentKind.COPIED
+            start = copied_end
+        if start < sentence_end:
+            yield from carve(block, start, sentence_end)
+            start = sentence_end
+
+
+def _as_one_word(found: re.Match[str]) -> str:
+    """Hide the full stops inside a URL from the sentence splitter; the length stays."""
+    url = found[0].rstrip(_AFTER_URL)
+    return "x" * len(url) + found[0][len(url) :]

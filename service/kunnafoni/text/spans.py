@@ -1,0 +1,17 @@
+"""A piece of a text, by offsets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """From code point `start` up to, but not including, code point `end`."""
+
+    start: int
+    end: int
+
+    def shifted(self, offset: int) -> Span:
+        """The same piece in a text that has `offset` code points more before it."""
+        return Span(self.start + offset, self.end + offset)

@@ -1,0 +1,137 @@
+"""Findings about translations; all sentences were written for these tests."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kunnafoni.text.checks import Finding, Span, WarningKind, check
+
+TRANSLATIONS = (
+    {
+        "en": "On Monday 12 May, the Malian president, Assimi Goïta, received 25 teachers from Sikasso at 10:30 a.m.",
+        "fr": "Le lundi 12 mai, le président malien, Assimi Goïta, a reçu 25 enseignants de Sikasso à 10 h 30.",
+        "bm": "Tɛnɛn, mɛkalo tile tan ni fila, Mali ɲɛmɔgɔ Asimi Goyita ye Sikaso karamɔgɔ 25 bisimila 10 ni 30.",
+    },
+    {
+        "en": "The World Bank will lend Niger 2.5 billion francs for 1,200 wells in the region of Zinder.",
+        "fr": "La Banque mondiale prêtera au Niger 2,5 milliards de francs pour 1 200 puits dans la région de Zinder.",
+        "bm": "Diɲɛ banki bɛna miliyari 2,5 juru don Nizɛri la, kɔlɔn ba kelen ni kɛmɛ fila kama Zinder mara la.",
+    },
+    {
+        "en": "Women in the village sell soap and vegetables on the market.",
+        "fr": "Les femmes du village vendent du savon et des légumes au marché.",
+        "bm": "Dugu musow bɛ safinɛ ni nakɔfɛnw feere sugu la.",
+    },
+)
+PAIRS = list(itertools.permutations(("en", "fr", "bm"), 2))
+
+
+def kinds(source: str, target: str, source_language: str = "fr", target_language: str = "en") -> set[WarningKind]:
+    return {f.kind for f in check(source, target, source_language=source_language, target_language=target_language)}
+
+
+@pytest.mark.parametrize("translations", TRANSLATIONS)
+@pytest.mark.parametrize(("source", "target"), PAIRS)
+def test_a_good_translation_has_no_finding(translations: dict[str, str], source: str, target: str) -> None:
+    assert kinds(translations[source], translations[target], source, target) == set()
+
+
+@pytest.mark.parametrize("translations", TRANSLATIONS)
+@pytest.mark.parametrize(("source", "target"), PAIRS)
+def test_a_third_of_a_translation_has_one(translations: dict[str, str], source: str, target: str) -> None:
+    third = translations[target][: len(translations[target]) // 3]
+    assert WarningKind.LENGTH_RATIO in kinds(translations[source], third, source, target)
+
+
+def test_a_changed_number_is_found_on_both_sides() -> None:
+    source, target = "Il y a 15 morts et deux blessés.", "There are 50 dead and 2 wounded."
+    findings = check(source, target, source_language="fr", target_language="en")
+    assert findings == [
+        Finding(WarningKind.NUMBER_MISMATCH, Span(7, 9), None, "number not found in the translation"),
+        Finding(WarningKind.NUMBER_MISMATCH, None, Span(10, 12), "number not found in the source"),
+    ]
+
+
+def test_a_missing_and_an_invented_name_are_found() -> None:
+    source, target = "Hier le maire Moussa Coulibaly est venu.", "Yesterday the mayor, Wolfgang Pennington, came."
+    findings = check(source, target, source_language="fr", target_language="en")
+    assert [finding.kind for finding in findings] == [WarningKind.NAME_MISSING] * 2
+    missing, invented = findings[0].source_span, findings[1].target_span
+    assert missing
+    assert invented
+    assert source[missing.start : missing.end] == "Moussa Coulibaly"
+    assert target[invented.start : invented.end] == "Wolfgang Pennington"
+
+
+@pytest.mark.parametrize(
+    ("source_language", "source", "target_language", "target"),
+    [
+        ("fr", "Elle vit à Washington.", "bm", "A bɛ Wasintɔn."),
+        ("fr", "Il va en Allemagne.", "en", "He goes to Germany."),
+        ("en", "We met in June at the University.", "fr", "Nous nous sommes vus en juin à l'université."),
+        ("en", "He had an MRI scan.", "fr", "Il a passé une IRM."),
+        ("en", "It is in the Malian capital.", "fr", "C'est dans la capitale du Mali."),
+        ("bm", "A taara Bamako Sugu kɔnɔ.", "fr", "Il est allé au marché de Bamako."),
+    ],
+)
+def test_names_in_another_form_are_not_missing(
+    source_language: str, source: str, target_language: str, target: str
+) -> None:
+    assert WarningKind.NAME_MISSING not in kinds(source, target, source_language, target_language)
+
+
+def test_a_loop_is_found_where_it_begins_to_repeat() -> None:
+    target = "A bɛ se ka taa " + "ka sɔrɔ " * 30
+    (finding,) = (
+        finding
+        for finding in check("Il peut y aller.", target, source_language="fr", target_language="bm")
+        if finding.kind is WarningKind.REPETITION
+    )
+    assert finding.target_span == Span(23, len(target) - 1)
+    assert finding.detail == "repeated 30 times"
+
+
+def test_what_the_source_repeats_may_be_repeated() -> None:
+    assert WarningKind.REPETITION not in kinds("non, non, non, non, dit-il", "no, no, no, no, he said")
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("Les pluies ont détruit trois maisons.", "Les pluies ont détruit trois maisons."),
+        ("Les pluies ont détruit trois maisons hier soir.", "Rain has détruit trois maisons last night."),
+        ("prix du riz", "prix du riz"),
+    ],
+)
+def test_copied_words_are_found(source: str, target: str) -> None:
+    assert WarningKind.UNTRANSLATED in kinds(source, target)
+
+
+@pytest.mark.parametrize("text", ["Radio Kledu", "Bamako", "Hotel", "Festival international", "25 %", ""])
+def test_what_is_the_same_in_both_languages_is_not(text: str) -> None:
+    assert kinds(text, text) == set()
+
+
+@pytest.mark.parametrize("target", ["", " \n"])
+def test_an_empty_translation_is_found(target: str) -> None:
+    assert WarningKind.LENGTH_RATIO in kinds("Oui.", target)
+
+
+def test_one_language_is_not_compared() -> None:
+    assert check("Il y a 15 morts.", "", source_language="fr", target_language="fr") == []
+
+
+def test_spans_shift() -> None:
+    assert Span(2, 5).shifted(10) == Span(12, 15)
+
+
+@given(st.text(), st.text(), st.sampled_from(PAIRS))
+def test_spans_lie_in_their_texts(source: str, target: str, pair: tuple[str, str]) -> None:
+    for finding in check(source, target, source_language=pair[0], target_language=pair[1]):
+        assert finding.detail
+        for span, text in ((finding.source_span, source), (finding.target_span, target)):
+            assert span is None or 0 <= span.start < span.end <= len(text)
