@@ -1,0 +1,142 @@
+"""Encoder-decoder models on CTranslate2: every family of `families.FAMILIES`, converted.
+
+It knows how to run rows and when to stop one. Prompts and texts are `SequenceWriter`'s, files are
+`ctranslate2_backend`'s. An encoder reads each row under a mask, so that rows need no grouping by length: the tests
+compare rows alone and in company.
+"""
+
+from __future__ import annotations
+
+import json
+import weakref
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any, Protocol
+
+from kunnafoni_models.backend import ModelLoadError, Output
+from kunnafoni_models.families import SequenceWriter
+from kunnafoni_models.model_files import read_file, whole_names
+from kunnafoni_models.piece_files import JsonPieces, SentencePieces
+from kunnafoni_models.row_watch import RowWatch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kunnafoni_models.backend import Decoding, Prompt
+    from kunnafoni_models.entries import CatalogEntry
+    from kunnafoni_models.families import Pieces
+
+VOCABULARY = "shared_vocabulary.json"
+TOKENIZER_FILES = frozenset(
+    {"tokenizer.json", "sentencepiece.bpe.model", "source.spm", "target.spm", "vocab.json", "tokenizer_config.json"}
+)
+_PAD = "<pad>"
+
+
+class _Step(Protocol):
+    """What CTranslate2 tells the callback of each token."""
+
+    batch_id: int
+    step: int
+    token_id: int
+
+
+class _Result(Protocol):
+    hypotheses: list[list[str]]
+
+
+class Translator(Protocol):
+    """The part of `ctranslate2.Translator` that is used here; the library has no types of its own."""
+
+    def translate_batch(self, source: list[list[str]], **options: Any) -> list[_Result]:
+        """See the library."""
+        ...
+
+
+def sequence_writer(entry: CatalogEntry) -> SequenceWriter:
+    """The prompt writer of a converted model, from the tokenizer files that lie with it.
+
+    Raises:
+        ModelFileError: A file is missing or corrupt.
+        ModelLoadError: A file is no tokenizer, or does not have what the entry needs.
+    """
+    try:
+        return SequenceWriter(entry, _pieces(entry))
+    except (ValueError, RuntimeError) as error:
+        raise ModelLoadError(f"{entry.id}: the tokenizer files cannot be used: {error}") from error
+
+
+def _pieces(entry: CatalogEntry) -> Pieces:
+    names = whole_names(entry)
+    if "tokenizer.json" in names:
+        return JsonPieces(read_file(entry, "tokenizer.json"))
+    vocabulary: list[str] = json.loads(read_file(entry, VOCABULARY))
+    if "source.spm" in names:
+        return SentencePieces(read_file(entry, "source.spm"), read_file(entry, "target.spm"), vocabulary)
+    model = read_file(entry, "sentencepiece.bpe.model")
+    return SentencePieces(model, model, vocabulary)
+
+
+class TranslatorBackend:
+    """A loaded encoder-decoder model; see `Backend`."""
+
+    def __init__(self, translator: Translator, writer: SequenceWriter) -> None:
+        self._writer = writer
+        self._never = [[_PAD]] if writer.knows(_PAD) else None
+        self._loaded = [translator]
+        # CTranslate2 aborts the process at exit if a model that has called back is still alive.
+        self._free = weakref.finalize(self, self._loaded.clear)
+
+    def count_tokens(self, text: str) -> int:
+        """See `Backend`."""
+        return self._writer.count_tokens(text)
+
+    def translation_prompt(self, text: str, *, source: str, target: str) -> Prompt:
+        """See `Backend`."""
+        return self._writer.translation(text, source=source, target=target)
+
+    def summary_prompt(self, text: str, *, language: str) -> Prompt:
+        """See `Backend`."""
+        return self._writer.summary(text, language=language)
+
+    def generate(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Output]:
+        """See `Backend`. A greedy row that goes round in circles is stopped and counts as one that reached its cap."""
+        # Beams have no callback to stop a row at its cap, so that there rows of one cap share a run.
+        groups: dict[int, list[int]] = defaultdict(list)
+        for row, prompt in enumerate(prompts):
+            groups[prompt.max_output_tokens if decoding.beam_size > 1 else 0].append(row)
+        outputs: dict[int, Output] = {}
+        for rows in groups.values():
+            outputs.update(zip(rows, self._run([prompts[row] for row in rows], decoding), strict=True))
+        return [outputs[row] for row in range(len(prompts))]
+
+    def close(self) -> None:
+        """See `Backend`."""
+        self._free()
+
+    def _run(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Output]:
+        watches = [RowWatch(prompt.max_output_tokens) for prompt in prompts]
+
+        def stop(step: _Step) -> bool:
+            forced = step.step < len(prompts[step.batch_id].target_prefix)
+            return not forced and watches[step.batch_id].stop(step.token_id)
+
+        results = self._loaded[0].translate_batch(
+            [list(prompt.tokens) for prompt in prompts],
+            target_prefix=[list(prompt.target_prefix) for prompt in prompts],
+            max_input_length=0,  # never cut: what is too long was refused before
+            max_decoding_length=max(len(prompt.target_prefix) + prompt.max_output_tokens for prompt in prompts),
+            min_decoding_length=0,
+            beam_size=decoding.beam_size,
+            repetition_penalty=decoding.repetition_penalty,
+            no_repeat_ngram_size=decoding.no_repeat_ngram_size,
+            suppress_sequences=self._never,
+            callback=stop if decoding.beam_size == 1 else None,
+        )
+        return [
+            self._output(result.hypotheses[0], prompt, watch)
+            for result, prompt, watch in zip(results, prompts, watches, strict=True)
+        ]
+
+    def _output(self, hypothesis: list[str], prompt: Prompt, watch: RowWatch) -> Output:
+        tokens = hypothesis[len(prompt.target_prefix) :]
+        return Output(self._writer.text(tokens), len(tokens), watch.looped or len(tokens) >= prompt.max_output_tokens)

@@ -1,0 +1,78 @@
+"""The files of a model, each checked against the size and sha256 that its catalog entry gives.
+
+A file is read once: the digest is taken from the bytes that go to the runtime, so that what was checked is what runs.
+It knows nothing of what the files mean.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING
+
+from kunnafoni_models.backend import ModelFileError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kunnafoni_models.entries import CatalogEntry, ModelFile
+
+# Hashing releases the interpreter lock, and a disk serves more than one reader well.
+_READERS = 4
+
+
+def whole_names(entry: CatalogEntry) -> tuple[str, ...]:
+    """Names of the entry's files after its parts are joined, each once, in the order of the entry."""
+    return tuple(dict.fromkeys(file.part_of or file.name for file in entry.files))
+
+
+def read_file(entry: CatalogEntry, name: str) -> bytearray:
+    """Read and check the file `name`, or all parts of it, joined.
+
+    Raises:
+        ModelFileError: The entry lists no such file, or a part is missing, short, long or corrupt.
+    """
+    parts = [file for file in entry.files if (file.part_of or file.name) == name]
+    if not parts:
+        raise ModelFileError(f"the catalog entry {entry.id} lists no file {name}: add it under [[files]]")
+    content = bytearray(sum(part.bytes for part in parts))
+    rooms: list[memoryview] = []
+    start = 0
+    for part in parts:
+        rooms.append(memoryview(content)[start : start + part.bytes])
+        start += part.bytes
+    with ThreadPoolExecutor(_READERS) as readers:
+        list(readers.map(partial(_read_into, entry.folder), parts, rooms))
+    return content
+
+
+def problems(entry: CatalogEntry) -> list[ModelFileError]:
+    """Check every file of `entry` and say what is wrong with each bad one; an empty list means that all are right."""
+    found: list[ModelFileError] = []
+    for file in entry.files:
+        try:
+            _read_into(entry.folder, file, memoryview(bytearray(file.bytes)))
+        except ModelFileError as error:
+            found.append(error)
+    return found
+
+
+def _read_into(folder: Path, file: ModelFile, room: memoryview) -> None:
+    path = folder / file.name
+    remedy = "copy the file again from where the model came from"
+    try:
+        with path.open("rb", buffering=0) as stream:
+            read = 0
+            while read < file.bytes and (count := stream.readinto(room[read:])):
+                read += count
+            longer = bool(stream.read(1))
+    except FileNotFoundError as error:
+        raise ModelFileError(f"{path} is missing: {remedy}") from error
+    except OSError as error:
+        raise ModelFileError(f"{path} cannot be read ({error.strerror}): mend that, or {remedy}") from error
+    if read < file.bytes or longer:
+        size = path.stat().st_size
+        raise ModelFileError(f"{path} has {size} bytes and should have {file.bytes}: {remedy}")
+    if (digest := hashlib.sha256(room).hexdigest()) != file.sha256:
+        raise ModelFileError(f"{path} is corrupt (sha256 {digest}, should be {file.sha256}): {remedy}")

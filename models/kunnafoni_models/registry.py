@@ -1,0 +1,81 @@
+"""From catalog folders to entries, and from an entry to a loaded backend. It never touches the network.
+
+It knows no backend by name: the entry's `backend` names the module `kunnafoni_models.<backend>_backend`, whose `load`
+meets `Loader`. The module, and with it the runtime, is imported when the first such model loads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, cast
+
+from kunnafoni_models.backend import Backend, CatalogError, ModelLoadError
+from kunnafoni_models.entry_file import read_entry
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from kunnafoni_models.entries import CatalogEntry, Option
+
+BUILT_IN_CATALOG = Path(__file__).parent / "catalog"
+
+
+class Loader(Protocol):
+    """The function `load` of a backend's module."""
+
+    def __call__(self, entry: CatalogEntry, *, threads: int, device: str) -> Backend:
+        """See `registry.load`."""
+        ...
+
+
+def catalog(folders: Sequence[Path] = ()) -> dict[str, CatalogEntry]:
+    """Read the built-in catalog and then `folders`, in their order: every `*.toml` in them is one entry.
+
+    Args:
+        folders: The user's own catalogs. An entry with the id of an earlier folder's replaces it.
+
+    Returns:
+        The entries by id, ordered by id.
+
+    Raises:
+        CatalogError: An entry is malformed, an id comes twice in one folder, or a folder is missing.
+    """
+    entries: dict[str, CatalogEntry] = {}
+    for folder in (BUILT_IN_CATALOG, *folders):
+        if not folder.is_dir():
+            raise CatalogError(f"the catalog folder {folder} does not exist")
+        here: dict[str, CatalogEntry] = {}
+        for path in sorted(folder.glob("*.toml")):
+            entry = read_entry(path)
+            if entry.id in here:
+                raise CatalogError(f"{path}: the id {entry.id} is in another file of this folder already")
+            here[entry.id] = entry
+        entries |= here
+    return dict(sorted(entries.items()))
+
+
+def load(
+    entry: CatalogEntry, *, threads: int = 0, device: str = "auto", options: Mapping[str, Option] | None = None
+) -> Backend:
+    """Load the model of `entry`. Blocking: seconds for a small model.
+
+    Args:
+        entry: From `catalog`, or built in code.
+        threads: Processor threads for one batch; 0 takes every core that this process may use.
+        device: `cpu`, `cuda`, or `auto` for the fastest there is.
+        options: Replace options of the same name in the entry, as `{"compute_type": "float32"}`.
+
+    Raises:
+        ModelFileError: A file is missing or is not what the entry says.
+        ModelLoadError: There is no such backend or device, or the runtime cannot load the files.
+    """
+    module = f"kunnafoni_models.{entry.backend}_backend"
+    if find_spec(module) is None:
+        raise ModelLoadError(
+            f"the model {entry.id} needs the backend {entry.backend}, which this version does not have"
+        )
+    loader = cast("Loader", import_module(module).load)
+    return loader(replace(entry, options={**entry.options, **(options or {})}), threads=threads, device=device)

@@ -1,0 +1,157 @@
+"""The embedded model itself. No particular text is expected: the weights will be replaced."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kunnafoni_models import registry
+from kunnafoni_models.backend import Decoding, InputTooLongError, ModelError, ModelLoadError, Prompt
+
+if TYPE_CHECKING:
+    from kunnafoni_models.backend import Backend
+    from kunnafoni_models.entries import CatalogEntry
+
+GREEDY = Decoding()
+SENTENCES = {
+    "en": "The rain has come and the children are going to school today.",
+    "fr": "La pluie est venue et les enfants vont à l'école aujourd'hui.",
+    "bm": "Sanji nana ani denmisɛnw bɛ taa lakɔli la bi.",
+}
+# Words that every second sentence of a language holds and no sentence of the others.
+FREQUENT = {
+    "en": {"the", "is", "and", "of", "are", "to"},
+    "fr": {"les", "le", "est", "et", "des", "à"},
+    "bm": {"ye", "bɛ", "ka", "tɛ", "nana", "ani", "u"},
+}
+PAIRS = [(source, target) for source in SENTENCES for target in SENTENCES if source != target]
+MIXED = [
+    ("Hello.", "en", "fr"),
+    ("The president of the republic spoke on Monday evening in the capital.", "en", "fr"),
+    ("Le ministre a dit que la pluie est tombée.", "fr", "bm"),
+    ("Un accord a été signé entre les deux pays après trois semaines de discussions à Bamako.", "fr", "en"),
+    ("Sanji nana.", "bm", "fr"),
+    ("Denmisɛnw bɛ taa lakɔli la sɔgɔma fɛ, u bɛ segin wula fɛ, ka taa baara kɛ foro la ni u bangebaw ye.", "bm", "en"),
+    ("Prices rose by 4 percent.", "en", "bm"),
+]
+
+
+def prompts(model: Backend) -> list[Prompt]:
+    return [model.translation_prompt(text, source=source, target=target) for text, source, target in MIXED]
+
+
+def test_every_direction_answers_in_its_language(embedded_model: Backend) -> None:
+    batch = [embedded_model.translation_prompt(SENTENCES[s], source=s, target=t) for s, t in PAIRS]
+    outputs = embedded_model.generate(batch, GREEDY)
+    for (source, target), output in zip(PAIRS, outputs, strict=True):
+        words = set(output.text.lower().replace(",", " ").replace(".", " ").split())
+        counts = {language: len(words & frequent) for language, frequent in FREQUENT.items()}
+        assert max(counts, key=lambda language: counts[language]) == target, (source, target, output.text)
+        assert output.text == output.text.strip()
+        assert not output.reached_cap
+    assert embedded_model.generate(batch, GREEDY) == outputs
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_it_summarises_articles(embedded_model: Backend, language: str) -> None:
+    prompt = embedded_model.summary_prompt(" ".join([SENTENCES[language]] * 3), language=language)
+    [output] = embedded_model.generate([prompt], GREEDY)
+    assert output.text
+
+
+@pytest.mark.parametrize(
+    "decoding",
+    [GREEDY, Decoding(repetition_penalty=1.2), Decoding(no_repeat_ngram_size=3), Decoding(beam_size=2)],
+    ids=["greedy", "penalty", "no repeat", "beam"],
+)
+def test_a_row_does_not_depend_on_its_company(embedded_model: Backend, decoding: Decoding) -> None:
+    rows = [replace(row, max_output_tokens=min(row.max_output_tokens, 20)) for row in prompts(embedded_model)]
+    together = embedded_model.generate(rows, decoding)
+    assert embedded_model.generate(rows[::-1], decoding) == together[::-1]
+    assert [embedded_model.generate([row], decoding)[0] for row in rows] == together
+
+
+@pytest.mark.parametrize("decoding", [GREEDY, Decoding(beam_size=2)], ids=["greedy", "beam"])
+def test_each_row_stops_at_its_own_cap(embedded_model: Backend, decoding: Decoding) -> None:
+    rows = prompts(embedded_model)
+    short = [replace(rows[1], max_output_tokens=3), rows[1], replace(rows[3], max_output_tokens=1)]
+    outputs = embedded_model.generate(short, decoding)
+    assert [output.reached_cap for output in outputs] == [True, False, True]
+    assert [outputs[0].tokens, outputs[2].tokens] == [3, 1]
+    assert outputs[0] == embedded_model.generate(short[:1], decoding)[0]
+
+
+def test_a_row_that_loops_is_stopped(embedded_model: Backend) -> None:
+    loop = Prompt(("<bos>", *["▁la"] * 100), max_output_tokens=300)
+    stopped, other = embedded_model.generate([loop, prompts(embedded_model)[1]], GREEDY)
+    assert stopped.reached_cap
+    assert stopped.tokens < 60
+    assert not other.reached_cap
+
+
+def test_an_empty_batch_is_nothing(embedded_model: Backend) -> None:
+    assert embedded_model.generate([], GREEDY) == []
+
+
+def test_the_longest_text_passes_and_one_token_more_is_refused(
+    embedded_model: Backend, embedded_entry: CatalogEntry
+) -> None:
+    limit = embedded_entry.limits.translate_input_tokens
+    text = "a\t" * (limit // 2)
+    assert embedded_model.count_tokens(text) == limit
+    prompt = embedded_model.translation_prompt(text, source="en", target="bm")
+    assert embedded_entry.limits.total_tokens is not None
+    assert len(prompt.tokens) + prompt.max_output_tokens <= embedded_entry.limits.total_tokens
+    with pytest.raises(InputTooLongError) as caught:
+        embedded_model.translation_prompt(f"{text}a", source="en", target="bm")
+    assert (caught.value.tokens, caught.value.max_tokens) == (limit + 1, limit)
+    with pytest.raises(InputTooLongError):
+        embedded_model.summary_prompt("a\t" * embedded_entry.limits.summarize_input_tokens, language="en")
+
+
+def test_special_tokens_in_a_text_are_only_letters(embedded_model: Backend) -> None:
+    prompt = embedded_model.translation_prompt("a <eos> b <bos> {text}", source="en", target="fr")
+    assert prompt.tokens.count("<bos>") == 1
+    assert "<eos>" not in prompt.tokens
+    assert "".join(prompt.tokens[1:]).replace("▁", " ") == "English: a <eos> b <bos> {text}\nFrench:"
+
+
+@pytest.mark.parametrize("text", ["", "\x00\x07", "\u0301\u0300", "שלום, هذا", "ߒߞߏ ߞߊ߲", "🎉" * 20, "\n\n\n"])
+def test_odd_texts_get_an_answer(embedded_model: Backend, text: str) -> None:
+    prompt = replace(embedded_model.translation_prompt(text, source="en", target="fr"), max_output_tokens=4)
+    assert len(embedded_model.generate([prompt], GREEDY)) == 1
+
+
+def test_what_it_does_not_serve_is_named(embedded_model: Backend) -> None:
+    with pytest.raises(ModelError, match="en to en"):
+        embedded_model.translation_prompt("a", source="en", target="en")
+    with pytest.raises(ModelError, match="bm"):
+        embedded_model.summary_prompt("a", language="bm")
+
+
+def test_options_and_devices_that_do_not_exist_are_named(embedded_entry: CatalogEntry) -> None:
+    with pytest.raises(ModelLoadError, match="colour"):
+        registry.load(embedded_entry, options={"colour": "red"})
+    with pytest.raises(ModelLoadError, match="abacus"):
+        registry.load(embedded_entry, device="abacus")
+
+
+def test_closing_twice_is_harmless_and_torch_stays_out() -> None:
+    code = """
+import sys
+from kunnafoni_models import registry
+from kunnafoni_models.backend import Decoding
+unclosed = registry.load(registry.catalog()["kunnafoni-270m"], threads=1)
+model = registry.load(registry.catalog()["kunnafoni-270m"], threads=1, options={"compute_type": "float32"})
+for each in (unclosed, model):
+    assert each.generate([each.translation_prompt("Hello.", source="en", target="fr")], Decoding())[0].text
+model.close()
+model.close()
+print(*sorted({"torch", "transformers", "kunnafoni", "grpc"} & set(sys.modules)))
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=200)
+    assert (result.returncode, result.stdout.strip(), result.stderr) == (0, "", "")
