@@ -1,0 +1,81 @@
+"""Who gets into the queues of a batcher, who is sent away and who waits at the door. It runs and resolves no rows."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from kunnafoni.engine.caller import Priority, fail
+from kunnafoni.errors import DrainingError, OverloadedError
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from kunnafoni.engine.caller import Caller
+    from kunnafoni.engine.fair_queue import FairQueue
+    from kunnafoni.engine.meter import Meter
+    from kunnafoni.engine.policy import Policy
+
+
+class Admission:
+    """The bounds of the two queues. A full queue refuses interactive callers at once and lets jobs wait."""
+
+    def __init__(self, policy: Policy, meter: Meter, *, interactive: FairQueue[Any], jobs: FairQueue[Any]) -> None:
+        self._policy = policy
+        self._meter = meter
+        self._interactive = interactive
+        self._jobs = jobs
+        self._gates: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._draining = self._closed = False
+
+    def admit(self, weight: int, caller: Caller) -> None:
+        """See `Batcher.admit`."""
+        caller.check()
+        if self._closed or (self._draining and not caller.admitted):
+            raise DrainingError
+        if caller.admitted or caller.priority is Priority.JOB:
+            return
+        queued = self._interactive.tokens
+        limit = self._policy.admission_limit(weight)
+        # A request above the limit by itself must not be sent away for ever: it gets in when nothing else waits.
+        if queued and queued + weight > limit:
+            self._meter.refused_requests += 1
+            raise OverloadedError(self._meter.delay_s(queued + weight - limit))
+        caller.admitted = True
+
+    async def wait_for_room(self, weight: int, caller: Caller) -> None:
+        """Let a job wait until the queue of jobs is below the bound, a window.
+
+        Raises:
+            DrainingError: The model is being shut down.
+            DeadlineError, CancelledCallError: The caller does not wait any more.
+        """
+        while self._job_room() <= 0:
+            gate: asyncio.Future[None] = caller.promise()
+            self._gates.append((weight, gate))
+            await gate
+            self.admit(weight, caller)
+
+    def make_room(self) -> None:
+        """Rows have left a queue: let in the jobs that fit now, in order of arrival."""
+        room = self._job_room()
+        while self._gates and room > 0:
+            weight, gate = self._gates.popleft()
+            if not gate.done():
+                gate.set_result(None)
+                room -= weight
+
+    def drain(self) -> None:
+        """Let in only what follows from rows of admitted callers; jobs go on when the server is back."""
+        self._draining = True
+        for _, gate in self._gates:
+            fail(gate, DrainingError())
+        self._gates.clear()
+
+    def close(self) -> None:
+        """Let nobody in any more."""
+        self.drain()
+        self._closed = True
+
+    def _job_room(self) -> int:
+        return self._policy.window_tokens - self._jobs.tokens

@@ -1,0 +1,184 @@
+"""Many callers, one model: rows wait in fair order, share batches, and every future is resolved.
+
+A future ends with an answer, the model's error, the caller's cancellation or deadline, or shutdown, whichever is first.
+It knows no gRPC, no torch, no language and no thread: the model is an async function from rows to as many outputs, and
+time is the event loop's clock. All methods belong to the event loop's thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import nullcontext, suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic
+
+from kunnafoni.engine.admission import Admission
+from kunnafoni.engine.caller import Priority, fail
+from kunnafoni.engine.fair_queue import FairQueue, RowT
+from kunnafoni.engine.meter import Meter
+from kunnafoni.engine.runner import Answer, OutputT, Runner
+from kunnafoni.errors import DrainingError, InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from kunnafoni.engine.caller import Caller
+    from kunnafoni.engine.fair_queue import Slot
+    from kunnafoni.engine.meter import BatcherStats
+    from kunnafoni.engine.policy import Policy
+
+
+class Batcher(Generic[RowT, OutputT]):
+    """Runs `model` on batches of whatever `submit` brings, one batch at a time. Create it inside a running loop.
+
+    Args:
+        model: Takes the rows of a batch, all of one group, and returns one output a row in the same order.
+        policy: Sizes and bounds.
+        turn: Entered before a batch is cut and left when it is done; where batchers share a processor it says whose
+            turn it is. None if the model has the processor to itself.
+    """
+
+    def __init__(
+        self,
+        model: Callable[[Sequence[RowT]], Awaitable[Sequence[OutputT]]],
+        policy: Policy,
+        *,
+        turn: AbstractAsyncContextManager[Any] | None = None,
+    ) -> None:
+        self._policy = policy
+        self._turn = turn or nullcontext()
+        self._loop = asyncio.get_running_loop()
+        self._interactive: FairQueue[RowT] = FairQueue(policy)
+        self._jobs: FairQueue[RowT] = FairQueue(policy)
+        self._batches_since_job = 0
+        self._slots: dict[RowT, Slot[RowT]] = {}
+        self._meter = Meter()
+        self._runner = Runner(model, self._meter, self._forget)
+        self._admission = Admission(policy, self._meter, interactive=self._interactive, jobs=self._jobs)
+        self._waiting = asyncio.Event()
+        self._enough = asyncio.Event()
+        self._worker = asyncio.create_task(self._serve())
+        self._worker.add_done_callback(self._resolve_all)
+
+    def admit(self, weight: int, *, caller: Caller) -> None:
+        """Let in all that a caller is about to submit, about `weight` tokens, as a whole; a job needs no admission.
+
+        Raises:
+            OverloadedError: The queue has no room for it; says when it will have, from the measured drain rate.
+            DrainingError: The model is being shut down.
+            DeadlineError, CancelledCallError: The caller does not wait any more.
+        """
+        self._admission.admit(weight, caller)
+
+    async def submit(self, row: RowT, *, caller: Caller) -> Answer[OutputT]:
+        """Run one row in some batch. A job waits here for room in the queue; others are let in or refused at once.
+
+        Raises:
+            InvalidInputError: The row is heavier than a batch may be.
+            OverloadedError: See `admit`; only before the caller was admitted.
+            DrainingError: The model is being shut down, or was before the row's turn came.
+            DeadlineError, CancelledCallError: The caller does not wait any more.
+            Exception: Whatever the model raised on this row.
+        """
+        if row.weight > self._policy.batch_tokens:
+            raise InvalidInputError(
+                "contents", f"a segment takes {row.weight} tokens and a batch holds {self._policy.batch_tokens}"
+            )
+        self._admission.admit(row.weight, caller)
+        if caller.priority is Priority.JOB and row not in self._slots:
+            await self._admission.wait_for_room(row.weight, caller)
+        return await self._enqueue(row, caller)
+
+    def stats(self) -> BatcherStats:
+        """Take a snapshot."""
+        queues = self._interactive, self._jobs
+        return self._meter.stats(
+            queued_rows=sum(queue.rows for queue in queues), queued_tokens=sum(queue.tokens for queue in queues)
+        )
+
+    async def drain(self, grace_s: float) -> None:
+        """Let nobody new in, work off for at most `grace_s` what callers wait for, then `close`.
+
+        Callers that were admitted may still submit what follows from their rows, until nothing is left to do.
+        """
+        self._admission.drain()
+        end_s = self._loop.time() + grace_s
+        while pending := [future for slot in self._slots.values() for future in slot.waiters]:
+            if (left_s := end_s - self._loop.time()) <= 0:
+                break
+            await asyncio.wait(pending, timeout=left_s)
+        await self.close()
+
+    async def close(self) -> None:
+        """Stop, and fail with `DrainingError` whatever is not done. A batch on the model is not waited for."""
+        self._worker.cancel()
+        await asyncio.wait([self._worker])
+
+    def _enqueue(self, row: RowT, caller: Caller) -> asyncio.Future[Answer[OutputT]]:
+        slot = self._slots.get(row)
+        queue = self._jobs if caller.priority is Priority.JOB else self._interactive
+        if slot is None:
+            slot = self._slots[row] = queue.add(row, caller)
+            self._waiting.set()
+            if queue.fills_batch:
+                self._enough.set()
+        else:
+            self._meter.shared_rows += 1
+            if slot.lanes:
+                queue.share(slot, caller)
+        future: asyncio.Future[Answer[OutputT]] = caller.promise()
+        slot.waiters[future] = self._loop.time()
+        future.add_done_callback(partial(self._strike_off, slot))
+        return future
+
+    def _strike_off(self, slot: Slot[RowT], future: asyncio.Future[Answer[OutputT]]) -> None:
+        slot.waiters.pop(future, None)
+        if slot.lanes and not slot.waiters:
+            slot.leave()
+            self._forget(slot)
+            self._meter.dropped_rows += 1
+            self._admission.make_room()
+
+    def _forget(self, slot: Slot[RowT]) -> None:
+        del self._slots[slot.row]
+
+    async def _serve(self) -> None:
+        while True:
+            await self._waiting.wait()
+            await self._wait_for_company()
+            async with self._turn:
+                queue = self._next_queue()
+                if queue is None:
+                    self._waiting.clear()
+                    continue
+                batch = queue.cut()
+                self._admission.make_room()
+                await self._runner.run(batch)
+
+    async def _wait_for_company(self) -> None:
+        if self._interactive.fills_batch or self._jobs.fills_batch:
+            return
+        self._enough.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._policy.max_wait_ms / 1000):
+                await self._enough.wait()
+
+    def _next_queue(self) -> FairQueue[RowT] | None:
+        if not self._jobs:
+            return self._interactive or None
+        self._batches_since_job += 1
+        if self._interactive and self._batches_since_job < self._policy.job_turn:
+            return self._interactive
+        self._batches_since_job = 0
+        return self._jobs
+
+    def _resolve_all(self, worker: asyncio.Task[None]) -> None:
+        """The last act: nobody is left waiting, whether the worker was stopped or fell over a bug."""
+        self._admission.close()
+        error = None if worker.cancelled() else worker.exception()
+        for slot in self._slots.values():
+            slot.leave()
+            for future in slot.waiters:
+                fail(future, error or DrainingError())
+        self._slots.clear()

@@ -1,0 +1,119 @@
+"""One loaded model at work: a backend, a batcher in front of it, the one thread that it runs in, a memory of outputs.
+
+Prompts go in, answers come out. It knows nothing of languages, sentences or requests.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from kunnafoni.engine.batcher import Batcher
+from kunnafoni.engine.cache import OutputCache
+from kunnafoni.engine.runner import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from kunnafoni.engine.cache import CacheStats
+    from kunnafoni.engine.caller import Caller
+    from kunnafoni.engine.meter import BatcherStats
+    from kunnafoni.engine.model_thread import ModelThread
+    from kunnafoni.engine.policy import Policy
+    from kunnafoni_models.backend import Backend, Decoding, Output, Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class PromptRow:
+    """A prompt as the batcher sees it. Rows of one decoding share batches: a backend decodes all rows alike."""
+
+    prompt: Prompt
+    group: Decoding
+    length: int = field(compare=False)
+    weight: int = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStats:
+    """A snapshot of what the engine did and holds; `cache` is None where it is off."""
+
+    batcher: BatcherStats
+    cache: CacheStats | None
+
+
+class Engine:
+    """Runs prompts on one backend; see `Engines`, which makes it inside the event loop.
+
+    Attributes:
+        backend: For prompts and token counts; nobody else may call its `generate` or `close`.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        thread: ModelThread,
+        policy: Policy,
+        cache_bytes: int,
+        turn: AbstractAsyncContextManager[Any] | None = None,
+    ) -> None:
+        self.backend = backend
+        self._thread = thread
+        self._cache = OutputCache(cache_bytes) if cache_bytes else None
+        self._batcher: Batcher[PromptRow, Output] = Batcher(self._generate, policy, turn=turn)
+
+    @staticmethod
+    def weight(prompt: Prompt, decoding: Decoding) -> int:
+        """Tokens that the engine counts for a prompt: those that it may come to hold, in every hypothesis."""
+        return (len(prompt.tokens) + len(prompt.target_prefix) + prompt.max_output_tokens) * decoding.beam_size
+
+    def admit(self, weight: int, *, caller: Caller) -> None:
+        """Let in as a whole what a caller is about to submit; see `Batcher.admit`, and `weight` for how to weigh it.
+
+        Raises:
+            OverloadedError: The queue has no room; it says when it will have.
+            DrainingError: The model is being shut down.
+            DeadlineError, CancelledCallError: The caller does not wait any more.
+        """
+        self._batcher.admit(weight, caller=caller)
+
+    async def submit(self, prompt: Prompt, decoding: Decoding, *, caller: Caller) -> Answer[Output]:
+        """Run one prompt, or remember what came of it.
+
+        Cancelling the task that waits here, or the caller, costs the model nothing more unless the row is running.
+
+        Raises:
+            InvalidInputError: The prompt is heavier than a batch may be.
+            OverloadedError: The queue is full and the caller was not admitted before.
+            DrainingError: The model is being shut down.
+            DeadlineError, CancelledCallError: The caller does not wait any more.
+            Exception: Whatever the backend raised on this prompt.
+        """
+        row = PromptRow(prompt, decoding, len(prompt.tokens), self.weight(prompt, decoding))
+        if self._cache is None:
+            return await self._batcher.submit(row, caller=caller)
+        caller.check()
+        key = self._cache.key(prompt, decoding)
+        if remembered := self._cache.get(key):
+            return Answer(remembered, cached=True)
+        answer = await self._batcher.submit(row, caller=caller)
+        self._cache.put(key, answer.output)
+        return answer
+
+    def stats(self) -> EngineStats:
+        """Take a snapshot."""
+        return EngineStats(self._batcher.stats(), self._cache.stats() if self._cache else None)
+
+    async def drain(self, grace_s: float) -> None:
+        """Work off for at most `grace_s` what callers wait for, fail the rest with `DrainingError`, free the model.
+
+        It returns when the batch on the model is done: weights cannot be freed under it.
+        """
+        await self._batcher.drain(grace_s)
+        await self._thread.run(self.backend.close)
+        self._thread.stop()
+
+    async def _generate(self, rows: Sequence[PromptRow]) -> Sequence[Output]:
+        prompts = [row.prompt for row in rows]
+        return await self._thread.run(self.backend.generate, prompts, rows[0].group)

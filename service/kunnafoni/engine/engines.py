@@ -1,0 +1,160 @@
+"""The loaded models: loads them side by side, warms them, hands out their engines, unloads them.
+
+It knows no catalog and no files: whoever creates `Engines` says how an entry becomes a backend.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from kunnafoni.engine.engine import Engine
+from kunnafoni.engine.model_thread import ModelThread
+from kunnafoni.errors import LoadingError, NotFoundError
+from kunnafoni_models.backend import Backend, Decoding, Prompt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kunnafoni.engine.policy import Policy
+
+LOG = logging.getLogger(__name__)
+EntryT = TypeVar("EntryT")
+
+
+class State(StrEnum):
+    """Where a model stands."""
+
+    LOADING = "LOADING"
+    READY = "READY"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where a model stands and, if it failed, why."""
+
+    state: State
+    problem: str = ""
+
+
+@dataclass(slots=True, eq=False)
+class _Model:
+    loading: asyncio.Task[None] | None = None
+    engine: Engine | None = None
+    problem: str = ""
+
+    @property
+    def status(self) -> Status:
+        if self.engine:
+            return Status(State.READY)
+        return Status(State.FAILED, self.problem) if self.problem else Status(State.LOADING)
+
+
+class Engines(Generic[EntryT]):
+    """Engines by model identifier. A model that fails to load leaves the others alone.
+
+    Args:
+        load: Makes a backend of an entry. Runs in the model's own thread, as all later calls of `generate` do.
+        warm_up: A prompt for the first run, which pays for lazy initialisation before the first caller would.
+        policy: Batches and bounds of each engine.
+        cache_bytes: Memory for recent outputs of each engine; 0 is off.
+        parallel_batches: Batches that run at once over all models: threads of a model times this should not exceed the
+            cores, or two batches together take longer than one after the other.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[EntryT], Backend],
+        *,
+        warm_up: Callable[[EntryT, Backend], Prompt],
+        policy: Policy,
+        cache_bytes: int,
+        parallel_batches: int = 1,
+    ) -> None:
+        self._load = load
+        self._warm_up = warm_up
+        self._policy = policy
+        self._cache_bytes = cache_bytes
+        self._turn = asyncio.Semaphore(parallel_batches)
+        self._models: dict[str, _Model] = {}
+
+    def load(self, model_id: str, entry: EntryT) -> None:
+        """Begin to load a model; a model that failed may be tried again.
+
+        Raises:
+            ValueError: The model is loading or loaded.
+        """
+        if model_id in self._models and not self._models[model_id].problem:
+            raise ValueError(f"the model {model_id} is loaded or loading")
+        model = self._models[model_id] = _Model()
+        model.loading = asyncio.create_task(self._bring_up(model_id, entry, model))
+
+    async def wait(self) -> None:
+        """Return when no model is loading any more."""
+        while loading := [model.loading for model in self._models.values() if model.loading]:
+            await asyncio.wait(loading)
+
+    def statuses(self) -> dict[str, Status]:
+        """Where each model stands, in the order in which they were asked for."""
+        return {model_id: model.status for model_id, model in self._models.items()}
+
+    def engine(self, model_id: str) -> Engine:
+        """The engine of a model that is ready.
+
+        Raises:
+            LoadingError: It is still being loaded.
+            NotFoundError: It was never asked for, or failed to load.
+        """
+        model = self._models.get(model_id)
+        if model is None or model.problem:
+            raise NotFoundError(kind="model", name=model_id)
+        if model.engine is None:
+            raise LoadingError
+        return model.engine
+
+    async def unload(self, model_id: str, *, grace_s: float = 0.0) -> None:
+        """Take a model out of service at once, work off what it has for at most `grace_s`, and free it.
+
+        Raises:
+            NotFoundError: It was never asked for.
+        """
+        model = self._models.pop(model_id, None)
+        if model is None:
+            raise NotFoundError(kind="model", name=model_id)
+        if model.loading:
+            # A thread cannot be stopped, and memory that it still fills cannot be freed.
+            await asyncio.wait([model.loading])
+        if model.engine:
+            await model.engine.drain(grace_s)
+
+    async def close(self, *, grace_s: float = 0.0) -> None:
+        """Unload all models side by side."""
+        await asyncio.gather(*(self.unload(model_id, grace_s=grace_s) for model_id in list(self._models)))
+
+    async def _bring_up(self, model_id: str, entry: EntryT, model: _Model) -> None:
+        thread = ModelThread(f"model-{model_id}")
+        try:
+            backend = await thread.run(self._load_and_warm, entry)
+        except Exception as error:
+            LOG.exception("the model %s cannot be loaded", model_id)
+            model.problem = str(error) or type(error).__name__
+            thread.stop()
+        else:
+            model.engine = Engine(
+                backend, thread=thread, policy=self._policy, cache_bytes=self._cache_bytes, turn=self._turn
+            )
+        finally:
+            model.loading = None
+
+    def _load_and_warm(self, entry: EntryT) -> Backend:
+        backend = self._load(entry)
+        try:
+            backend.generate([self._warm_up(entry, backend)], Decoding())
+        except BaseException:
+            backend.close()
+            raise
+        return backend

@@ -1,0 +1,103 @@
+"""Counts what an engine does and measures how fast it drains. Plain numbers: it knows no metrics library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# The drain rate looks back over about the last ten batches: smooth, and still right a minute after the load changed.
+MEMORY = 0.9
+# Until the first batch is done nothing is known; afterwards no caller is sent away for longer than it cares to wait.
+UNKNOWN_DELAY_S = 1.0
+SHORTEST_DELAY_S, LONGEST_DELAY_S = 0.1, 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatcherStats:
+    """A snapshot. Queue sizes and the rate are of now, the others count since the start.
+
+    Attributes:
+        queued_rows: Rows that wait, shared ones once.
+        queued_tokens: Their weight.
+        running_rows: Rows on the model.
+        batches: Batches given to the model, also those that failed.
+        rows: Rows in them.
+        padding_share: Part of these batches' rows times heaviest weight that was padding, 0 to 1.
+        failed_batches: Batches that the model failed; each row of them was tried again in a smaller one.
+        shared_rows: Rows that joined an equal row in flight instead of running themselves.
+        dropped_rows: Rows that left the queue because nobody waited for them any more.
+        refused_requests: Requests that found the queue full.
+        drain_tokens_per_s: Weight that the model works off in a second; 0 if that is not known yet.
+    """
+
+    queued_rows: int
+    queued_tokens: int
+    running_rows: int
+    batches: int
+    rows: int
+    padding_share: float
+    failed_batches: int
+    shared_rows: int
+    dropped_rows: int
+    refused_requests: int
+    drain_tokens_per_s: float
+
+
+class Meter:
+    """The counters behind `BatcherStats`, which explains them."""
+
+    def __init__(self) -> None:
+        self.failed_batches = 0
+        self.shared_rows = 0
+        self.dropped_rows = 0
+        self.refused_requests = 0
+        self._batches = 0
+        self._rows = 0
+        self._running_rows = 0
+        self._tokens = 0
+        self._padded_tokens = 0
+        self._recent_tokens = 0.0
+        self._recent_s = 0.0
+
+    def batch_begins(self, weights: Sequence[int]) -> None:
+        """Count a batch of rows of these weights."""
+        self._batches += 1
+        self._rows += len(weights)
+        self._running_rows = len(weights)
+        self._tokens += sum(weights)
+        self._padded_tokens += len(weights) * max(weights)
+
+    def batch_ends(self, tokens: int, elapsed_s: float) -> None:
+        """Learn that rows of this weight took this time; 0 tokens if the batch failed."""
+        self._running_rows = 0
+        self._recent_tokens = MEMORY * self._recent_tokens + tokens
+        self._recent_s = MEMORY * self._recent_s + elapsed_s
+
+    @property
+    def drain_tokens_per_s(self) -> float:
+        """See `BatcherStats`."""
+        return self._recent_tokens / self._recent_s if self._recent_s > 0 else 0.0
+
+    def delay_s(self, tokens: int) -> float:
+        """Time until the queue is shorter by `tokens`."""
+        rate = self.drain_tokens_per_s
+        return min(max(tokens / rate, SHORTEST_DELAY_S), LONGEST_DELAY_S) if rate > 0 else UNKNOWN_DELAY_S
+
+    def stats(self, *, queued_rows: int, queued_tokens: int) -> BatcherStats:
+        """Take a snapshot."""
+        return BatcherStats(
+            queued_rows=queued_rows,
+            queued_tokens=queued_tokens,
+            running_rows=self._running_rows,
+            batches=self._batches,
+            rows=self._rows,
+            padding_share=1 - self._tokens / self._padded_tokens if self._padded_tokens else 0.0,
+            failed_batches=self.failed_batches,
+            shared_rows=self.shared_rows,
+            dropped_rows=self.dropped_rows,
+            refused_requests=self.refused_requests,
+            drain_tokens_per_s=self.drain_tokens_per_s,
+        )

@@ -1,0 +1,55 @@
+"""The numbers that shape batches and bound queues. It only names and checks them; `fair_queue` and `batcher` obey."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How rows become batches. A row's *weight* is its tokens at worst: prompt plus output cap, times beams.
+
+    Attributes:
+        batch_tokens: Most that the rows of a batch times their heaviest weight may be. A heavier row is refused.
+        batch_rows: Most rows in a batch.
+        max_wait_ms: How long a free model waits for company while less than a batch is queued; 0 is off. It counts from
+            when the model became free, so that callers who were answered together can come back together.
+        length_step: Prompts of a batch have the same length rounded down to a multiple of this. The CTranslate2 backend
+            runs other prompts apart, and rows that run apart had better be batches of their own: each is answered when
+            it is done, and has a full batch of company. 1 batches only prompts of equal length.
+        window_batches: A batch is chosen among the rows that are due within this many batches. More finds company of
+            more even length; less keeps closer to the fair order.
+        queue_tokens: Most weight that interactive callers may have queued; beyond it they are refused. The last quarter
+            takes only requests that fit one batch, so that archives cannot shut the door on one-line requests.
+        job_turn: While interactive callers and jobs both wait, one batch in this many is for jobs.
+    """
+
+    batch_tokens: int = 4096
+    batch_rows: int = 32
+    max_wait_ms: float = 4.0
+    length_step: int = 16
+    window_batches: int = 16
+    queue_tokens: int = 400_000
+    job_turn: int = 8
+
+    def __post_init__(self) -> None:
+        if min(self.batch_tokens, self.batch_rows, self.length_step, self.window_batches, self.job_turn) < 1:
+            raise ValueError("batch_tokens, batch_rows, length_step, window_batches and job_turn are at least 1")
+        if self.max_wait_ms < 0:
+            raise ValueError("max_wait_ms is at least 0")
+        if self.queue_tokens < self.batch_tokens:
+            raise ValueError("queue_tokens is at least batch_tokens")
+
+    @property
+    def window_tokens(self) -> int:
+        """Weight of the rows among which a batch is chosen. Jobs beyond it wait outside, where they are no worse."""
+        return self.window_batches * self.batch_tokens
+
+    @property
+    def window_rows(self) -> int:
+        """Most rows among which a batch is chosen."""
+        return self.window_batches * self.batch_rows
+
+    def admission_limit(self, weight: int) -> int:
+        """Weight that the interactive queue may reach by admitting a request of this weight."""
+        return self.queue_tokens if weight <= self.batch_tokens else self.queue_tokens * 3 // 4

@@ -1,0 +1,111 @@
+"""Runs one batch on the model and answers whoever waits for its rows. It knows no queues and no order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from kunnafoni.engine.caller import fail
+from kunnafoni.engine.fair_queue import RowT
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from kunnafoni.engine.fair_queue import Slot
+    from kunnafoni.engine.meter import Meter
+
+LOG = logging.getLogger(__name__)
+OutputT = TypeVar("OutputT")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[OutputT]):
+    """What became of one row.
+
+    Attributes:
+        queue_ms: From submission until its batch began; 0 for a row that joined an equal one on the model.
+        inference_ms: How long its batch ran, shared by the rows of the batch.
+        cached: True if it was remembered and nothing ran.
+    """
+
+    output: OutputT
+    queue_ms: float = 0.0
+    inference_ms: float = 0.0
+    cached: bool = False
+
+
+class OutputCountError(Exception):
+    """The model returned another number of outputs than it was given rows, so nobody knows whose they are."""
+
+
+class Runner(Generic[RowT, OutputT]):
+    """Runs batches one at a time.
+
+    A batch that fails is tried again in two halves, and so on down to single rows: one poisonous row costs its
+    neighbours a few batch times and not their answers, and a batch too big for the memory runs in parts.
+
+    Args:
+        model: Takes the rows of a batch and returns one output a row in the same order.
+        meter: Where batches are counted.
+        forget: Told of each slot that is done, just before its waiters are.
+    """
+
+    def __init__(
+        self,
+        model: Callable[[Sequence[RowT]], Awaitable[Sequence[OutputT]]],
+        meter: Meter,
+        forget: Callable[[Slot[RowT]], None],
+    ) -> None:
+        self._model = model
+        self._meter = meter
+        self._forget = forget
+
+    async def run(self, batch: Sequence[Slot[RowT]]) -> None:
+        """Run those rows for which anybody still waits. Whatever the model raises goes to the waiters."""
+        wanted = [slot for slot in batch if slot.wanted]
+        for slot in batch:
+            if slot not in wanted:
+                self._meter.dropped_rows += 1
+                self._forget(slot)
+        if not wanted:
+            return
+        weights = [slot.row.weight for slot in wanted]
+        self._meter.batch_begins(weights)
+        now_s = asyncio.get_running_loop().time
+        begin_s = now_s()
+        try:
+            outputs = await self._outputs(wanted)
+        except Exception as error:  # noqa: BLE001 - whatever a model raises belongs to the callers of its rows
+            self._meter.batch_ends(0, now_s() - begin_s)
+            await self._isolate(wanted, error)
+        else:
+            elapsed_s = now_s() - begin_s
+            self._meter.batch_ends(sum(weights), elapsed_s)
+            for slot, output in zip(wanted, outputs, strict=True):
+                self._answer(slot, output, begin_s, elapsed_s)
+
+    async def _outputs(self, batch: Sequence[Slot[RowT]]) -> Sequence[OutputT]:
+        outputs = await self._model([slot.row for slot in batch])
+        if len(outputs) != len(batch):
+            raise OutputCountError(f"{len(outputs)} outputs for {len(batch)} rows")
+        return outputs
+
+    async def _isolate(self, batch: Sequence[Slot[RowT]], error: Exception) -> None:
+        self._meter.failed_batches += 1
+        if len(batch) > 1:
+            LOG.warning("a batch of %d rows failed (%s); trying it in halves", len(batch), type(error).__name__)
+            half = len(batch) // 2
+            await self.run(batch[:half])
+            await self.run(batch[half:])
+            return
+        self._forget(batch[0])
+        for future in batch[0].waiters:
+            fail(future, error)
+
+    def _answer(self, slot: Slot[RowT], output: OutputT, begin_s: float, elapsed_s: float) -> None:
+        self._forget(slot)
+        for future, submit_s in slot.waiters.items():
+            if not future.done():
+                future.set_result(Answer(output, max(begin_s - submit_s, 0.0) * 1000, elapsed_s * 1000))

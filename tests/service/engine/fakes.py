@@ -1,0 +1,90 @@
+"""A loop whose time only passes when nothing else can happen, and a model that takes time of it."""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Sequence
+
+T = TypeVar("T")
+
+
+class HangError(Exception):
+    """Everybody waits and no timer will ever wake anybody."""
+
+
+class VirtualTimeLoop(asyncio.SelectorEventLoop):
+    """Jumps to the next timer instead of sleeping, so tests of time are exact and take none."""
+
+    now_s = 0.0
+
+    def __init__(self) -> None:
+        super().__init__(_JumpingSelector(self))
+
+    def time(self) -> float:
+        return self.now_s
+
+
+class _JumpingSelector(selectors.SelectSelector):
+    def __init__(self, loop: VirtualTimeLoop) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        events = super().select(0)
+        if not events and timeout is None:
+            raise HangError
+        if not events and timeout:
+            self._loop.now_s += timeout
+        return events
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine in virtual time; whatever a callback raises fails the test."""
+    troubles: list[dict[str, Any]] = []
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        runner.get_loop().set_exception_handler(lambda _, context: troubles.append(context))
+        result = runner.run(main)
+    assert not troubles, troubles
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class FakeRow:
+    text: str
+    length: int = 10
+    weight: int = 20
+    group: str = "greedy"
+
+
+@dataclass
+class FakeModel:
+    """Answers `<text>` after `batch_s`; fails a batch with a row of `poison`, and loses the rows of `miscount`."""
+
+    batch_s: float = 1.0
+    poison: set[str] = field(default_factory=set[str])
+    miscount: set[str] = field(default_factory=set[str])
+    batches: list[list[str]] = field(default_factory=list[list[str]])
+    began_s: list[float] = field(default_factory=list[float])
+
+    async def __call__(self, rows: Sequence[FakeRow]) -> list[str]:
+        texts = [row.text for row in rows]
+        self.batches.append(texts)
+        self.began_s.append(asyncio.get_running_loop().time())
+        assert len({row.group for row in rows}) == 1
+        await asyncio.sleep(self.batch_s)
+        if self.poison & set(texts):
+            raise PoisonError(*sorted(self.poison & set(texts)))
+        return [f"<{text}>" for text in texts if text not in self.miscount]
+
+    @property
+    def seen(self) -> list[str]:
+        return [text for batch in self.batches for text in batch]
+
+
+class PoisonError(Exception):
+    """What the fake model raises."""

@@ -1,0 +1,252 @@
+"""Which rows share a batch, when it begins, and what becomes of it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kunnafoni.engine.batcher import Batcher
+from kunnafoni.engine.caller import Caller
+from kunnafoni.engine.policy import Policy
+from kunnafoni.engine.runner import Answer, OutputCountError
+from kunnafoni.errors import DrainingError, InvalidInputError
+from tests.service.engine.fakes import FakeModel, FakeRow, PoisonError, run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+POLICY = Policy(batch_tokens=100, batch_rows=4, queue_tokens=10_000)
+
+
+def answers(model: FakeModel, policy: Policy, *rows: FakeRow) -> list[Answer[str] | BaseException]:
+    """Submit the rows of one caller at once, in a batcher of their own."""
+
+    async def main() -> list[Answer[str] | BaseException]:
+        batcher = Batcher(model, policy)
+        with Caller() as caller:
+            work = [batcher.submit(row, caller=caller) for row in rows]
+            results = await asyncio.gather(*work, return_exceptions=True)
+        await batcher.close()
+        return results
+
+    return run(main())
+
+
+def texts(results: list[Answer[str] | BaseException]) -> list[str]:
+    return [result.output if isinstance(result, Answer) else type(result).__name__ for result in results]
+
+
+def test_every_row_gets_its_own_answer_and_times() -> None:
+    model = FakeModel(batch_s=2.0)
+    results = answers(model, POLICY, *(FakeRow(str(number)) for number in range(6)))
+    assert texts(results) == [f"<{number}>" for number in range(6)]
+    assert model.batches == [["0", "1", "2", "3"], ["4", "5"]]
+    waits = [(round(each.queue_ms), round(each.inference_ms)) for each in results if isinstance(each, Answer)]
+    assert waits == [(0, 2000)] * 4 + [(2004, 2000)] * 2
+
+
+def test_a_batch_is_cut_by_rows_times_the_heaviest() -> None:
+    model = FakeModel()
+    answers(model, POLICY, FakeRow("a", weight=10), FakeRow("b", weight=40), FakeRow("c", weight=40), FakeRow("d"))
+    assert model.batches == [["a", "d"], ["b", "c"]]
+
+
+def test_rows_of_like_length_share_a_batch() -> None:
+    model = FakeModel()
+    rows = [FakeRow(f"{length}", length=length) for length in (15, 33, 0, 47, 10, 32, 16)]
+    answers(model, POLICY, *rows)
+    assert model.batches == [["15", "0", "10"], ["33", "47", "32"], ["16"]]
+
+
+def test_rows_of_like_weight_share_a_batch() -> None:
+    model = FakeModel()
+    rows = [FakeRow(f"{weight}", weight=weight) for weight in (10, 24, 11, 25, 12, 23, 13, 22)]
+    answers(model, POLICY, *rows)
+    assert model.batches == [["10", "11", "12", "13"], ["24", "25", "23", "22"]]
+
+
+def test_a_length_step_of_one_batches_equal_lengths_only() -> None:
+    model = FakeModel()
+    rows = [FakeRow(f"{length}-{n}", length=length) for n in range(3) for length in (10, 11)]
+    answers(model, Policy(batch_tokens=100, batch_rows=4, length_step=1), *rows)
+    assert model.batches == [["10-0", "10-1", "10-2"], ["11-0", "11-1", "11-2"]]
+
+
+def test_a_batch_is_decoded_one_way() -> None:
+    model = FakeModel()
+    rows = [FakeRow(f"{group}{n}", group=group) for n in range(2) for group in ("beam", "greedy")]
+    answers(model, POLICY, *rows)
+    assert model.batches == [["beam0", "beam1"], ["greedy0", "greedy1"]]
+
+
+def test_company_is_sought_only_among_the_rows_due_soon() -> None:
+    model = FakeModel()
+    policy = Policy(batch_tokens=100, batch_rows=2, window_batches=2)
+    rows = [FakeRow("0", length=10), *(FakeRow(str(n), length=90) for n in range(1, 8)), FakeRow("8", length=10)]
+    answers(model, policy, *rows)
+    assert model.batches == [["0"], ["1", "2"], ["3", "4"], ["5", "6"], ["7"], ["8"]]
+
+
+def test_a_free_model_waits_for_company_but_not_longer_than_allowed() -> None:
+    async def main() -> None:
+        model = FakeModel()
+        batcher = Batcher(model, Policy(max_wait_ms=5))
+
+        async def late(text: str, delay_s: float) -> Answer[str]:
+            await asyncio.sleep(delay_s)
+            return await batcher.submit(FakeRow(text), caller=Caller())
+
+        await asyncio.gather(late("a", 0), late("b", 0.004), late("c", 0.006))
+        assert model.batches == [["a", "b"], ["c"]]
+        assert model.began_s == pytest.approx([0.005, 1.010])
+        await batcher.close()
+
+    run(main())
+
+
+def test_a_full_batch_waits_for_nobody() -> None:
+    model = FakeModel()
+    answers(model, POLICY, *(FakeRow(str(number)) for number in range(8)))
+    assert model.began_s == [0.0, 1.0]
+
+
+def test_a_row_that_no_batch_holds_is_refused_at_once() -> None:
+    model = FakeModel()
+    (result,) = answers(model, POLICY, FakeRow("a", weight=101))
+    assert isinstance(result, InvalidInputError)
+    assert not model.batches
+
+
+def test_a_poisonous_row_fails_alone() -> None:
+    model = FakeModel(poison={"2"})
+    results = answers(model, POLICY, *(FakeRow(str(number)) for number in range(5)))
+    assert texts(results) == ["<0>", "<1>", "PoisonError", "<3>", "<4>"]
+    assert model.batches == [["0", "1", "2", "3"], ["0", "1"], ["2", "3"], ["2"], ["3"], ["4"]]
+
+
+def test_a_batch_with_too_few_outputs_gives_nobody_a_wrong_answer() -> None:
+    model = FakeModel(miscount={"1"})
+    results = answers(model, POLICY, *(FakeRow(str(number)) for number in range(4)))
+    assert texts(results) == ["<0>", "OutputCountError", "<2>", "<3>"]
+    assert isinstance(results[1], OutputCountError)
+
+
+def test_failed_batches_are_counted() -> None:
+    async def main() -> None:
+        batcher = Batcher(FakeModel(poison={"a"}), POLICY)
+        caller = Caller()
+        work = [batcher.submit(FakeRow(text), caller=caller) for text in "abc"]
+        results = await asyncio.gather(*work, return_exceptions=True)
+        assert [isinstance(result, PoisonError) for result in results] == [True, False, False]
+        stats = batcher.stats()
+        assert (stats.batches, stats.rows, stats.failed_batches) == (3, 6, 2)
+        assert (stats.queued_rows, stats.queued_tokens, stats.running_rows) == (0, 0, 0)
+        await batcher.close()
+
+    run(main())
+
+
+def test_padding_and_drain_rate_are_measured() -> None:
+    async def main() -> None:
+        batcher = Batcher(FakeModel(batch_s=2.0), Policy(batch_tokens=100, batch_rows=2))
+        caller = Caller()
+        assert batcher.stats().drain_tokens_per_s == 0
+        rows = FakeRow("a", weight=10), FakeRow("b", weight=30)
+        await asyncio.gather(*(batcher.submit(row, caller=caller) for row in rows))
+        stats = batcher.stats()
+        assert stats.padding_share == pytest.approx(1 - 40 / 60)
+        assert stats.drain_tokens_per_s == pytest.approx(40 / 2.0)
+        await batcher.close()
+
+    run(main())
+
+
+def test_shutdown_in_mid_batch_resolves_everybody() -> None:
+    async def main() -> None:
+        model = FakeModel()
+        batcher = Batcher(model, POLICY)
+        caller = Caller()
+        work = [asyncio.create_task(batcher.submit(FakeRow(str(number)), caller=caller)) for number in range(6)]
+        await asyncio.sleep(0.5)
+        assert batcher.stats().running_rows == 4
+        await batcher.close()
+        results = await asyncio.gather(*work, return_exceptions=True)
+        assert [type(result) for result in results] == [DrainingError] * 6
+        with pytest.raises(DrainingError):
+            await batcher.submit(FakeRow("late"), caller=caller)
+        await batcher.close()
+
+    run(main())
+
+
+def test_drain_finishes_what_it_can_within_the_grace_period() -> None:
+    async def main() -> None:
+        batcher = Batcher(FakeModel(), POLICY)
+        caller = Caller()
+        work = [asyncio.create_task(batcher.submit(FakeRow(str(number)), caller=caller)) for number in range(12)]
+        await asyncio.sleep(0)
+        await batcher.drain(grace_s=2.5)
+        assert asyncio.get_running_loop().time() == 2.5
+        results = await asyncio.gather(*work, return_exceptions=True)
+        assert texts(results) == [f"<{number}>" for number in range(8)] + ["DrainingError"] * 4
+
+    run(main())
+
+
+def test_while_draining_only_what_follows_from_admitted_rows_gets_in() -> None:
+    async def main() -> None:
+        batcher = Batcher(FakeModel(), POLICY)
+        caller = Caller()
+
+        async def two_hops() -> str:
+            first = await batcher.submit(FakeRow("a"), caller=caller)
+            return (await batcher.submit(FakeRow(first.output), caller=caller)).output
+
+        hops = asyncio.create_task(two_hops())
+        await asyncio.sleep(0.5)
+        draining = asyncio.create_task(batcher.drain(grace_s=10))
+        await asyncio.sleep(0.1)
+        with pytest.raises(DrainingError):
+            await batcher.submit(FakeRow("new"), caller=Caller())
+        assert await hops == "<<a>>"
+        await draining
+        assert asyncio.get_running_loop().time() < 3
+
+    run(main())
+
+
+def test_a_bug_in_the_batcher_leaves_nobody_waiting() -> None:
+    @dataclass(frozen=True)
+    class Broken:
+        text: str
+        length: int = 10
+        weight: int = 20
+
+        @property
+        def group(self) -> str:
+            raise ZeroDivisionError
+
+    async def model(rows: Sequence[Broken]) -> list[str]:
+        return [row.text for row in rows]
+
+    async def main() -> None:
+        batcher = Batcher(model, POLICY)
+        caller = Caller()
+        work = [batcher.submit(Broken(text), caller=caller) for text in "ab"]
+        results = await asyncio.gather(*work, return_exceptions=True)
+        assert [type(result) for result in results] == [ZeroDivisionError] * 2
+        await batcher.close()
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"batch_rows": 0}, {"length_step": 0}, {"max_wait_ms": -1}, {"queue_tokens": 10}],
+)
+def test_a_policy_that_cannot_work_is_refused(wrong: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="at least"):
+        Policy(**wrong)

@@ -1,0 +1,207 @@
+"""Callers who leave, whose time is up, or who ask for the same thing."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from weakref import WeakSet
+
+import pytest
+
+from kunnafoni.engine.batcher import Batcher
+from kunnafoni.engine.caller import Caller, Priority
+from kunnafoni.engine.fair_queue import Slot
+from kunnafoni.engine.policy import Policy
+from kunnafoni.errors import CancelledCallError, DeadlineError
+from tests.service.engine.fakes import FakeModel, FakeRow, PoisonError, run
+
+POLICY = Policy(batch_tokens=100, batch_rows=4, queue_tokens=100_000)
+
+
+def begin(batcher: Batcher[FakeRow, str], caller: Caller, *texts: str) -> list[asyncio.Task[object]]:
+    async def one(text: str) -> object:
+        return (await batcher.submit(FakeRow(text), caller=caller)).output
+
+    return [asyncio.create_task(one(text)) for text in texts]
+
+
+def test_queued_rows_of_a_cancelled_caller_never_reach_the_model() -> None:
+    async def main() -> None:
+        model = FakeModel()
+        batcher = Batcher(model, POLICY)
+        with Caller() as gone:
+            lost = begin(batcher, gone, *"abcdefgh")
+            await asyncio.sleep(0.5)
+            stays = begin(batcher, Caller(), "z")
+            await asyncio.sleep(0)
+        await asyncio.gather(*stays)
+        assert model.batches == [["a", "b", "c", "d"], ["z"]]
+        assert all(task.cancelled() for task in lost)
+        assert batcher.stats().dropped_rows == 4
+        with pytest.raises(CancelledCallError):
+            await batcher.submit(FakeRow("later"), caller=gone)
+        await batcher.close()
+
+    run(main())
+
+
+def test_cancelling_one_task_drops_its_row_only() -> None:
+    async def main() -> None:
+        model = FakeModel()
+        batcher = Batcher(model, POLICY)
+        tasks = begin(batcher, Caller(), *"abcdef")
+        await asyncio.sleep(0.5)
+        tasks[4].cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert model.batches == [["a", "b", "c", "d"], ["f"]]
+        await batcher.close()
+
+    run(main())
+
+
+def test_a_row_cancelled_in_the_instant_of_its_batch_does_not_run() -> None:
+    async def main() -> None:
+        model = FakeModel()
+        batcher = Batcher(model, Policy(batch_tokens=100, batch_rows=4, max_wait_ms=5))
+        tasks = begin(batcher, Caller(), *"ab")
+        # The timer is set first, so it fires just before that of the batch.
+        asyncio.get_running_loop().call_at(0.005, tasks[0].cancel)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert model.batches == [["b"]]
+        await batcher.close()
+
+    run(main())
+
+
+def test_a_thousand_cancelled_calls_leave_nothing_behind() -> None:
+    async def main() -> None:
+        model = FakeModel()
+        batcher = Batcher(model, POLICY)
+        busy = begin(batcher, Caller(), "busy")
+        await asyncio.sleep(0.1)
+        callers: WeakSet[Caller] = WeakSet()
+
+        async def call_and_go(name: str) -> None:
+            with Caller(deadline_s=1000.0) as caller:
+                callers.add(caller)
+                work = begin(batcher, caller, *(f"{name}-{n}" for n in range(5)))
+                await asyncio.sleep(0.1)
+            await asyncio.gather(*work, return_exceptions=True)
+
+        await asyncio.gather(*(call_and_go(f"gone{n}") for n in range(1000)))
+        await asyncio.sleep(0)  # the step that gather woke still holds its tasks
+        gc.collect()
+        assert not callers
+        assert sum(isinstance(each, Slot) for each in gc.get_objects()) == 1, "the busy one"
+        stats = batcher.stats()
+        assert (stats.queued_rows, stats.queued_tokens, stats.dropped_rows) == (0, 0, 5000)
+        await asyncio.gather(*busy, *begin(batcher, Caller(), "after"))
+        assert model.seen == ["busy", "after"]
+        await batcher.close()
+
+    gc.collect()
+    run(main())
+
+
+def test_a_deadline_passes_when_it_passes_and_not_when_the_turn_comes() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        model = FakeModel()
+        batcher = Batcher(model, POLICY)
+        others = begin(batcher, Caller(), *(str(n) for n in range(40)))
+        await asyncio.sleep(0.1)
+        hurried = Caller(deadline_s=1.25)
+        (late,) = begin(batcher, hurried, *"x")
+        impatient = Caller(deadline_s=0.5)
+        with pytest.raises(DeadlineError):
+            await asyncio.gather(*begin(batcher, impatient, *"ab"))
+        assert loop.time() == 0.5
+        with pytest.raises(DeadlineError):
+            await late  # it is on the model by then; the answer comes too late
+        assert loop.time() == 1.25
+        with pytest.raises(DeadlineError):
+            await batcher.submit(FakeRow("y"), caller=hurried)
+        assert "a" not in model.seen
+        assert "b" not in model.seen
+        await asyncio.gather(*others)
+        await batcher.close()
+
+    run(main())
+
+
+def test_equal_rows_in_flight_run_once() -> None:
+    async def main() -> None:
+        model = FakeModel()
+        batcher = Batcher(model, POLICY)
+        queued = [*begin(batcher, Caller(), "a", "b"), *begin(batcher, Caller(), "a")]
+        await asyncio.sleep(0.5)
+        running = begin(batcher, Caller(), "a")
+        results = await asyncio.gather(*queued, *running)
+        assert results == ["<a>", "<b>", "<a>", "<a>"]
+        assert model.batches == [["a", "b"]]
+        assert batcher.stats().shared_rows == 2
+        assert await asyncio.gather(*begin(batcher, Caller(), "a")) == ["<a>"], "a finished row is not remembered here"
+        assert model.batches == [["a", "b"], ["a"]]
+        await batcher.close()
+
+    run(main())
+
+
+def test_whoever_shares_a_row_survives_the_others() -> None:
+    async def main() -> None:
+        model = FakeModel()
+        batcher = Batcher(model, POLICY)
+        begin(batcher, Caller(), *"1234")
+        await asyncio.sleep(0.1)
+        with Caller() as first:
+            gone = begin(batcher, first, "a", "b")
+            stays = begin(batcher, Caller(), "a")
+            await asyncio.sleep(0.1)
+        assert await asyncio.gather(*stays) == ["<a>"]
+        assert all(task.cancelled() for task in gone)
+        assert model.batches == [["1", "2", "3", "4"], ["a"]]
+        await batcher.close()
+
+    run(main())
+
+
+def test_a_person_who_shares_the_row_of_a_job_does_not_wait_like_one() -> None:
+    async def main() -> None:
+        model = FakeModel()
+        batcher = Batcher(model, POLICY)
+        job = begin(batcher, Caller(priority=Priority.JOB), *(str(n) for n in range(40)))
+        await asyncio.sleep(0.5)
+        assert await asyncio.gather(*begin(batcher, Caller(), "39")) == ["<39>"]
+        assert model.batches[:2] == [["0", "1", "2", "3"], ["39"]]
+        await asyncio.gather(*job)
+        await batcher.close()
+
+    run(main())
+
+
+def test_all_who_share_a_poisonous_row_learn_of_it() -> None:
+    async def main() -> None:
+        batcher = Batcher(FakeModel(poison={"a"}), POLICY)
+        work = [*begin(batcher, Caller(), "a"), *begin(batcher, Caller(), "a", "b")]
+        results = await asyncio.gather(*work, return_exceptions=True)
+        assert [type(result) for result in results] == [PoisonError, PoisonError, str]
+        await batcher.close()
+
+    run(main())
+
+
+def test_rows_of_a_failed_batch_that_nobody_waits_for_are_not_tried_again() -> None:
+    async def main() -> None:
+        model = FakeModel(poison={"a"})
+        batcher = Batcher(model, POLICY)
+        work = begin(batcher, Caller(), *"abcd")
+        await asyncio.sleep(0.5)
+        work[2].cancel()
+        work[3].cancel()
+        results = await asyncio.gather(*work, return_exceptions=True)
+        assert isinstance(results[0], PoisonError)
+        assert results[1] == "<b>"
+        assert model.batches == [["a", "b", "c", "d"], ["a", "b"], ["a"], ["b"]]
+        await batcher.close()
+
+    run(main())

@@ -1,0 +1,216 @@
+"""Loaded models at work in their own threads, in real time, on a backend that is made for this."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kunnafoni.engine.caller import Caller
+from kunnafoni.engine.engines import Engines, State, Status
+from kunnafoni.engine.policy import Policy
+from kunnafoni.errors import DrainingError, LoadingError, NotFoundError
+from kunnafoni_models.backend import Decoding, ModelFileError, Output, Prompt
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from kunnafoni_models.backend import Backend
+
+
+@dataclass
+class Upper:
+    """A backend that writes its prompt in capitals; it stops at `gate` while that is closed."""
+
+    gate: threading.Event = field(default_factory=threading.Event)
+    running: threading.Event = field(default_factory=threading.Event)
+    batches: list[list[str]] = field(default_factory=list[list[str]])
+    threads: set[str] = field(default_factory=set[str])
+    inside: int = 0
+    closed: int = 0
+
+    def __post_init__(self) -> None:
+        self.gate.set()
+
+    def count_tokens(self, text: str) -> int:
+        return len(text.split())
+
+    def translation_prompt(self, text: str, *, source: str, target: str) -> Prompt:
+        return Prompt((source, target, *text.split()), 10)
+
+    def summary_prompt(self, text: str, *, language: str) -> Prompt:
+        return Prompt((language, *text.split()), 10)
+
+    def generate(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Output]:  # noqa: ARG002 - the protocol
+        self.inside += 1
+        assert self.inside == 1, "two threads inside"
+        self.threads.add(threading.current_thread().name)
+        self.batches.append([" ".join(prompt.tokens) for prompt in prompts])
+        self.running.set()
+        self.gate.wait(10)
+        self.running.clear()
+        self.inside -= 1
+        if any("stop" in prompt.tokens for prompt in prompts):
+            raise StopIteration
+        return [Output(" ".join(prompt.tokens).upper(), len(prompt.tokens), reached_cap=False) for prompt in prompts]
+
+    def close(self) -> None:
+        assert not self.inside, "closed while running"
+        self.closed += 1
+
+
+def prompt(text: str) -> Prompt:
+    return Prompt(tuple(text.split()), 10)
+
+
+def load(backend: Backend | Exception) -> Backend:
+    """The loader of these tests: an entry is the backend itself, or what goes wrong."""
+    if isinstance(backend, Exception):
+        raise backend
+    return backend
+
+
+def make_engines(*, cache_bytes: int = 0) -> Engines[Backend | Exception]:
+    return Engines(load, warm_up=lambda _, __: prompt("warm"), policy=Policy(), cache_bytes=cache_bytes)
+
+
+@pytest.fixture
+async def engines() -> AsyncIterator[Engines[Backend | Exception]]:
+    engines = make_engines()
+    yield engines
+    await engines.close()
+
+
+async def test_a_model_is_ready_when_it_is_warm(engines: Engines[Backend | Exception]) -> None:
+    backend = Upper()
+    backend.gate.clear()
+    engines.load("upper", backend)
+    assert engines.statuses() == {"upper": Status(State.LOADING)}
+    with pytest.raises(LoadingError):
+        engines.engine("upper")
+    with pytest.raises(ValueError, match="upper"):
+        engines.load("upper", backend)
+    backend.gate.set()
+    await engines.wait()
+    assert engines.statuses() == {"upper": Status(State.READY)}
+    assert backend.batches == [["warm"]]
+
+
+async def test_answers_come_from_the_thread_of_the_model(engines: Engines[Backend | Exception]) -> None:
+    backend = Upper()
+    engines.load("upper", backend)
+    await engines.wait()
+    engine = engines.engine("upper")
+    texts = [f"news {number}" for number in range(100)]
+    with Caller() as caller:
+        answers = await asyncio.gather(*(engine.submit(prompt(text), Decoding(), caller=caller) for text in texts))
+    assert [answer.output.text for answer in answers] == [text.upper() for text in texts]
+    assert backend.threads == {"model-upper_0"}
+    assert len(backend.batches) < 10
+    assert engine.stats().batcher.rows == 100
+    assert engine.stats().cache is None
+
+
+async def test_a_model_that_fails_leaves_the_others_alone(engines: Engines[Backend | Exception]) -> None:
+    engines.load("broken", ModelFileError("weights.01 is missing"))
+    engines.load("upper", Upper())
+    await engines.wait()
+    assert engines.statuses() == {
+        "broken": Status(State.FAILED, "weights.01 is missing"),
+        "upper": Status(State.READY),
+    }
+    with pytest.raises(NotFoundError):
+        engines.engine("broken")
+    with pytest.raises(NotFoundError):
+        engines.engine("unknown")
+    engines.load("broken", Upper())
+    await engines.wait()
+    assert engines.statuses()["broken"] == Status(State.READY)
+
+
+async def test_a_model_that_cannot_be_warmed_is_closed() -> None:
+    backend = Upper()
+    engines = Engines[Upper](lambda entry: entry, warm_up=lambda _, __: prompt("stop"), policy=Policy(), cache_bytes=0)
+    engines.load("upper", backend)
+    await engines.wait()
+    assert engines.statuses()["upper"].state is State.FAILED
+    assert backend.closed == 1
+    await engines.close()
+
+
+async def test_recent_outputs_are_remembered() -> None:
+    engines = make_engines(cache_bytes=100_000)
+    backend = Upper()
+    engines.load("upper", backend)
+    await engines.wait()
+    engine = engines.engine("upper")
+    caller = Caller()
+    first = await engine.submit(prompt("news"), Decoding(), caller=caller)
+    again = await engine.submit(prompt("news"), Decoding(), caller=caller)
+    other = await engine.submit(prompt("news"), Decoding(beam_size=2), caller=caller)
+    assert [answer.cached for answer in (first, again, other)] == [False, True, False]
+    assert again.output == first.output
+    assert again.queue_ms == again.inference_ms == 0
+    assert backend.batches == [["warm"], ["news"], ["news"]]
+    stats = engine.stats().cache
+    assert stats
+    assert (stats.hits, stats.misses, stats.entries) == (1, 2, 2)
+    await engines.close()
+
+
+async def test_a_backend_that_raises_stop_iteration_hangs_nobody(engines: Engines[Backend | Exception]) -> None:
+    engines.load("upper", Upper())
+    await engines.wait()
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        await engines.engine("upper").submit(prompt("stop"), Decoding(), caller=Caller())
+
+
+async def test_unloading_waits_for_the_batch_on_the_model_and_no_longer(engines: Engines[Backend | Exception]) -> None:
+    backend = Upper()
+    engines.load("upper", backend)
+    await engines.wait()
+    engine = engines.engine("upper")
+    backend.gate.clear()
+    work = asyncio.create_task(engine.submit(prompt("news"), Decoding(), caller=Caller()))
+    await asyncio.to_thread(backend.running.wait, 10)
+    unloading = asyncio.create_task(engines.unload("upper"))
+    with pytest.raises(DrainingError):
+        await work
+    with pytest.raises(NotFoundError):
+        engines.engine("upper")
+    assert not backend.closed
+    backend.gate.set()
+    await unloading
+    assert backend.closed == 1
+    with pytest.raises(NotFoundError):
+        await engines.unload("upper")
+
+
+async def test_unloading_a_model_that_is_still_loading_frees_it(engines: Engines[Backend | Exception]) -> None:
+    backend = Upper()
+    backend.gate.clear()
+    engines.load("upper", backend)
+    unloading = asyncio.create_task(engines.unload("upper"))
+    await asyncio.sleep(0.01)
+    backend.gate.set()
+    await unloading
+    assert backend.closed == 1
+
+
+async def test_models_share_the_processor_batch_by_batch(engines: Engines[Backend | Exception]) -> None:
+    first, second = Upper(), Upper()
+    engines.load("first", first)
+    engines.load("second", second)
+    await engines.wait()
+    first.gate.clear()
+    caller = Caller()
+    slow = asyncio.create_task(engines.engine("first").submit(prompt("news"), Decoding(), caller=caller))
+    await asyncio.to_thread(first.running.wait, 10)
+    waiting = asyncio.create_task(engines.engine("second").submit(prompt("news"), Decoding(), caller=caller))
+    await asyncio.sleep(0.05)
+    assert second.batches == [["warm"]]
+    first.gate.set()
+    assert (await slow).output == (await waiting).output
