@@ -160,8 +160,8 @@ class FairQueue(Generic[RowT]):
     def _choose(self) -> list[Slot[RowT]]:
         due, *others = self._due_soon()
         company = [slot for slot in others if self._kind(slot) == self._kind(due)]
-        # Nearest weights first: their outputs end at about the same time. The sort is stable, so among equal weights the
-        # fair order holds.
+        # Nearest weights first: their outputs end at about the same time. The sort is stable, so among equal weights
+        # the fair order holds.
         company.sort(key=lambda slot: abs(slot.row.weight - due.row.weight))
         batch, heaviest = [due], due.row.weight
         for slot in company:

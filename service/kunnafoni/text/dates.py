@@ -55,7 +55,7 @@ _MONTHS = {
     ),
     "fr": _numbered(
         1,
-        "janvier/janv fevrier/fevr mars avril/avr mai juin juillet/juil aout septembre/sept octobre/oct novembre/nov "
+        "janvier/janv fevrier/fevr mars avril/avr mai juin juillet/juil aout septembre octobre/oct novembre/nov "
         "decembre/dec",
     ),
     "bm": _numbered(

@@ -118,7 +118,8 @@ def _missing_dates(
             yield date.span
 
 
-_QUOTATION = re.compile(r"«([^«»]+)»|“([^“”]+)”|\"([^\"]+)\"|„([^„“”]+)[“”]")
+_QUOTATION = re.compile(r"«[^«»]+»|“[^“”]+”|„[^„“”]+[“”]|(?<!\w)\"(?=[\w(\[…])[^\"]+(?<!\s)\"(?!\w)")
+"""Of two straight quotation marks the first must look like one that opens and the second like one that closes."""
 _OMISSION = re.compile(r"\.\.\.|…|\[[^\]]*\]|\([^)]*\)")
 """Where an editor left something out of a quotation or put something in."""
 

@@ -7,8 +7,7 @@ maximal marginal relevance (Carbonell & Goldstein 1998), so that two that say th
 
 Similarity is TF-IDF over the character 5-grams of the words, the article its own collection: inflected forms of a word
 meet without a stemmer, which Bambara does not have. No model, no randomness. Constants were chosen on OrangeSum dev
-without its first 150 documents. It does not know languages beyond the openings of lines that are no part of a story
-("Lire aussi"), nor where sentences end or stand: order in, order out.
+without its first 150 documents. It does not know languages, nor where sentences end or stand: order in, order out.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kunnafoni.text.name_forms import folded
+from kunnafoni.text.standing import stand_alone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,7 +105,7 @@ def _selection(
 
 
 def _scores(sentences: Sequence[str], similarity: NDArray[np.float64]) -> NDArray[np.float64]:
-    form = np.array([_form(sentence) for sentence in sentences])
+    form = np.array(stand_alone(sentences))
     lead = 1 / (1 + np.arange(len(sentences)))
     scores = _centrality(similarity, jump=form * (_LEVEL_JUMP + _LEAD_JUMP * lead)) * form * (1 + _LEAD_FACTOR * lead)
     return scores / max(scores.max(initial=0.0), np.finfo(float).tiny)
@@ -157,40 +157,3 @@ def _similarity(sentences: Sequence[str]) -> NDArray[np.float64]:
 def _grams(sentence: str) -> list[str]:
     words = (f" {folded(word)} " for word in _WORD.findall(sentence)[:_MOST_WORDS])
     return [word[start : start + _GRAM] for word in words for start in range(max(1, len(word) - _GRAM + 1))]
-
-
-_FEWEST_WORDS, _FEW_WORDS, _MANY_WORDS = 5, 8, 55
-_SENTENCE_END = re.compile(r"[.!?…][\"»”’')\]\s]*$")
-_NO_STORY = re.compile(
-    r"""
-    \W*(?:(?:à\ )?(?:lire|voir|écouter)\ aussi|à\ lire|(?:read|see|watch)\ (?:more|also)|related|photos?|image
-    |cr[ée]dits?|copyright|publié\ le|published\ (?:on|by)|abonnez-vous|subscribe)\b
-    |\s*©
-    """,
-    re.IGNORECASE | re.VERBOSE,
-)
-_LEANS_ON_ANOTHER = re.compile(
-    r"\W*(?:ils?|elles?|ce|cet|cette|ces|cela|ceux|on|he|she|it|they|this|that|these|those|a|u|o|olu|nin)\b",
-    re.IGNORECASE,
-)
-
-
-def _form(sentence: str) -> float:
-    """How much a line looks like a sentence that can stand alone, 0 to 1: its length, its end, and how it opens."""
-    if not any(map(str.isalpha, sentence)):
-        return 0.0
-    words = len(sentence.split())
-    weight = 1.0
-    if words < _FEW_WORDS:
-        weight *= 0.5 if words >= _FEWEST_WORDS else 0.1
-    elif words > _MANY_WORDS:
-        weight *= 0.6
-    if not _SENTENCE_END.search(sentence):
-        weight *= 0.3
-    elif sentence.rstrip().endswith("?"):
-        weight *= 0.4
-    if _NO_STORY.match(sentence):
-        weight *= 0.05
-    elif _LEANS_ON_ANOTHER.match(sentence):
-        weight *= 0.7
-    return weight

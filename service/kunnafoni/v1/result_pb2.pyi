@@ -81,7 +81,7 @@ class _WarningTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WarningTy
     WARNING_TYPE_UNSUPPORTED_QUOTATION: _WarningType.ValueType  # 11
     """Editions: a quotation of the text is not found in the article."""
     WARNING_TYPE_EXTRACTIVE: _WarningType.ValueType  # 12
-    """Editions: the summary is made of sentences of the article."""
+    """Editions: the text is made of sentences of the article."""
     WARNING_TYPE_TOO_SHORT: _WarningType.ValueType  # 13
     """Editions: the article is too short to be summarised and stands in place of its summary."""
     WARNING_TYPE_PARTIAL_COVERAGE: _WarningType.ValueType  # 14
@@ -117,7 +117,7 @@ WARNING_TYPE_UNSUPPORTED_NAME: WarningType.ValueType  # 10
 WARNING_TYPE_UNSUPPORTED_QUOTATION: WarningType.ValueType  # 11
 """Editions: a quotation of the text is not found in the article."""
 WARNING_TYPE_EXTRACTIVE: WarningType.ValueType  # 12
-"""Editions: the summary is made of sentences of the article."""
+"""Editions: the text is made of sentences of the article."""
 WARNING_TYPE_TOO_SHORT: WarningType.ValueType  # 13
 """Editions: the article is too short to be summarised and stands in place of its summary."""
 WARNING_TYPE_PARTIAL_COVERAGE: WarningType.ValueType  # 14

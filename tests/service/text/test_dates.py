@@ -27,6 +27,7 @@ Parts = tuple[int | None, int | None, int | None, int | None]
         ("bm", "ntɛnɛn don", [(0, None, None, None)]),
         ("fr", "26 personnes. Novembre", [(None, None, 11, None)]),
         ("fr", "99/99/2019", []),
+        ("fr", "sept personnes", []),
     ],
 )
 def test_dates_are_found_by_their_parts(language: str, text: str, dates: list[Parts]) -> None:

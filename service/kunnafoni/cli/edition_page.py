@@ -1,0 +1,153 @@
+"""Editions as one self-contained page: side by side, key points linked to their sentences, warnings at their words.
+
+It needs no script and no network, and says so to the browser. Everything that came from an article is escaped.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import kunnafoni
+from kunnafoni.cli.marked_text import method_of, missed_notes, notes_of, pieces, point_notes
+from kunnafoni.languages import LANGUAGES
+from kunnafoni.v1.summarization_pb2 import EDITION_PART_HEADLINE, EDITION_PART_SUMMARY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kunnafoni.cli.articles import FileArticle
+    from kunnafoni.cli.marked_text import Note
+    from kunnafoni.v1.summarization_pb2 import Edition, KeyPoint, SummarizeResponse
+
+
+def page(answer: SummarizeResponse, article: FileArticle) -> str:
+    """The whole page.
+
+    Args:
+        answer: What the server made of `article`.
+        article: As it was sent: key points are found in its body by their spans.
+    """
+    title = escape(article.headline or next((edition.headline for edition in answer.editions), ""))
+    editions = "\n".join(_edition(edition, answer.source_language_code) for edition in answer.editions)
+    css = files("kunnafoni.cli").joinpath("edition_page.css").read_text("utf-8")
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>{title}</title>
+<style>
+{css}</style>
+</head>
+<body>
+<header>
+<h1>Editions</h1>
+<p>Key points are sentences of the article and link to their place in it. Words with a dotted line have a warning: \
+check them against the article before you publish.</p>
+</header>
+<main>
+<div class="editions">
+{editions}
+</div>
+{_source(answer, article)}
+</main>
+<footer><p>Made with Kunnafoni {escape(kunnafoni.__version__)}. {_models(answer)}</p></footer>
+</body>
+</html>"""
+
+
+def _edition(edition: Edition, source: str) -> str:
+    headline_notes = _Notes(f"{edition.language_code}-headline", notes_of(edition, EDITION_PART_HEADLINE))
+    headline = headline_notes.marked(edition.headline, headline_notes.notes)
+    summary_notes = _Notes(f"{edition.language_code}-summary", notes_of(edition, EDITION_PART_SUMMARY))
+    summary = summary_notes.marked(edition.summary, summary_notes.notes)
+    language = LANGUAGES[edition.language_code]
+    points = "\n".join(
+        _point(point, f"{edition.language_code}-{number}", source) for number, point in enumerate(edition.key_points, 1)
+    )
+    key_points = f'<h3 lang="en">Key points</h3>\n<ol class="points">\n{points}\n</ol>' if points else ""
+    return f"""<article class="edition" lang="{language.code}">
+<p class="language" lang="en">{language.english_name}</p>
+<h2>{headline}</h2>
+{headline_notes.listed()}
+<p class="made" lang="en">Summary: {method_of(edition)}; {edition.coverage:.0%} of the article read</p>
+<p class="summary">{summary}</p>
+{summary_notes.listed()}
+{key_points}
+</article>"""
+
+
+def _point(point: KeyPoint, name: str, source: str) -> str:
+    notes = _Notes(name, [*point_notes(point), *missed_notes(point)])
+    text = notes.marked(point.text, point_notes(point))
+    place = f"#{_anchor(point)}"
+    if point.text == point.source_text:
+        return f'<li><a href="{place}">{text}</a></li>'
+    source_text = notes.marked(point.source_text, missed_notes(point), in_link=True)
+    original = f'<a class="original" lang="{source}" href="{place}">{source_text}</a>'
+    return f"<li>{text}\n{original}\n{notes.listed()}</li>"
+
+
+def _source(answer: SummarizeResponse, article: FileArticle) -> str:
+    """The article with the sentences that are key points of any edition."""
+    points = {(point.span.start, point.span.end): point for edition in answer.editions for point in edition.key_points}
+    body, at = "", 0
+    for (start, end), point in sorted(points.items()):
+        body += f'{escape(article.body[at:start])}<mark id="{_anchor(point)}">{escape(article.body[start:end])}</mark>'
+        at = end
+    body += escape(article.body[at:])
+    language = LANGUAGES.get(answer.source_language_code)
+    headline = f"<h2>{escape(article.headline)}</h2>\n" if article.headline else ""
+    return f"""<section class="source" lang="{language.code if language else ""}">
+<p class="language" lang="en">The article{f", {language.english_name}" if language else ""}</p>
+{headline}<div class="body">{body}</div>
+</section>"""
+
+
+def _anchor(point: KeyPoint) -> str:
+    return f"sentence-{point.span.start}"
+
+
+def _models(answer: SummarizeResponse) -> str:
+    used = {f"{hop.model_id} {hop.model_revision}" for edition in answer.editions for hop in edition.route}
+    return f"Machine-generated by {escape(', '.join(sorted(used)))}." if used else "Nothing in it is machine-generated."
+
+
+class _Notes:
+    """The warnings of one text, numbered from 1; `name` begins their identifiers in the page."""
+
+    def __init__(self, name: str, notes: list[Note]) -> None:
+        self._name = name
+        self.notes = notes
+
+    def marked(self, text: str, notes: Iterable[Note], *, in_link: bool = False) -> str:
+        """`text` as HTML with the words of `notes`, which are some of them, marked and numbered.
+
+        The numbers are links to the warnings, unless the text stands in a link itself.
+        """
+        html = ""
+        for piece, note in pieces(text, notes):
+            if note is None:
+                html += escape(piece)
+                continue
+            number = self.notes.index(note) + 1
+            place = self._place(number)
+            link = number if in_link else f'<a href="#{place}" lang="en" aria-label="Warning {number}">{number}</a>'
+            html += f'<mark class="warned" aria-describedby="{place}">{escape(piece)}</mark><sup>{link}</sup>'
+        return html
+
+    def listed(self) -> str:
+        """All of them as a list; empty if there are none."""
+        if not self.notes:
+            return ""
+        lines = "\n".join(
+            f'<li id="{self._place(number)}">{number}. <b>{escape(note.kind)}</b>: {escape(note.detail)}</li>'
+            for number, note in enumerate(self.notes, 1)
+        )
+        return f'<ul class="notes" lang="en" aria-label="Warnings">\n{lines}\n</ul>'
+
+    def _place(self, number: int) -> str:
+        return f"{self._name}-warning-{number}"

@@ -1,0 +1,62 @@
+"""A real server in a process of its own, on a free port: what `kunnafoni demo`, the tests and the benchmarks call."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kunnafoni.client import Client
+from kunnafoni.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+START_TIMEOUT_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class LocalServer:
+    """A running server: where it listens, its process, and the file with its log."""
+
+    address: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
+@contextmanager
+def local_server(*arguments: str) -> Generator[LocalServer]:
+    """Run `kunnafoni serve` with `arguments` besides the address; ready to answer, ended with SIGTERM afterwards.
+
+    Raises:
+        UnavailableError: it ended or was not ready in time; its log is on standard error.
+    """
+    command = [sys.executable, "-m", "kunnafoni", "serve", "--address", "localhost:0", *arguments]
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "server.log"
+        with log.open("w") as output, subprocess.Popen(command, stderr=output) as process:  # noqa: S603 - our own command
+            try:
+                address = _listening(process, log)
+                with Client(address) as client:
+                    client.wait_until_serving(START_TIMEOUT_S)
+                yield LocalServer(address, process, log)
+            finally:
+                process.terminate()
+
+
+def _listening(process: subprocess.Popen[bytes], log: Path) -> str:
+    """Wait until the server says where it listens."""
+    while True:
+        if found := re.search(r"listening on (\S+)\n", log.read_text("utf-8")):
+            return found[1]
+        try:
+            process.wait(timeout=0.05)
+        except subprocess.TimeoutExpired:
+            continue
+        sys.stderr.write(log.read_text("utf-8"))
+        raise UnavailableError(address="localhost")

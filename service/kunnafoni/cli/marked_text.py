@@ -1,0 +1,94 @@
+"""A text cut at the words that warnings are about; what every way of showing an edition needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kunnafoni.v1.result_pb2 import WarningType
+from kunnafoni.v1.summarization_pb2 import (
+    SUMMARY_METHOD_EXTRACTIVE,
+    SUMMARY_METHOD_GENERATED,
+    SUMMARY_METHOD_TOO_SHORT,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from kunnafoni.v1.result_pb2 import Span, Warning  # noqa: A004 - the wire's name
+    from kunnafoni.v1.summarization_pb2 import Edition, EditionPart, KeyPoint
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A warning for people: its kind in words, its detail, and where it is; None: about the whole of the text."""
+
+    kind: str
+    detail: str
+    start: int | None = None
+    end: int | None = None
+
+    @property
+    def label(self) -> str:
+        """Kind and detail on one line."""
+        return f"{self.kind}: {self.detail}" if self.detail else self.kind
+
+
+def _note(kind: WarningType.ValueType, detail: str, span: Span | None) -> Note:
+    """A note out of the parts of a warning."""
+    words = WarningType.Name(kind).removeprefix("WARNING_TYPE_").replace("_", " ").lower()
+    return Note(words, detail, span.start, span.end) if span else Note(words, detail)
+
+
+def notes_of(edition: Edition, part: EditionPart.ValueType) -> list[Note]:
+    """The notes about one part of an edition, in its order."""
+    return [
+        _note(warning.type, warning.detail, warning.span if warning.HasField("span") else None)
+        for warning in edition.warnings
+        if warning.part == part
+    ]
+
+
+def pieces(text: str, notes: Iterable[Note]) -> Iterator[tuple[str, Note | None]]:
+    """`text` in pieces, each with the note that marks it; of notes that overlap only the first in the text marks."""
+    at = 0
+    for each in sorted((n for n in notes if n.start is not None), key=lambda n: (n.start or 0, n.end or 0)):
+        start, end = each.start or 0, each.end or 0
+        if start < at or end <= start:
+            continue
+        yield text[at:start], None
+        yield text[start:end], each
+        at = end
+    yield text[at:], None
+
+
+_METHODS = {
+    SUMMARY_METHOD_GENERATED: "written by a model",
+    SUMMARY_METHOD_EXTRACTIVE: "sentences of the article",
+    SUMMARY_METHOD_TOO_SHORT: "the article itself",
+}
+
+
+def method_of(edition: Edition) -> str:
+    """How its summary came about, in words."""
+    return _METHODS[edition.summary_method]
+
+
+def point_notes(point: KeyPoint) -> list[Note]:
+    """The notes about the translation of a key point, at their words in it; see `missed_notes` for the others."""
+    return [
+        _note(warning.type, warning.detail, warning.target_span if warning.HasField("target_span") else None)
+        for warning in point.warnings
+        if not _is_missed(warning)
+    ]
+
+
+def missed_notes(point: KeyPoint) -> list[Note]:
+    """The notes about what the translation of a key point lacks, at the words of the original."""
+    return [
+        _note(warning.type, warning.detail, warning.source_span) for warning in point.warnings if _is_missed(warning)
+    ]
+
+
+def _is_missed(warning: Warning) -> bool:
+    return warning.HasField("source_span") and not warning.HasField("target_span")

@@ -1,0 +1,261 @@
+"""Typed client of the server: one method an RPC, deadlines, retries as data, statuses turned back into `errors.py`.
+
+    with Client("localhost:50051") as client:
+        [translation] = client.translate(["Good morning."], target="bm")
+        print(translation.text)
+
+Answers are the messages of `kunnafoni.v1`, typed and documented there. It knows no models and no text rules.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Self, cast
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from kunnafoni.errors import UnavailableError
+from kunnafoni.rpc.status import DETAILS_KEY, from_status
+from kunnafoni.v1 import (
+    model_pb2,
+    model_pb2_grpc,
+    summarization_pb2,
+    summarization_pb2_grpc,
+    translation_pb2,
+    translation_pb2_grpc,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+
+# Every call may be sent again: none changes anything on the server. gRPC waits as long as a refusal asks it to.
+RETRY_POLICY = {
+    "methodConfig": [
+        {
+            "name": [
+                {"service": "kunnafoni.v1.TranslationService"},
+                {"service": "kunnafoni.v1.SummarizationService"},
+                {"service": "kunnafoni.v1.ModelService"},
+            ],
+            "retryPolicy": {
+                "maxAttempts": 4,
+                "initialBackoff": "0.5s",
+                "maxBackoff": "10s",
+                "backoffMultiplier": 2,
+                "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"],
+            },
+        }
+    ]
+}
+
+
+class Client:
+    """A connection to one server; safe to share between threads; close it or use it as a context manager."""
+
+    def __init__(self, address: str = "localhost:50051", *, timeout_s: float = 300.0, language: str = "en") -> None:
+        """Connect when first used.
+
+        Args:
+            address: host:port of the server.
+            timeout_s: Deadline of each call, in seconds, retries included.
+            language: `en` or `fr`: the language of the errors' localised messages.
+        """
+        self.address = address
+        self._timeout_s = timeout_s
+        self._metadata = (("accept-language", language),)
+        options = [("grpc.service_config", json.dumps(RETRY_POLICY)), ("grpc.max_receive_message_length", -1)]
+        self._channel = grpc.insecure_channel(address, options=options)
+        self._translation = translation_pb2_grpc.TranslationServiceStub(self._channel)
+        self._summarization = summarization_pb2_grpc.SummarizationServiceStub(self._channel)
+        self._model = model_pb2_grpc.ModelServiceStub(self._channel)
+        self._health: Any = health_pb2_grpc.HealthStub(self._channel)
+
+    def translate(
+        self, contents: Sequence[str], *, target: str, source: str = "", beam_size: int = 0
+    ) -> list[translation_pb2.Translation]:
+        """Translate `contents` to `target`; one translation each, in order. Empty `source` means detect.
+
+        Raises:
+            KunnafoniError: as the server says.
+        """
+        request = translation_pb2.TranslateRequest(
+            contents=contents,
+            source_language_code=source,
+            target_language_code=target,
+            decoding=translation_pb2.Decoding(beam_size=beam_size),
+        )
+        with self._errors():
+            answer = self._translation.Translate(request, timeout=self._timeout_s, metadata=self._metadata)
+        return list(answer.translations)
+
+    def translate_stream(
+        self, contents: Sequence[str], *, target: str, source: str = "", beam_size: int = 0
+    ) -> Iterator[translation_pb2.TranslateStreamResponse]:
+        """Translate as `translate` does; pieces of the translations as they are done. Closing the iterator cancels.
+
+        Raises:
+            KunnafoniError: as the server says, possibly after some pieces.
+        """
+        request = translation_pb2.TranslateStreamRequest(
+            contents=contents,
+            source_language_code=source,
+            target_language_code=target,
+            decoding=translation_pb2.Decoding(beam_size=beam_size),
+        )
+        with self._errors():
+            call = self._translation.TranslateStream(request, timeout=self._timeout_s, metadata=self._metadata)
+            try:
+                yield from call
+            finally:
+                call.cancel()
+
+    def detect_language(self, contents: Sequence[str]) -> list[translation_pb2.Detection]:
+        """Tell the language of each content, in order.
+
+        Raises:
+            KunnafoniError: as the server says.
+        """
+        request = translation_pb2.DetectLanguageRequest(contents=contents)
+        with self._errors():
+            answer = self._translation.DetectLanguage(request, timeout=self._timeout_s, metadata=self._metadata)
+        return list(answer.detections)
+
+    def summarize(
+        self,
+        body: str,
+        *,
+        targets: Sequence[str],
+        headline: str = "",
+        source: str = "",
+        length: str = "medium",
+        max_words: int = 0,
+        key_points: int | None = None,
+    ) -> summarization_pb2.SummarizeResponse:
+        """Make one edition of an article per language of `targets`, in order. Empty `source` means detect.
+
+        Args:
+            body: Plain text, paragraphs separated by blank lines.
+            targets: Languages of the editions, each once.
+            headline: The article's own; empty if it has none.
+            source: Language of the article.
+            length: `short`, `medium` or `long`.
+            max_words: Takes the place of `length`; 0 means by `length`.
+            key_points: How many; None means the server's default, 3.
+
+        Raises:
+            ValueError: `length` is none of the three.
+            KunnafoniError: as the server says.
+        """
+        request = summarization_pb2.SummarizeRequest(
+            article=summarization_pb2.Article(headline=headline, body=body, language_code=source),
+            target_language_codes=targets,
+            length=_length(length),
+            max_words=max_words,
+            key_points=key_points,
+        )
+        with self._errors():
+            return self._summarization.Summarize(request, timeout=self._timeout_s, metadata=self._metadata)
+
+    def summarize_stream(
+        self,
+        body: str,
+        *,
+        targets: Sequence[str],
+        headline: str = "",
+        source: str = "",
+        length: str = "medium",
+        max_words: int = 0,
+        key_points: int | None = None,
+    ) -> Iterator[summarization_pb2.SummarizeStreamResponse]:
+        """Make editions as `summarize` does; each as soon as it is ready. Closing the iterator cancels.
+
+        Raises:
+            ValueError: `length` is none of the three.
+            KunnafoniError: as the server says, possibly after some editions.
+        """
+        request = summarization_pb2.SummarizeStreamRequest(
+            article=summarization_pb2.Article(headline=headline, body=body, language_code=source),
+            target_language_codes=targets,
+            length=_length(length),
+            max_words=max_words,
+            key_points=key_points,
+        )
+        with self._errors():
+            call = self._summarization.SummarizeStream(request, timeout=self._timeout_s, metadata=self._metadata)
+            try:
+                yield from call
+            finally:
+                call.cancel()
+
+    def server_info(self) -> model_pb2.GetServerInfoResponse:
+        """Ask for the server's version, limits, languages and pairs.
+
+        Raises:
+            KunnafoniError: as the server says.
+        """
+        with self._errors():
+            return self._model.GetServerInfo(
+                model_pb2.GetServerInfoRequest(), timeout=self._timeout_s, metadata=self._metadata
+            )
+
+    def models(self) -> list[model_pb2.Model]:
+        """List all models that the server is configured with, ordered by identifier.
+
+        Raises:
+            KunnafoniError: as the server says.
+        """
+        found: list[model_pb2.Model] = []
+        page_token = ""
+        while True:
+            request = model_pb2.ListModelsRequest(page_token=page_token)
+            with self._errors():
+                page = self._model.ListModels(request, timeout=self._timeout_s, metadata=self._metadata)
+            found.extend(page.models)
+            page_token = page.next_page_token
+            if not page_token:
+                return found
+
+    def wait_until_serving(self, timeout_s: float) -> None:
+        """Return as soon as the server has its models loaded and warm.
+
+        Raises:
+            UnavailableError: it has not within `timeout_s` seconds.
+        """
+        request = health_pb2.HealthCheckRequest()
+        try:
+            for answer in self._health.Watch(request, timeout=timeout_s, wait_for_ready=True):
+                if answer.status == health_pb2.HealthCheckResponse.SERVING:
+                    return
+        except grpc.RpcError:
+            pass
+        raise UnavailableError(address=self.address)
+
+    def close(self) -> None:
+        """Close the connection; running calls are cancelled."""
+        self._channel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def _errors(self) -> Generator[None]:
+        """Turn gRPC's errors into ours."""
+        try:
+            yield
+        except grpc.RpcError as error:
+            if not isinstance(error, grpc.Call):
+                raise
+            trailers: dict[str, Any] = dict(cast("Any", error.trailing_metadata()) or ())
+            details = trailers.get(DETAILS_KEY)
+            if error.code() is grpc.StatusCode.UNAVAILABLE and not details:
+                raise UnavailableError(address=self.address) from error
+            raise from_status(error.code(), error.details() or "", details) from error
+
+
+def _length(name: str) -> summarization_pb2.SummaryLength.ValueType:
+    return summarization_pb2.SummaryLength.Value(f"SUMMARY_LENGTH_{name.upper()}")

@@ -1,0 +1,94 @@
+"""Which chain of models serves a language pair: direct where a model serves it, else a pivot through a third language.
+
+Pure: it sees directions and their measured quality, no models, no engines.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kunnafoni.errors import UnsupportedPairError
+from kunnafoni.languages import LANGUAGES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One model run: `model_id` reads `source` and writes `target` (BCP-47 codes)."""
+
+    model_id: str
+    source: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A direction that a loaded model serves.
+
+    Attributes:
+        hop: The model and its direction.
+        score: Measured quality, higher is better (chrF++); None if it was never measured, which ranks last.
+        cost: Relative cost of a token, lower is better: the model's parameters.
+    """
+
+    hop: Hop
+    score: float | None
+    cost: float
+
+
+def plan(served: Iterable[Served], source: str, target: str) -> tuple[Hop, ...]:
+    """Choose the hops from `source` to `target`: the best direct model, else the pivot whose weaker half is best.
+
+    Raises:
+        UnsupportedPairError: neither exists; it names the pairs that are served.
+    """
+    best = _best_per_pair(served)
+    if direct := best.get((source, target)):
+        return (direct.hop,)
+    pivots = [
+        (best[source, middle], best[middle, target])
+        for middle in sorted(LANGUAGES)
+        if (source, middle) in best and (middle, target) in best
+    ]
+    if pivots:
+        first, second = max(pivots, key=lambda pair: min(_rank(pair[0]), _rank(pair[1])))
+        return first.hop, second.hop
+    raise UnsupportedPairError(source, target, ", ".join(f"{s}>{t}" for s, t in sorted(best)) or "none")
+
+
+def best(served: Iterable[Served], source: str, target: str) -> Hop | None:
+    """Choose the best model that serves `source` to `target` by itself; None if none does."""
+    candidate = _best_per_pair(served).get((source, target))
+    return candidate.hop if candidate else None
+
+
+def pairs(served: Iterable[Served]) -> dict[tuple[str, str], tuple[Hop, ...]]:
+    """All pairs that can be translated with their hops, ordered by source and target."""
+    choices = list(served)
+    routes: dict[tuple[str, str], tuple[Hop, ...]] = {}
+    for source in sorted(LANGUAGES):
+        for target in sorted(LANGUAGES):
+            if source == target:
+                continue
+            try:
+                routes[source, target] = plan(choices, source, target)
+            except UnsupportedPairError:
+                continue
+    return routes
+
+
+def _best_per_pair(served: Iterable[Served]) -> dict[tuple[str, str], Served]:
+    best: dict[tuple[str, str], Served] = {}
+    for candidate in served:
+        pair = candidate.hop.source, candidate.hop.target
+        if pair not in best or _rank(candidate) > _rank(best[pair]):
+            best[pair] = candidate
+    return best
+
+
+def _rank(served: Served) -> tuple[float, float]:
+    score = float("-inf") if served.score is None else served.score
+    return score, -served.cost

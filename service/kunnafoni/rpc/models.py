@@ -1,0 +1,111 @@
+"""ModelService: what the server is and which models it has. Values of the fleet to messages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import kunnafoni
+from kunnafoni.errors import InvalidInputError
+from kunnafoni.languages import LANGUAGES
+from kunnafoni.v1 import model_pb2, model_pb2_grpc
+
+if TYPE_CHECKING:
+    import grpc
+
+    from kunnafoni.engine.engines import Status
+    from kunnafoni.fleet import Fleet
+    from kunnafoni.rpc.requests import Limits
+    from kunnafoni_models.entries import CatalogEntry
+
+    Context = grpc.aio.ServicerContext[Any, Any]
+
+DEFAULT_PAGE_SIZE = 100
+MAX_PAGE_SIZE = 1_000
+
+
+class ModelServicer(model_pb2_grpc.ModelServiceServicer):
+    """Serves `model.proto`."""
+
+    def __init__(self, fleet: Fleet, limits: Limits) -> None:
+        self._fleet = fleet
+        self._limits = limits
+
+    async def GetServerInfo(  # noqa: N802 - the names of RPCs are the wire's
+        self,
+        request: model_pb2.GetServerInfoRequest,  # noqa: ARG002 - the signature is gRPC's
+        context: Context,  # noqa: ARG002
+    ) -> model_pb2.GetServerInfoResponse:
+        """See the proto."""
+        return model_pb2.GetServerInfoResponse(
+            version=kunnafoni.__version__,
+            limits=model_pb2.Limits(
+                max_contents=self._limits.max_contents,
+                max_content_code_points=self._limits.max_content_code_points,
+                max_call_code_points=self._limits.max_call_code_points,
+                max_message_bytes=self._limits.max_message_bytes,
+                max_beam_size=self._limits.max_beam_size,
+            ),
+            languages=[
+                model_pb2.Language(code=each.code, english_name=each.english_name, native_name=each.native_name)
+                for each in LANGUAGES.values()
+            ],
+            pairs=[
+                model_pb2.LanguagePair(
+                    source_language_code=source, target_language_code=target, model_ids=[hop.model_id for hop in route]
+                )
+                for (source, target), route in self._fleet.routes().items()
+            ],
+        )
+
+    async def ListModels(  # noqa: N802
+        self,
+        request: model_pb2.ListModelsRequest,
+        context: Context,  # noqa: ARG002
+    ) -> model_pb2.ListModelsResponse:
+        """See the proto; the page token is the identifier of the last model of the page before."""
+        if request.page_size < 0:
+            raise InvalidInputError("page_size", f"is {request.page_size}; 0 to {MAX_PAGE_SIZE} are taken")
+        if request.page_token and request.page_token not in self._fleet.entries:
+            raise InvalidInputError("page_token", "is not one that this server gave out")
+        size = min(request.page_size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
+        rest = sorted(model_id for model_id in self._fleet.entries if model_id > request.page_token)
+        page = rest[:size]
+        return model_pb2.ListModelsResponse(
+            models=[_model_message(self._fleet.entries[model_id], self._fleet.status(model_id)) for model_id in page],
+            next_page_token=page[-1] if len(rest) > size else "",
+        )
+
+
+def _model_message(entry: CatalogEntry, status: Status | None) -> model_pb2.Model:
+    return model_pb2.Model(
+        id=entry.id,
+        revision=entry.revision,
+        backend=entry.backend,
+        state=model_pb2.ModelState.Value(f"MODEL_STATE_{status.state if status else 'UNLOADED'}"),
+        state_detail=status.problem if status else "",
+        directions=[
+            model_pb2.Direction(
+                source_language_code=direction.source,
+                target_language_code=direction.target,
+                quality=[
+                    model_pb2.Quality(
+                        metric=quality.metric,
+                        score=quality.score,
+                        signature=quality.signature,
+                        test_set=quality.test_set,
+                        decoding=quality.decoding,
+                        measure_date=quality.date.isoformat(),
+                    )
+                    for quality in entry.quality
+                    if (quality.source, quality.target) == (direction.source, direction.target)
+                ],
+            )
+            for direction in entry.directions
+        ],
+        summary_language_codes=entry.summary_languages,
+        licence=model_pb2.Licence(
+            name=entry.licence.name, non_commercial=entry.licence.non_commercial, summary=entry.licence.summary
+        ),
+        parameters=entry.parameters,
+        size_bytes=sum(file.bytes for file in entry.files),
+    )

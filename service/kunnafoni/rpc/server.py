@@ -1,0 +1,110 @@
+"""The gRPC server: servicers, health, reflection, and an end that cuts nobody off before its time.
+
+Listens at once; health says NOT_SERVING until `serve` is called and from `stop` on. It loads no models: `run.py` does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from kunnafoni.rpc.interceptors import CallInterceptor
+from kunnafoni.rpc.models import ModelServicer
+from kunnafoni.rpc.requests import Limits
+from kunnafoni.rpc.summarization import SummarizationServicer
+from kunnafoni.rpc.translation import TranslationServicer
+from kunnafoni.summarizer import Summarizer
+from kunnafoni.translator import Translator
+from kunnafoni.v1 import (
+    model_pb2,
+    model_pb2_grpc,
+    summarization_pb2,
+    summarization_pb2_grpc,
+    translation_pb2,
+    translation_pb2_grpc,
+)
+
+if TYPE_CHECKING:
+    from kunnafoni.config import Settings
+    from kunnafoni.fleet import Fleet
+
+HEALTH_SERVICE = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+SERVICES = tuple(
+    service.full_name
+    for file in (translation_pb2, summarization_pb2, model_pb2)
+    for service in file.DESCRIPTOR.services_by_name.values()
+)
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+class ListenError(OSError):
+    """The address cannot be listened on."""
+
+
+class Server:
+    """A server on `settings.address` that works with `fleet`; starts with `start`, ends with `stop`."""
+
+    def __init__(self, settings: Settings, fleet: Fleet) -> None:
+        self._calls = CallInterceptor()
+        self._health = health.aio.HealthServicer()
+        size = settings.max_message_bytes
+        self._server = grpc.aio.server(
+            interceptors=(self._calls,),
+            options=[
+                ("grpc.max_receive_message_length", size),
+                ("grpc.max_send_message_length", -1),
+                ("grpc.so_reuseport", 0),  # a second server on the port must fail, not take half of the calls
+            ],
+        )
+        limits = Limits(
+            max_contents=settings.max_contents,
+            max_content_code_points=settings.max_content_code_points,
+            max_call_code_points=settings.max_call_code_points,
+            max_message_bytes=size,
+            max_beam_size=settings.max_beam_size,
+        )
+        translator = Translator(fleet)
+        translation_pb2_grpc.add_TranslationServiceServicer_to_server(
+            TranslationServicer(translator, fleet, limits), self._server
+        )
+        summarizer = Summarizer(fleet, translator, max_row_weight=settings.max_batch_tokens)
+        summarization_pb2_grpc.add_SummarizationServiceServicer_to_server(
+            SummarizationServicer(summarizer, fleet, limits), self._server
+        )
+        model_pb2_grpc.add_ModelServiceServicer_to_server(ModelServicer(fleet, limits), self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        reflection.enable_server_reflection((*SERVICES, HEALTH_SERVICE, reflection.SERVICE_NAME), self._server)
+
+    async def start(self, address: str) -> str:
+        """Listen on `address` (port 0 is any free one) and give the real address; not SERVING yet.
+
+        Raises:
+            ListenError: the address is taken or is none.
+        """
+        await self._set_health(NOT_SERVING)
+        host, _, _ = address.rpartition(":")
+        try:
+            port = self._server.add_insecure_port(address)
+        except RuntimeError as error:
+            raise ListenError(f"cannot listen on {address}: the port is taken or the address is wrong") from error
+        await self._server.start()
+        return f"{host}:{port}"
+
+    async def serve(self) -> None:
+        """Say that the models are loaded and warm."""
+        await self._set_health(SERVING)
+
+    async def stop(self, grace_s: float) -> None:
+        """Refuse new calls with UNAVAILABLE, let running ones end for at most `grace_s`, then cut them off."""
+        self._calls.draining = True
+        await self._set_health(NOT_SERVING)
+        await self._calls.idle(grace_s)
+        await self._server.stop(0)
+
+    async def _set_health(self, status: int) -> None:
+        for service in ("", *SERVICES):
+            await self._health.set(service, status)

@@ -1,0 +1,114 @@
+"""Article -> headline, summary, key points -> one edition a language.
+
+It plans the way and puts the parts of `editions` together. It knows no gRPC and runs no model itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from kunnafoni.editions.articles import read
+from kunnafoni.editions.edition import EditionMaker
+from kunnafoni.editions.readings import Reader
+from kunnafoni.editions.summaries import SummaryWriter
+from kunnafoni.languages import UNDETERMINED
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+
+    from kunnafoni.editions.articles import Article, Draft, Length
+    from kunnafoni.editions.edition import Edition
+    from kunnafoni.editions.summaries import Summary
+    from kunnafoni.engine.caller import Caller
+    from kunnafoni.fleet import Fleet
+    from kunnafoni.routes import Hop
+    from kunnafoni.text.language_id import Detection
+    from kunnafoni.translator import Translator
+
+PIVOTS = ("fr", "en")
+"""Languages by way of which an article is summarised that no model summarises in its own, first choice first."""
+
+
+@dataclass(frozen=True, slots=True)
+class PendingEditions:
+    """Editions that are being made."""
+
+    source: str
+    detection: Detection | None
+    work: Sequence[asyncio.Task[Edition]]
+
+    async def editions(self) -> AsyncIterator[Edition]:
+        """The editions in the order asked for, each as soon as it and all before it are done.
+
+        Raises:
+            KunnafoniError: an engine refused or dropped the work.
+        """
+        for task in self.work:
+            yield await task
+
+
+class Summarizer:
+    """Makes editions with whatever models are ready."""
+
+    def __init__(self, fleet: Fleet, translator: Translator, *, max_row_weight: int) -> None:
+        """Connect it; `max_row_weight` is the heaviest prompt that an engine takes, see `Engine.weight`."""
+        self._fleet = fleet
+        self._translator = translator
+        self._writer = SummaryWriter(fleet, Reader(fleet, translator), max_row_weight=max_row_weight)
+
+    @asynccontextmanager
+    async def begin(
+        self, article: Article, targets: Sequence[str], *, length: Length, key_points: int, caller: Caller
+    ) -> AsyncGenerator[PendingEditions]:
+        """Start making the editions of `article` in `targets`. What still runs when the context ends is cancelled.
+
+        The summary is made once; its usage is counted in the first edition.
+
+        Raises:
+            UndetectedLanguageError: the article's language is not recognised.
+            UnsupportedPairError: no ready model translates it to one of `targets`.
+            OverloadedError: a model's queue has no room.
+        """
+        draft = await asyncio.to_thread(read, article, points=key_points)
+        hop = self._plan(draft.language, targets)
+        summary = asyncio.create_task(self._writer.write(draft, length, hop=hop, caller=caller))
+        editions = [
+            asyncio.create_task(self._edition(draft, summary, target, first=not place, caller=caller))
+            for place, target in enumerate(targets)
+        ]
+        try:
+            yield PendingEditions(draft.language, draft.detection, editions)
+        finally:
+            for task in (summary, *editions):
+                task.cancel()
+            await asyncio.gather(summary, *editions, return_exceptions=True)
+
+    def _plan(self, language: str, targets: Sequence[str]) -> Hop | None:
+        """The model that summarises an article in `language`; None if none does, not even by way of another language.
+
+        Raises:
+            UnsupportedPairError: see `begin`.
+        """
+        if language == UNDETERMINED:
+            return None
+        for target in targets:
+            if target != language:
+                self._fleet.route(language, target)
+        if hop := self._fleet.summary_hop(language):
+            return hop
+        served = self._fleet.routes().keys()
+        for pivot in PIVOTS:
+            needed = {(language, pivot), *((pivot, target) for target in targets if target != pivot)}
+            if needed <= served and (hop := self._fleet.summary_hop(pivot)):
+                return hop
+        return None
+
+    async def _edition(
+        self, draft: Draft, summary: asyncio.Task[Summary], target: str, *, first: bool, caller: Caller
+    ) -> Edition:
+        made = await summary
+        edition = await EditionMaker(self._translator, draft, made, caller=caller).make(target)
+        return replace(edition, usage=made.usage + edition.usage) if first else edition

@@ -1,0 +1,187 @@
+"""Contents into another language: content -> segments -> route -> engine -> content.
+
+Puts texts together again so that whatever is not translated comes back exactly as it was, and says for each segment
+where it lies, how it ended and what looks wrong. It knows no gRPC and runs no model itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from kunnafoni.errors import UndetectedLanguageError
+from kunnafoni.hops import FinishReason, Sentence, Usage
+from kunnafoni.languages import UNDETERMINED
+from kunnafoni.text.checks import Finding, Span
+from kunnafoni.text.language_id import identify
+from kunnafoni.text.segments import Segment, SegmentKind, split
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+
+    from kunnafoni.engine.caller import Caller
+    from kunnafoni.fleet import Fleet
+    from kunnafoni.hops import Prepared, SentenceTranslator
+    from kunnafoni.routes import Hop
+    from kunnafoni.text.language_id import Detection
+    from kunnafoni_models.backend import Decoding
+
+
+@dataclass(frozen=True, slots=True)
+class TranslatedSegment:
+    """A segment and its translation; spans count from the beginning of the content and of its translation."""
+
+    source: Span
+    target: Span
+    finish_reason: FinishReason
+    findings: tuple[Finding, ...]
+
+    @property
+    def machine_generated(self) -> bool:
+        """Whether a model wrote it."""
+        return self.finish_reason is not FinishReason.COPIED
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The next piece of a translated content: a segment with what stands before it, or what follows the last one."""
+
+    text: str
+    segment: TranslatedSegment | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A content made ready: its language, its segments, and what is to be translated of them, by their index."""
+
+    segments: tuple[Segment, ...]
+    source: str
+    detection: Detection | None
+    route: tuple[Hop, ...] = ()
+    translator: SentenceTranslator | None = None
+    prepared: Mapping[int, Prepared] = field(default_factory=dict[int, "Prepared"])
+
+
+class PendingTranslation:
+    """A content whose segments are being translated. Read `pieces` to its end once, then `usage` is complete."""
+
+    def __init__(self, draft: _Draft, work: dict[int, asyncio.Task[Sentence]]) -> None:
+        self.source = draft.source
+        self.detection = draft.detection
+        self.route = draft.route
+        self.usage = Usage()
+        self._segments = draft.segments
+        self._work = work
+
+    async def pieces(self) -> AsyncIterator[Piece]:
+        """The pieces of the translation in the order of the text, each as soon as it and all before it are done.
+
+        Raises:
+            KunnafoniError: the engine refused or dropped the work.
+        """
+        before, length = "", 0
+        for index, segment in enumerate(self._segments):
+            if segment.kind is SegmentKind.GAP:
+                before += segment.text
+                continue
+            if index in self._work:
+                sentence = await self._work[index]
+                self.usage += sentence.usage
+            else:
+                sentence = Sentence.copied(segment.text)
+            start = length + len(before)
+            length = start + len(sentence.text)
+            yield Piece(before + sentence.text, _place(segment, sentence, start))
+            before = ""
+        yield Piece(before, None)
+
+
+def _place(segment: Segment, sentence: Sentence, start: int) -> TranslatedSegment:
+    """Count the spans of `sentence` from the beginning of the texts."""
+    findings = tuple(
+        replace(
+            finding,
+            source_span=finding.source_span and finding.source_span.shifted(segment.start),
+            target_span=finding.target_span and finding.target_span.shifted(start),
+        )
+        for finding in sentence.findings
+    )
+    return TranslatedSegment(
+        Span(segment.start, segment.end), Span(start, start + len(sentence.text)), sentence.finish_reason, findings
+    )
+
+
+class Translator:
+    """Translates contents with whatever models are ready."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+
+    @asynccontextmanager
+    async def begin(
+        self, contents: Sequence[str], *, source: str | None, target: str, decoding: Decoding, caller: Caller
+    ) -> AsyncGenerator[list[PendingTranslation]]:
+        """Start translating `contents` to `target`; one PendingTranslation each, in order.
+
+        A `source` of None means detect, for each content by itself. A content already in `target` is copied. What is
+        still running when the context ends is cancelled.
+
+        Raises:
+            UndetectedLanguageError: a content's language is not recognised.
+            UnsupportedPairError: no ready model serves a pair.
+            OverloadedError: a model's queue has no room for all of them.
+        """
+        # Splitting and tokenising 500,000 code points takes too long for the event loop.
+        drafts = await asyncio.to_thread(self._draft_all, contents, source, target)
+        self._admit(drafts, decoding, caller)
+        tasks: list[asyncio.Task[Sentence]] = []
+        try:
+            pending: list[PendingTranslation] = []
+            for draft in drafts:
+                work = _start(draft, decoding=decoding, caller=caller)
+                tasks.extend(work.values())
+                pending.append(PendingTranslation(draft, work))
+            yield pending
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _draft_all(self, contents: Sequence[str], source: str | None, target: str) -> list[_Draft]:
+        return [self._draft(content, source, target, f"contents[{i}]") for i, content in enumerate(contents)]
+
+    def _draft(self, content: str, source: str | None, target: str, field: str) -> _Draft:
+        detection = None if source else identify(content)
+        language = detection.language_code if detection else source or UNDETERMINED
+        segments = tuple(split(content, language))
+        texts = {index: segment for index, segment in enumerate(segments) if segment.kind is SegmentKind.TEXT}
+        if detection and texts and language == UNDETERMINED:
+            raise UndetectedLanguageError(field, detection.language_code, detection.confidence)
+        if not texts or language == target:
+            return _Draft(segments, language, detection)
+        route = self._fleet.route(language, target)
+        translator = self._fleet.sentence_translator(route)
+        prepared = {index: translator.prepare(segment.text) for index, segment in texts.items()}
+        return _Draft(segments, language, detection, route, translator, prepared)
+
+    def _admit(self, drafts: Sequence[_Draft], decoding: Decoding, caller: Caller) -> None:
+        """Let in the whole call at the first model of each route, or none of it."""
+        weights: Counter[str] = Counter()
+        for draft in drafts:
+            if draft.route:
+                weight = sum(prepared.weight for prepared in draft.prepared.values())
+                weights[draft.route[0].model_id] += weight * decoding.beam_size
+        for model_id, weight in weights.items():
+            self._fleet.engine(model_id).admit(weight, caller=caller)
+
+
+def _start(draft: _Draft, *, decoding: Decoding, caller: Caller) -> dict[int, asyncio.Task[Sentence]]:
+    if draft.translator is None:
+        return {}
+    return {
+        index: asyncio.create_task(draft.translator.translate(prepared, decoding=decoding, caller=caller))
+        for index, prepared in draft.prepared.items()
+    }

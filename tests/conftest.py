@@ -1,0 +1,99 @@
+"""Servers for the tests: the real one on localhost, in this process on the echo backend, or in a process of its own."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import grpc
+import hypothesis
+import pytest
+
+from kunnafoni.cli.local_server import LocalServer, local_server
+from kunnafoni.config import Settings
+from kunnafoni.fleet import Fleet
+from kunnafoni.rpc.run import make_engines
+from kunnafoni.rpc.server import Server
+from kunnafoni.v1 import model_pb2_grpc, translation_pb2_grpc
+from kunnafoni_models import registry
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+
+    from kunnafoni_models.entries import CatalogEntry
+
+# The machines are shared: how long an example takes says nothing.
+hypothesis.settings.register_profile("shared", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("shared")
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server in this process, and stubs for it."""
+
+    server: Server
+    fleet: Fleet
+    channel: grpc.aio.Channel
+    address: str
+
+    @property
+    def translation(self) -> translation_pb2_grpc.TranslationServiceAsyncStub:
+        return translation_pb2_grpc.TranslationServiceStub(self.channel)
+
+    @property
+    def model(self) -> model_pb2_grpc.ModelServiceAsyncStub:
+        return model_pb2_grpc.ModelServiceStub(self.channel)
+
+    def queued(self, model_id: str = "echo") -> int:
+        """Rows that wait for a model."""
+        return self.fleet.engine(model_id).stats().batcher.queued_rows
+
+
+@asynccontextmanager
+async def serve(*entries: CatalogEntry, **settings: Any) -> AsyncGenerator[Served]:
+    """A server with `entries` loaded, on a free port; `settings` are those of `config.py`."""
+    configured = Settings(address="localhost:0", **settings)
+    engines = make_engines(configured)
+    fleet = Fleet({entry.id: entry for entry in entries}, engines)
+    server = Server(configured, fleet)
+    address = await server.start(configured.address)
+    try:
+        for entry in entries:
+            engines.load(entry.id, entry)
+        await engines.wait()
+        await server.serve()
+        # A send limit above the server's receive limit, so that it is the server that refuses.
+        options = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
+        async with grpc.aio.insecure_channel(address, options=options) as channel:
+            yield Served(server, fleet, channel, address)
+    finally:
+        await server.stop(grace_s=0)
+        await engines.close()
+
+
+def echo_entry(**options: Any) -> CatalogEntry:
+    """The echo model with other options than the catalog's."""
+    entry = registry.catalog()["echo"]
+    return replace(entry, options={**entry.options, **options})
+
+
+@pytest.fixture
+async def echo() -> AsyncIterator[Served]:
+    """A server on the echo backend."""
+    async with serve(echo_entry()) as served:
+        yield served
+
+
+@pytest.fixture
+async def slow_echo() -> AsyncIterator[Served]:
+    """A server on an echo backend that takes its time: half a second a batch of at most four rows."""
+    async with serve(echo_entry(batch_delay_ms=500), max_batch_rows=4) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def embedded() -> Iterator[LocalServer]:
+    """A server process on the embedded model, shared by the tests of a session."""
+    with local_server() as server:
+        yield server

@@ -1,0 +1,113 @@
+"""A server process from start to end: loading, SIGTERM with calls in flight, wrong settings."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from kunnafoni.cli.local_server import local_server
+from kunnafoni.client import Client
+from kunnafoni.errors import KunnafoniError
+from tests.conftest import echo_entry, serve
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kunnafoni.v1.translation_pb2 import Translation
+
+SENTENCES = " ".join(f"This is sentence number {number} of a long text." for number in range(40))
+
+
+def test_sigterm_lets_running_calls_end() -> None:
+    with local_server("--model", "echo") as server, Client(server.address) as client:
+        client.translate(["Hello."], source="en", target="fr")
+    assert server.process.returncode == 0
+
+
+def test_sigterm_in_flight_answers_the_call_and_refuses_new_ones() -> None:
+    answers: list[list[Translation]] = []
+    with local_server() as server, Client(server.address, timeout_s=100) as client:
+        call = threading.Thread(
+            target=lambda: answers.append(client.translate([SENTENCES], source="en", target="fr")), daemon=True
+        )
+        call.start()
+        time.sleep(1)
+        assert not answers
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        channel = grpc.insecure_channel(server.address)
+        health: Any = health_pb2_grpc.HealthStub(channel)
+        answer = health.Check(health_pb2.HealthCheckRequest())
+        assert answer.status == health_pb2.HealthCheckResponse.NOT_SERVING
+        channel.close()
+        with Client(server.address, timeout_s=5) as late, pytest.raises(KunnafoniError) as caught:
+            late.translate(["Hello."], source="en", target="fr")
+        assert caught.value.code in {"UNAVAILABLE", "DEADLINE_EXCEEDED"}
+        call.join(timeout=100)
+        server.process.wait(timeout=30)
+    [[translation]] = answers
+    assert len(translation.segments) == 40
+    assert server.process.returncode == 0
+
+
+async def test_not_serving_while_loading() -> None:
+    async with serve(echo_entry()) as served:
+        stub: Any = health_pb2_grpc.HealthStub(served.channel)
+        assert (await stub.Check(health_pb2.HealthCheckRequest())).status == health_pb2.HealthCheckResponse.SERVING
+        await served.server.stop(grace_s=0)
+        with pytest.raises(grpc.aio.AioRpcError):
+            await stub.Check(health_pb2.HealthCheckRequest())
+
+
+def run(*arguments: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "kunnafoni", "serve", *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--model", "nonsense"], "nonsense"),
+        (["--address", "localhost:99999"], "address"),
+        (["--models-dir", "/no/such/folder"], "/no/such/folder"),
+        (["--log-level", "loud"], "log_level"),
+    ],
+)
+def test_wrong_flags_are_named(tmp_path: Path, arguments: list[str], named: str) -> None:
+    result = run(*arguments, folder=tmp_path)
+    assert result.returncode == 1
+    assert named in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_wrong_settings_are_named_wherever_they_come_from(tmp_path: Path) -> None:
+    result = run(folder=tmp_path, KUNNAFONI_MAX_CONTENTS="none")
+    assert (result.returncode, "max_contents" in result.stderr) == (1, True)
+    (tmp_path / "kunnafoni.toml").write_text("max_contnts = 3\n")
+    result = run(folder=tmp_path)
+    assert (result.returncode, "max_contnts" in result.stderr) == (1, True)
+    (tmp_path / "kunnafoni.toml").write_text("max_contents = [\n")
+    result = run(folder=tmp_path)
+    assert (result.returncode, "kunnafoni.toml" in result.stderr) == (1, True)
+
+
+def test_a_taken_port_is_named(tmp_path: Path) -> None:
+    with local_server("--model", "echo") as server:
+        result = run("--address", server.address, "--model", "echo", folder=tmp_path)
+    assert result.returncode == 1
+    assert server.address in result.stderr

@@ -1,0 +1,72 @@
+"""The layers of CONTRIBUTING.md, read off the imports, and what the light commands must not import."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SERVICE = ROOT / "service" / "kunnafoni"
+MODELS = ROOT / "models" / "kunnafoni_models"
+
+# Who may import whom inside the service: the parts of each layer see those of the layers below, never above.
+LAYERS = [
+    {"cli", "client", "job_client", "__main__"},
+    {"rpc"},
+    {"translator", "summarizer", "editions", "jobs"},
+    {"fleet"},
+    {"hops"},
+    {"text", "engine", "routes"},
+    {"errors", "languages", "config", "v1"},
+]
+WIRE_USERS = {"rpc", "client", "job_client", "cli", "jobs", "v1"}
+HEAVY = {"torch", "transformers", "ctranslate2", "ray"}
+
+
+def imports_of(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return names
+
+
+def part_of(path: Path) -> str:
+    return path.relative_to(SERVICE).parts[0].removesuffix(".py")
+
+
+SOURCES = [path for path in SERVICE.rglob("*.py") if "v1" not in path.parts and path.parent.name != "migrations"]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(SERVICE)))
+def test_imports_point_downwards(path: Path) -> None:
+    part = part_of(path)
+    if part == "__init__":
+        return
+    depth = next((i for i, layer in enumerate(LAYERS) if part in layer), None)
+    assert depth is not None, f"{part} is in no layer: add it to LAYERS"
+    above = {name for layer in LAYERS[:depth] for name in layer}
+    for name in imports_of(path):
+        package, _, rest = name.partition(".")
+        if package == "kunnafoni" and rest:
+            used = rest.split(".")[0]
+            assert used not in above, f"{path.name} imports {name} from a layer above"
+            assert used != "v1" or part in WIRE_USERS, f"{path.name} imports the wire"
+        assert package != "grpc" or part in WIRE_USERS, f"{path.name} imports grpc"
+
+
+def test_models_never_import_the_service() -> None:
+    for path in MODELS.rglob("*.py"):
+        assert not any(name.split(".")[0] in {"kunnafoni", "grpc"} for name in imports_of(path)), path
+
+
+@pytest.mark.parametrize("module", ["kunnafoni.cli", "kunnafoni.rpc.server", "kunnafoni.client"])
+def test_heavy_packages_are_imported_only_when_used(module: str) -> None:
+    code = f"import sys, {module}; print(*sorted(set(sys.modules) & {HEAVY!r}))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert result.stdout.strip() == ""
