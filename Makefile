@@ -33,10 +33,11 @@ protos: setup
 	$(BIN)/python protos/generate.py
 
 bench: setup bench-quality
-	$(BIN)/python tests/bench/start.py
+	$(BIN)/python -m tests.bench.start
+	$(BIN)/python -m tests.bench.load
 
 bench-quality: setup
-	$(BIN)/python tests/bench/quality.py
+	$(BIN)/python -m tests.bench.quality
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache bench-results

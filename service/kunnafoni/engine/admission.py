@@ -35,12 +35,10 @@ class Admission:
             raise DrainingError
         if caller.admitted or caller.priority is Priority.JOB:
             return
-        queued = self._interactive.tokens
-        limit = self._policy.admission_limit(weight)
-        # A request above the limit by itself must not be sent away for ever: it gets in when nothing else waits.
-        if queued and queued + weight > limit:
+        excess = self._interactive.tokens_before(weight) - self._policy.queue_tokens
+        if excess > 0:
             self._meter.refused_requests += 1
-            raise OverloadedError(self._meter.delay_s(queued + weight - limit))
+            raise OverloadedError(self._meter.delay_s(excess))
         caller.admitted = True
 
     async def wait_for_room(self, weight: int, caller: Caller) -> None:

@@ -86,18 +86,27 @@ class Lane(Generic[RowT]):
         siblings: All lanes of the queue, by caller.
         tag: Virtual time of its start, plus the tokens that it has been served.
         new: Whether it has not been served yet.
+        tokens: Weight of its rows.
     """
 
     caller: Caller
     siblings: dict[Caller, Lane[RowT]]
     tag: float
     new: bool = True
+    tokens: int = 0
     # Not a deque: rows leave from anywhere, when a waiter goes or when a batch of their length comes by.
     slots: OrderedDict[Slot[RowT], None] = field(default_factory=OrderedDict["Slot[RowT]", None])
+
+    def add(self, slot: Slot[RowT]) -> None:
+        """Put a slot at the end."""
+        self.slots[slot] = None
+        self.tokens += slot.row.weight
+        slot.lanes.append(self)
 
     def remove(self, slot: Slot[RowT]) -> None:
         """Take out one slot, and the lane itself when that was the last."""
         del self.slots[slot]
+        self.tokens -= slot.row.weight
         if not self.slots:
             del self.siblings[self.caller]
 
@@ -125,6 +134,10 @@ class FairQueue(Generic[RowT]):
         """Whether about a batch waits; how much really fits depends on the lengths."""
         return self.rows >= self._policy.batch_rows or self.tokens >= self._policy.batch_tokens
 
+    def tokens_before(self, weight: int) -> int:
+        """What is served before a new caller with rows of this weight is done: as much of each lane, or all of it."""
+        return sum(min(lane.tokens, weight) for lane in self._lanes.values())
+
     def add(self, row: RowT, caller: Caller) -> Slot[RowT]:
         """Put a new row at the end of its caller's lane."""
         slot = Slot(row, self)
@@ -139,8 +152,7 @@ class FairQueue(Generic[RowT]):
         if lane is None:
             lane = self._lanes[caller] = Lane(caller, self._lanes, self._virtual_time)
         if slot not in lane.slots:
-            lane.slots[slot] = None
-            slot.lanes.append(lane)
+            lane.add(slot)
 
     def cut(self) -> list[Slot[RowT]]:
         """Take out the next batch, the row that is due first; the queue must not be empty."""

@@ -19,17 +19,19 @@ class Policy:
             it is done, and has a full batch of company. 1 batches only prompts of equal length.
         window_batches: A batch is chosen among the rows that are due within this many batches. More finds company of
             more even length; less keeps closer to the fair order.
-        queue_tokens: Most weight that interactive callers may have queued; beyond it they are refused. The last quarter
-            takes only requests that fit one batch, so that archives cannot shut the door on one-line requests.
+        queue_tokens: Most weight that an interactive request may find before it; otherwise it is refused. Shares are
+            fair, so of each caller that waits as much counts as the request itself weighs, and no more: a line is not
+            refused for an archive, and an archive gets in when little else waits. The queue holds little more than the
+            largest request and this.
         job_turn: While interactive callers and jobs both wait, one batch in this many is for jobs.
     """
 
-    batch_tokens: int = 4096
+    batch_tokens: int = 8192
     batch_rows: int = 32
     max_wait_ms: float = 4.0
     length_step: int = 16
     window_batches: int = 16
-    queue_tokens: int = 400_000
+    queue_tokens: int = 20_000
     job_turn: int = 8
 
     def __post_init__(self) -> None:
@@ -49,7 +51,3 @@ class Policy:
     def window_rows(self) -> int:
         """Most rows among which a batch is chosen."""
         return self.window_batches * self.batch_rows
-
-    def admission_limit(self, weight: int) -> int:
-        """Weight that the interactive queue may reach by admitting a request of this weight."""
-        return self.queue_tokens if weight <= self.batch_tokens else self.queue_tokens * 3 // 4

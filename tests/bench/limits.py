@@ -1,0 +1,206 @@
+"""What must hold under load besides throughput: fairness, overload, cancellation, linear time, the same bytes.
+
+    python tests/bench/limits.py [article] [overload] [cancel] [doubling] [company] [--quick] [--shared ../shared]
+
+Without names all of them run. Each prints what it found and what is wanted, and writes bench-results/limits.json.
+
+article   A line behind an article of 500 sentences: its latency in batch times, several lines sent at random moments.
+          A batch time is the median of the batches that the article filled meanwhile.
+overload  Saturation, then five times its rate for 60 s: p99 of what is accepted, median time to a refusal, memory.
+cancel    1,000 calls, cancelled in flight: what is left queued, rows run after the last was cancelled, memory.
+doubling  Time of 1 to 1,000 segments of equal length; the time a segment relative to the next smaller number.
+company   Requests alone and all at once: how many answers differ.
+
+Minutes on 2 quiet cores: 3, 4, 1, 8 and 3. `overload` asks a server in a process of its own, the others one in this
+process over real gRPC, so that the batches that run can be counted. Caches are off.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import sys
+import time
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import grpc
+import psutil
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from kunnafoni.cli.local_server import local_server
+from kunnafoni_models import registry
+from tests.bench.traffic import Callers, Traffic
+from tests.conftest import Served, serve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Sequence
+
+    from kunnafoni_models.backend import Decoding, Output, Prompt
+
+RESULTS = Path("bench-results")
+MODEL = "kunnafoni-270m"
+REFUSED = grpc.StatusCode.RESOURCE_EXHAUSTED
+FULL_BATCH_ROWS = 16
+Figures = dict[str, Any]
+
+
+class Batches:
+    """Watches the backend of a server in this process.
+
+    Attributes:
+        times_s: Rows and duration of each batch that has run.
+    """
+
+    def __init__(self, served: Served) -> None:
+        backend: Any = served.fleet.engine(MODEL).backend
+        self.times_s: list[tuple[int, float]] = []
+        self._generate = backend.generate
+        backend.generate = self._watched
+
+    def _watched(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Output]:
+        began_s = time.monotonic()
+        outputs = self._generate(prompts, decoding)
+        self.times_s.append((len(prompts), time.monotonic() - began_s))
+        return outputs
+
+
+async def article(traffic: Traffic, *, quick: bool) -> Figures:
+    async with serve(registry.catalog()[MODEL], cache_bytes=0) as served:
+        callers, batches = Callers(served.address), Batches(served)
+        long = asyncio.create_task(callers.call(traffic.request(50 if quick else 500, ("en", "fr"))))
+        latencies: list[float] = []
+        while len(latencies) < (2 if quick else 12):
+            await asyncio.sleep(next(iter(traffic.pauses_s(0.5))))
+            line = await callers.call(traffic.request(1))
+            if long.done():
+                break
+            latencies.append(line.latency_s)
+        await long
+        await callers.close()
+    batch_s = statistics.median(elapsed_s for rows, elapsed_s in batches.times_s if rows >= FULL_BATCH_ROWS)
+    return {
+        "batch, s": batch_s,
+        "lines": len(latencies),
+        "median, batch times": statistics.median(latencies) / batch_s,
+        "longest, batch times (wanted: 3)": max(latencies) / batch_s,
+    }
+
+
+async def overload(traffic: Traffic, *, quick: bool) -> Figures:
+    duration_s = 15.0 if quick else 60.0
+    with local_server() as server:
+        callers, process = Callers(server.address), psutil.Process(server.process.pid)
+        work = traffic.requests(24 if quick else 192)
+        full = await callers.closed(work, 64)
+        rate = len(full.answered) / full.elapsed_s
+        saturated = await callers.open(traffic, rate=rate, duration_s=duration_s)
+        before_mb = process.memory_info().rss / 1e6
+        flooded = await callers.open(traffic, rate=5 * rate, duration_s=duration_s)
+        after_mb = process.memory_info().rss / 1e6
+        after = await callers.call(traffic.request(1))
+        await callers.close()
+    refusals_s = [outcome.latency_s for outcome in flooded.outcomes if outcome.code is REFUSED]
+    return {
+        "saturation, requests/s": rate,
+        "p99 at saturation, s": saturated.latency_s(99),
+        "refused at saturation": sum(outcome.code is REFUSED for outcome in saturated.outcomes),
+        "p99 at five times, s": flooded.latency_s(99),
+        "p99, times that at saturation (wanted: 3)": flooded.latency_s(99) / saturated.latency_s(99),
+        "characters/s, times that at saturation": flooded.characters_per_s / saturated.characters_per_s,
+        "codes": Counter(outcome.code.name if outcome.code else "OK" for outcome in flooded.outcomes),
+        "refusal, median ms (wanted: 50)": statistics.median(refusals_s) * 1000 if refusals_s else None,
+        "memory before, MB": before_mb,
+        "memory after, MB": after_mb,
+        "a line right after, s": after.latency_s,
+    }
+
+
+async def cancel(traffic: Traffic, *, quick: bool) -> Figures:
+    calls = 100 if quick else 1000
+    async with serve(registry.catalog()[MODEL], cache_bytes=0, max_queue_tokens=10_000_000) as served:
+        callers, batches, process = Callers(served.address), Batches(served), psutil.Process()
+        await callers.closed(traffic.requests(8), 8)
+        before_mb, began = process.memory_info().rss / 1e6, len(batches.times_s)
+        tasks = [asyncio.create_task(callers.call(traffic.request(1))) for _ in range(calls)]
+        await asyncio.sleep(3.0)
+        queued = served.queued(MODEL)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(1.0)  # until the server has heard of it
+        cancelled_s, running = time.monotonic(), len(batches.times_s)
+        line = await callers.call(traffic.request(1))
+        stats = served.fleet.engine(MODEL).stats().batcher
+        await callers.close()
+    return {
+        "calls": calls,
+        "queued when cancelled": queued,
+        "batches before": running - began,
+        "rows of batches that ended afterwards, the line's and the one on the model": [
+            rows for rows, _ in batches.times_s[running:]
+        ],
+        "rows dropped": stats.dropped_rows,
+        "rows queued at the end (wanted: 0)": stats.queued_rows,
+        "tokens queued at the end (wanted: 0)": stats.queued_tokens,
+        "memory before, MB": before_mb,
+        "memory after, MB": process.memory_info().rss / 1e6,
+        "a line right after, s": line.latency_s,
+        "until the line was answered, s": time.monotonic() - cancelled_s,
+    }
+
+
+async def doubling(traffic: Traffic, *, quick: bool) -> Figures:
+    sizes = (1, 2, 4, 8, 16, 32) if quick else (1, 2, 4, 8, 16, 32, 64, 125, 250, 500, 1000)
+    async with serve(registry.catalog()[MODEL], cache_bytes=0, max_queue_tokens=10_000_000) as served:
+        callers = Callers(served.address)
+        await callers.call(traffic.request(1))
+        times_s = {size: (await callers.call(traffic.request(size, ("en", "fr")))).latency_s for size in sizes}
+        await callers.close()
+    doubled = {
+        f"{small} to {large}": times_s[large] / times_s[small] / (large / small) for small, large in pairwise(sizes)
+    }
+    return {"seconds": times_s, "time a segment beside the row before (wanted: at most 1.1)": doubled}
+
+
+async def company(traffic: Traffic, *, quick: bool) -> Figures:
+    work = traffic.requests(20 if quick else 200)
+    async with serve(registry.catalog()[MODEL], cache_bytes=0, max_queue_tokens=10_000_000) as served:
+        callers = Callers(served.address)
+        together = await asyncio.gather(*map(callers.call, work))
+        alone = [await callers.call(request) for request in work]
+        await callers.close()
+    differing = sum(a.text != b.text for a, b in zip(together, alone, strict=True))
+    return {"requests": len(work), "answers that differ (wanted: 0)": differing}
+
+
+CHECKS: dict[str, Callable[..., Coroutine[Any, Any, Figures]]] = {
+    check.__name__: check for check in (article, overload, cancel, doubling, company)
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checks", nargs="*", metavar="check", help=", ".join(CHECKS))
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--shared", type=Path, default=Path("../shared"))
+    options = parser.parse_args()
+    os.environ |= {"KUNNAFONI_CACHE_BYTES": "0"}
+    path = RESULTS / "limits.json"
+    figures: Figures = json.loads(path.read_text()) if path.exists() else {}
+    for name in options.checks or CHECKS:
+        found = asyncio.run(CHECKS[name](Traffic(options.shared), quick=options.quick))
+        figures[name] = {"date": time.strftime("%Y-%m-%d", time.gmtime()), "quick": options.quick} | found
+        print(name, json.dumps(figures[name], indent=1), flush=True)
+        RESULTS.mkdir(exist_ok=True)
+        path.write_text(json.dumps(figures, indent=1))
+
+
+if __name__ == "__main__":
+    main()

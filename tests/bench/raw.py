@@ -1,0 +1,103 @@
+"""The raw backend as the limit: exactly the rows that the service runs for some requests, in the best batches.
+
+The service translates the requests once in this process, and every row that reaches the backend is kept, second tries
+of outputs that looked wrong among them. The same rows then run offline, sorted by length, at several batch sizes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kunnafoni.config import Settings
+from kunnafoni.engine.caller import Caller
+from kunnafoni.fleet import Fleet
+from kunnafoni.rpc.run import make_engines
+from kunnafoni.translator import Translator
+from kunnafoni_models import registry
+from kunnafoni_models.backend import Decoding
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kunnafoni.engine.engines import Engines
+    from kunnafoni.v1.translation_pb2 import TranslateRequest
+    from kunnafoni_models.backend import Output, Prompt
+    from kunnafoni_models.entries import CatalogEntry
+
+MODEL = "kunnafoni-270m"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row that the backend ran."""
+
+    prompt: Prompt
+    decoding: Decoding
+
+
+class RawBackend:
+    """The embedded model in this process. Make it with `open`."""
+
+    def __init__(self, engines: Engines[CatalogEntry], fleet: Fleet) -> None:
+        self._engines = engines
+        self._fleet = fleet
+        self._rows: list[Row] = []
+        self.backend = fleet.engine(MODEL).backend
+        self._generate = self.backend.generate
+        recorded: Any = self.backend
+        recorded.generate = self._record
+
+    @classmethod
+    async def open(cls) -> RawBackend:
+        """Load the model."""
+        entries = registry.catalog()
+        engines = make_engines(Settings(cache_bytes=0, max_queue_tokens=100_000_000))
+        engines.load(MODEL, entries[MODEL])
+        await engines.wait()
+        return cls(engines, Fleet(entries, engines))
+
+    async def rows(self, requests: Sequence[TranslateRequest]) -> list[Row]:
+        """Translate the requests as the service does and give the rows that it took."""
+        self._rows.clear()
+        await asyncio.gather(*(self._translate(request) for request in requests))
+        return list(self._rows)
+
+    def seconds(self, rows: Sequence[Row], batch_rows: int) -> float:
+        """How long the rows take in batches of so many, sorted by length."""
+        began_s = time.monotonic()
+        for decoding in {row.decoding for row in rows}:
+            prompts = [row.prompt for row in rows if row.decoding == decoding]
+            prompts.sort(key=lambda prompt: (len(prompt.tokens), prompt.max_output_tokens))
+            for start in range(0, len(prompts), batch_rows):
+                self._generate(prompts[start : start + batch_rows], decoding)
+        return time.monotonic() - began_s
+
+    async def close(self) -> None:
+        """Free the model."""
+        await self._engines.close()
+
+    def _record(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Output]:
+        self._rows += (Row(prompt, decoding) for prompt in prompts)
+        return self._generate(prompts, decoding)
+
+    async def _translate(self, request: TranslateRequest) -> None:
+        with Caller() as caller:
+            begun = Translator(self._fleet).begin(
+                request.contents,
+                source=request.source_language_code,
+                target=request.target_language_code,
+                decoding=Decoding(),
+                caller=caller,
+            )
+            async with begun as pending:
+                for content in pending:
+                    async for _ in content.pieces():
+                        pass
+
+
+def first_tries(rows: Sequence[Row]) -> list[Row]:
+    """The rows without the second tries."""
+    return [row for row in rows if row.decoding == Decoding()]
