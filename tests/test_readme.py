@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from kunnafoni.config import Settings
-from kunnafoni.v1 import model_pb2, summarization_pb2, translation_pb2
+from kunnafoni.v1 import job_pb2, model_pb2, summarization_pb2, translation_pb2
 
 if TYPE_CHECKING:
     from kunnafoni.cli.local_server import LocalServer
@@ -58,7 +58,7 @@ def test_every_make_target_is_there() -> None:
 
 
 def test_every_rpc_is_listed() -> None:
-    for file in (translation_pb2, summarization_pb2, model_pb2):
+    for file in (translation_pb2, summarization_pb2, job_pb2, model_pb2):
         for service in file.DESCRIPTOR.services_by_name.values():
             assert f"`{service.name}`" in README
             for method in service.methods:

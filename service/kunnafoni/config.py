@@ -42,13 +42,20 @@ class Settings(BaseSettings):
     max_message_bytes: Annotated[int, Field(ge=1024, description="Most bytes of one gRPC message")] = 8 * 1024 * 1024
     max_beam_size: Annotated[int, Field(ge=1, le=16, description="Largest beam that a request may ask for")] = 4
 
-    max_batch_tokens: Annotated[int, Field(ge=64, description="Token budget of a batch: rows x longest row")] = 4_096
+    max_batch_tokens: Annotated[int, Field(ge=64, description="Token budget of a batch: rows x longest row")] = 8_192
     max_batch_rows: Annotated[int, Field(ge=1, description="Most rows of a batch")] = 32
     max_wait_ms: Annotated[float, Field(ge=0, description="How long a batch waits for company")] = 5.0
-    max_queue_tokens: Annotated[int, Field(ge=1024, description="Tokens that may wait before calls are refused")] = (
-        400_000
+    max_queue_tokens: Annotated[int, Field(ge=1024, description="Most tokens that a new call may find before it")] = (
+        20_000
     )
     cache_bytes: Annotated[int, Field(ge=0, description="Memory for recent outputs; 0 turns it off")] = 32 * 1024 * 1024
+
+    data_dir: Annotated[Path, Field(description="Folder of the jobs database")] = Path("~/.local/share/kunnafoni")
+    jobs_url: Annotated[
+        str, Field(description="Database of the jobs (postgresql://...); empty is a file in data_dir")
+    ] = ""
+    job_lease_s: Annotated[float, Field(gt=0, description="Silence after which a dead server's items return")] = 30.0
+    job_expiry_days: Annotated[float, Field(gt=0, description="Days until an ended job is deleted")] = 30.0
 
     grace_s: Annotated[float, Field(ge=0, description="Time for running calls after SIGTERM")] = 30.0
     timeout_s: Annotated[float, Field(gt=0, description="Deadline of a client's call")] = 300.0

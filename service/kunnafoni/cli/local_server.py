@@ -36,8 +36,9 @@ def local_server(*arguments: str) -> Generator[LocalServer]:
     Raises:
         UnavailableError: it ended or was not ready in time; its log is on standard error.
     """
-    command = [sys.executable, "-m", "kunnafoni", "serve", "--address", "localhost:0", *arguments]
+    command = [sys.executable, "-m", "kunnafoni", "serve", "--address", "localhost:0"]
     with tempfile.TemporaryDirectory() as folder:
+        command += ["--data-dir", folder, *arguments]
         log = Path(folder) / "server.log"
         with log.open("w") as output, subprocess.Popen(command, stderr=output) as process:  # noqa: S603 - our own command
             try:

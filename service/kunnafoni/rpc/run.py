@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kunnafoni.engine.engines import Engines, State
 from kunnafoni.engine.policy import Policy
 from kunnafoni.fleet import Fleet
+from kunnafoni.jobs.desk import JobDesk, store_url
+from kunnafoni.jobs.runner import Pace
 from kunnafoni.rpc.server import Server
+from kunnafoni.rpc.servicers import Servicers
 from kunnafoni_models import registry
 from kunnafoni_models.backend import CatalogError, ModelLoadError
 
@@ -38,7 +42,9 @@ async def run(settings: Settings) -> None:
     entries = registry.catalog([settings.models_dir] if settings.models_dir else [])
     chosen = [_chosen(entries, model_id) for model_id in settings.models]
     engines = make_engines(settings)
-    server = Server(settings, Fleet(entries, engines))
+    servicers = Servicers(settings, Fleet(entries, engines))
+    desk = make_desk(settings, servicers)
+    server = Server(settings, servicers, desk)
     LOG.info("listening on %s", await server.start(settings.address))
     try:
         for entry in chosen:
@@ -46,14 +52,22 @@ async def run(settings: Settings) -> None:
         await _first(engines.wait(), stopping.wait())
         if not stopping.is_set():
             _log_models(engines)
+            desk.start()
             await server.serve()
             LOG.info("serving")
             await stopping.wait()
         LOG.info("stopping, at most %.0f s for running calls", settings.grace_s)
     finally:
         await server.stop(settings.grace_s)
+        await desk.stop()
         await engines.close()
     LOG.info("stopped")
+
+
+def make_desk(settings: Settings, servicers: Servicers) -> JobDesk:
+    """The jobs of a server; nothing is opened before it starts."""
+    url = store_url(settings.jobs_url, settings.data_dir.expanduser())
+    return JobDesk(url, servicers.work, Pace(lease_s=settings.job_lease_s, expiry_days=settings.job_expiry_days))
 
 
 def make_engines(settings: Settings) -> Engines[CatalogEntry]:
@@ -75,11 +89,13 @@ def _chosen(entries: Mapping[str, CatalogEntry], model_id: str) -> CatalogEntry:
 
 
 def _warm_up(entry: CatalogEntry, backend: Backend) -> Prompt:
-    """A short prompt of whatever the model does."""
+    """The shortest run of whatever the model does."""
     if entry.directions:
         first = entry.directions[0]
-        return backend.translation_prompt("1", source=first.source, target=first.target)
-    return backend.summary_prompt("1", language=entry.summary_languages[0])
+        prompt = backend.translation_prompt("1", source=first.source, target=first.target)
+    else:
+        prompt = backend.summary_prompt("1", language=entry.summary_languages[0])
+    return replace(prompt, max_output_tokens=1)
 
 
 async def _first(*waits: Coroutine[Any, Any, object]) -> None:

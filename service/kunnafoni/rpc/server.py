@@ -12,13 +12,10 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from kunnafoni.rpc.interceptors import CallInterceptor
-from kunnafoni.rpc.models import ModelServicer
-from kunnafoni.rpc.requests import Limits
-from kunnafoni.rpc.summarization import SummarizationServicer
-from kunnafoni.rpc.translation import TranslationServicer
-from kunnafoni.summarizer import Summarizer
-from kunnafoni.translator import Translator
+from kunnafoni.rpc.jobs import JobServicer
 from kunnafoni.v1 import (
+    job_pb2,
+    job_pb2_grpc,
     model_pb2,
     model_pb2_grpc,
     summarization_pb2,
@@ -29,12 +26,13 @@ from kunnafoni.v1 import (
 
 if TYPE_CHECKING:
     from kunnafoni.config import Settings
-    from kunnafoni.fleet import Fleet
+    from kunnafoni.jobs.desk import JobDesk
+    from kunnafoni.rpc.servicers import Servicers
 
 HEALTH_SERVICE = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 SERVICES = tuple(
     service.full_name
-    for file in (translation_pb2, summarization_pb2, model_pb2)
+    for file in (translation_pb2, summarization_pb2, job_pb2, model_pb2)
     for service in file.DESCRIPTOR.services_by_name.values()
 )
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -46,9 +44,9 @@ class ListenError(OSError):
 
 
 class Server:
-    """A server on `settings.address` that works with `fleet`; starts with `start`, ends with `stop`."""
+    """A server of `servicers` and of the jobs at `desk`; starts with `start`, ends with `stop`."""
 
-    def __init__(self, settings: Settings, fleet: Fleet) -> None:
+    def __init__(self, settings: Settings, servicers: Servicers, desk: JobDesk) -> None:
         self._calls = CallInterceptor()
         self._health = health.aio.HealthServicer()
         size = settings.max_message_bytes
@@ -60,22 +58,12 @@ class Server:
                 ("grpc.so_reuseport", 0),  # a second server on the port must fail, not take half of the calls
             ],
         )
-        limits = Limits(
-            max_contents=settings.max_contents,
-            max_content_code_points=settings.max_content_code_points,
-            max_call_code_points=settings.max_call_code_points,
-            max_message_bytes=size,
-            max_beam_size=settings.max_beam_size,
+        translation_pb2_grpc.add_TranslationServiceServicer_to_server(servicers.translation, self._server)
+        summarization_pb2_grpc.add_SummarizationServiceServicer_to_server(servicers.summarization, self._server)
+        model_pb2_grpc.add_ModelServiceServicer_to_server(servicers.models, self._server)
+        job_pb2_grpc.add_JobServiceServicer_to_server(
+            JobServicer(desk, servicers.limits, expiry_days=settings.job_expiry_days), self._server
         )
-        translator = Translator(fleet)
-        translation_pb2_grpc.add_TranslationServiceServicer_to_server(
-            TranslationServicer(translator, fleet, limits), self._server
-        )
-        summarizer = Summarizer(fleet, translator, max_row_weight=settings.max_batch_tokens)
-        summarization_pb2_grpc.add_SummarizationServiceServicer_to_server(
-            SummarizationServicer(summarizer, fleet, limits), self._server
-        )
-        model_pb2_grpc.add_ModelServiceServicer_to_server(ModelServicer(fleet, limits), self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection((*SERVICES, HEALTH_SERVICE, reflection.SERVICE_NAME), self._server)
 

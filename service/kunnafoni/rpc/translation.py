@@ -75,6 +75,18 @@ class TranslationServicer(translation_pb2_grpc.TranslationServiceServicer):
         ]
         return translation_pb2.DetectLanguageResponse(detections=detections)
 
+    async def translation(
+        self, text: str, *, source: str | None, target: str, decoding: Decoding, caller: Caller
+    ) -> translation_pb2.Translation:
+        """What Translate answers to one content, for whoever calls from inside the server.
+
+        Raises:
+            KunnafoniError: as the call would end.
+        """
+        begun = self._translator.begin([text], source=source, target=target, decoding=decoding, caller=caller)
+        async with begun as [pending]:
+            return await self._whole(pending)
+
     def _begin(self, request: Request, caller: Caller) -> AbstractAsyncContextManager[list[PendingTranslation]]:
         check_contents(request.contents, self._limits)
         target = target_code(request.target_language_code)

@@ -1,4 +1,4 @@
-"""What becomes of a summary that must not go out: a real server with a model that writes what the test tells it to."""
+"""What becomes of a summary that must not go out: a server with a model that writes what the test tells it to."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 import grpc
 import pytest
 
-from kunnafoni.config import Settings
 from kunnafoni.engine.engines import Engines
 from kunnafoni.engine.policy import Policy
 from kunnafoni.fleet import Fleet
-from kunnafoni.rpc.server import Server
+from kunnafoni.rpc.requests import Limits
+from kunnafoni.rpc.summarization import SummarizationServicer
+from kunnafoni.summarizer import Summarizer
+from kunnafoni.translator import Translator
 from kunnafoni.v1 import result_pb2, summarization_pb2, summarization_pb2_grpc
 from kunnafoni_models.backend import Output
 from kunnafoni_models.echo_backend import EchoBackend
@@ -40,6 +42,13 @@ BAD = {
     "cap": GOOD + " " + "x" * 1000,
 }
 CAP_TOKENS = 120
+LIMITS = Limits(
+    max_contents=10,
+    max_content_code_points=10_000,
+    max_call_code_points=10_000,
+    max_message_bytes=100_000,
+    max_beam_size=4,
+)
 
 
 class ScriptedBackend(EchoBackend):
@@ -75,17 +84,21 @@ async def scripted(
         policy=Policy(**policy),
         cache_bytes=0,
     )
-    settings = Settings(address="localhost:0", max_batch_tokens=Policy(**policy).batch_tokens)
-    server = Server(settings, Fleet({entry.id: entry}, engines))
-    address = await server.start(settings.address)
+    fleet = Fleet({entry.id: entry}, engines)
+    summarizer = Summarizer(fleet, Translator(fleet), max_row_weight=Policy(**policy).batch_tokens)
+    server = grpc.aio.server()
+    summarization_pb2_grpc.add_SummarizationServiceServicer_to_server(
+        SummarizationServicer(summarizer, fleet, LIMITS), server
+    )
+    port = server.add_insecure_port("localhost:0")
+    await server.start()
     try:
         engines.load(entry.id, entry)
         await engines.wait()
-        await server.serve()
-        async with grpc.aio.insecure_channel(address) as channel:
+        async with grpc.aio.insecure_channel(f"localhost:{port}") as channel:
             yield summarization_pb2_grpc.SummarizationServiceStub(channel)
     finally:
-        await server.stop(grace_s=0)
+        await server.stop(0)
         await engines.close()
 
 

@@ -1,0 +1,79 @@
+"""What the commands of `kunnafoni jobs` share: the connection, labels, where results go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from kunnafoni.config import load_settings
+from kunnafoni.job_client import JobClient
+from kunnafoni.jobs.writing import SUFFIXES, OutputFormat, errors_path, output_path, write_results
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kunnafoni.v1.job_pb2 import Job
+
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="File for the results: .jsonl, .csv, .tmx, or .txt (one file a language)."),
+]
+Format = Annotated[
+    OutputFormat | None, typer.Option("--format", help="How results are written, if the file's name does not say it.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace result files that exist.")]
+
+
+def connect_jobs(address: str | None) -> JobClient:
+    """A client for the jobs of the configured server."""
+    return JobClient(load_settings(address=address).address)
+
+
+def labels_of(pairs: list[str] | None) -> dict[str, str]:
+    """Read `KEY=VALUE` options.
+
+    Raises:
+        typer.BadParameter: one has no `=`.
+    """
+    if wrong := [pair for pair in pairs or [] if "=" not in pair]:
+        raise typer.BadParameter(f"{wrong[0]!r} is not KEY=VALUE")
+    return {key: value for key, _, value in (pair.partition("=") for pair in pairs or [])}
+
+
+def check_output(
+    output: Path | None, chosen: OutputFormat | None, targets: Sequence[str], *, force: bool
+) -> OutputFormat:
+    """The format to write, once it is sure that nothing is overwritten by accident.
+
+    Raises:
+        typer.BadParameter: a file exists, its folder does not, or its name tells no format.
+    """
+    if output is None:
+        if chosen in (OutputFormat.TEXT, OutputFormat.TMX):
+            raise typer.BadParameter(f"{chosen} needs a file: give -o")
+        return chosen or OutputFormat.JSONL
+    output_format = chosen or SUFFIXES.get(output.suffix.lower())
+    if output_format is None:
+        raise typer.BadParameter(f"{output}: tell how to write it with --format ({', '.join(OutputFormat)})")
+    if not output.parent.is_dir():
+        raise typer.BadParameter(f"{output}: the folder {output.parent} does not exist")
+    files = [output_path(output, output_format, target) for target in targets]
+    if existing := [str(file) for file in files if file.exists() and not force]:
+        raise typer.BadParameter(f"{existing[0]} exists; --force replaces it")
+    return output_format
+
+
+def save_results(client: JobClient, job: Job, output: Path | None, output_format: OutputFormat) -> int:
+    """Write the results that a job has; how many items failed. What was done is said on standard error."""
+    targets = job.spec.options.target_language_codes
+    results = client.results(job.id, include_items=True)
+    done, failed = write_results(results, output, output_format, targets)
+    if output:
+        console = Console(stderr=True, highlight=False)
+        console.print(f"{done:,} results in {output}", markup=False, soft_wrap=True)
+        if failed:
+            console.print(f"{failed:,} errors in {errors_path(output)}", markup=False, soft_wrap=True)
+    return failed

@@ -1,0 +1,131 @@
+"""`kunnafoni jobs submit`: files to a job."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from kunnafoni.cli.job_options import Force, Format, Output, check_output, connect_jobs, labels_of, save_results
+from kunnafoni.cli.job_progress import show_progress
+from kunnafoni.cli.options import Address, connect
+from kunnafoni.jobs.lines import Problem
+from kunnafoni.jobs.reading import Fields, Reader
+from kunnafoni.jobs.records import InputError, InputFormat
+from kunnafoni.languages import known_code
+from kunnafoni.v1 import job_pb2, summarization_pb2, translation_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_PROBLEMS_SHOWN = 20
+
+
+class _Sieve:
+    """Lets items through and tells problems on standard error, the first of them one by one."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self.problems = 0
+        self.items = 0
+
+    def items_of(self, entries: Iterator[job_pb2.JobItem | Problem]) -> Iterator[job_pb2.JobItem]:
+        for entry in entries:
+            if not isinstance(entry, Problem):
+                self.items += 1
+                yield entry
+                continue
+            self.problems += 1
+            if self.problems <= MAX_PROBLEMS_SHOWN:
+                self._console.print(f"left out: {entry.place} {entry.message}", markup=False, soft_wrap=True)
+
+    def tell(self) -> None:
+        if self.problems > MAX_PROBLEMS_SHOWN:
+            self._console.print(f"left out: {self.problems - MAX_PROBLEMS_SHOWN:,} more")
+
+
+def submit(
+    files: Annotated[
+        list[Path], typer.Argument(help="JSONL, CSV, TSV or text files, or folders; - is standard input.")
+    ],
+    *,
+    to: Annotated[str, typer.Option("--to", "-t", help="Languages, with commas: fr,bm.")],
+    source: Annotated[str, typer.Option("--from", "-f", help="Language of the texts; detected if not given.")] = "",
+    summarize: Annotated[
+        bool, typer.Option("--summarize", help="Make editions of articles, not translations.")
+    ] = False,
+    length: Annotated[str, typer.Option(help="Of summaries: short, medium or long.")] = "medium",
+    key_points: Annotated[int, typer.Option(min=0, max=7, help="Of each edition.")] = 3,
+    beam_size: Annotated[int, typer.Option("--beam", min=0, help="Hypotheses kept by the search; 0 is greedy.")] = 0,
+    input_format: Annotated[InputFormat | None, typer.Option(help="Of all files; else by their names.")] = None,
+    id_field: Annotated[str, typer.Option(help="Field or column of the ids.")] = "id",
+    text_field: Annotated[str, typer.Option(help="Field or column of the texts to translate.")] = "text",
+    headline_field: Annotated[str, typer.Option(help="Field or column of the headlines to summarise.")] = "headline",
+    body_field: Annotated[str, typer.Option(help="Field or column of the articles to summarise.")] = "body",
+    language_field: Annotated[str, typer.Option(help="Field or column of the languages.")] = "language",
+    label: Annotated[
+        list[str] | None, typer.Option("--label", help="KEY=VALUE to find the job by; repeatable.")
+    ] = None,
+    request_id: Annotated[str, typer.Option(help="Makes it safe to submit again: the same job is made once.")] = "",
+    wait: Annotated[
+        bool, typer.Option("--wait", "-w", help="Follow the job to its end; with -o write its results.")
+    ] = False,
+    output: Output = None,
+    output_format: Format = None,
+    force: Force = False,
+    address: Address = None,
+) -> None:
+    """Submit files as a job and print its identifier.
+
+    Lines that cannot be taken are told on standard error and left out. Exit code 1 says that something was left out or
+    failed.
+    """
+    if output and not wait:
+        raise typer.BadParameter("-o needs --wait; later, `kunnafoni jobs results JOB -o FILE` writes them")
+    options = job_pb2.JobOptions(target_language_codes=_targets(to), source_language_code=source)
+    chosen_format = check_output(output, output_format, options.target_language_codes, force=force)
+    if summarize:
+        options.length = _length(length)
+        options.key_points = key_points
+    elif beam_size:
+        options.decoding.CopyFrom(translation_pb2.Decoding(beam_size=beam_size))
+    kind = job_pb2.JOB_KIND_SUMMARIZE if summarize else job_pb2.JOB_KIND_TRANSLATE
+    spec = job_pb2.JobSpec(kind=kind, options=options, labels=labels_of(label))
+    with connect(address) as server:
+        limits = server.server_info().limits
+    fields = Fields(id=id_field, text=text_field, headline=headline_field, body=body_field, language=language_field)
+    reader = Reader(kind=kind, input_format=input_format, fields=fields, max_code_points=limits.max_content_code_points)
+    sieve = _Sieve(Console(stderr=True, highlight=False))
+    with connect_jobs(address) as client:
+        try:
+            job = client.create(spec, sieve.items_of(reader.read(files)), request_id=request_id or uuid.uuid4().hex)
+        except InputError as error:
+            raise typer.BadParameter(str(error)) from error
+        finally:
+            sieve.tell()
+        typer.echo(job.id)
+        failed = 0
+        if wait:
+            job = show_progress(client.watch(job.id), job.id)
+            failed = job.progress.failed_items
+            if output:
+                save_results(client, job, output, chosen_format)
+    if sieve.problems or failed:
+        raise typer.Exit(1)
+
+
+def _targets(tags: str) -> list[str]:
+    codes = [known_code(tag) or tag.strip() for tag in tags.split(",")]
+    if wrong := [code for code in codes if not known_code(code)]:
+        raise typer.BadParameter(f"{wrong[0]!r} is no language of this program", param_hint="--to")
+    return codes
+
+
+def _length(name: str) -> summarization_pb2.SummaryLength.ValueType:
+    try:
+        return summarization_pb2.SummaryLength.Value(f"SUMMARY_LENGTH_{name.upper()}")
+    except ValueError as error:
+        raise typer.BadParameter(f"{name!r} is not short, medium or long", param_hint="--length") from error

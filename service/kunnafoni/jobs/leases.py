@@ -1,0 +1,206 @@
+"""Work and who does it: chunks are claimed by runners, results are taken from owners alone, the dead lose their chunks.
+
+No clock of any machine is part of a lease, so none that is set back or wrong can break one: a living runner counts its
+`beat` up in the database, and every other runner watches the count by its own monotonic clock; one that stands still
+for the length of a lease is dead, and its next write finds that it owns nothing (leases: Gray and Cheriton 1989, SOSP;
+counters instead of times: the client of Amazon's DynamoDB locks). It knows rows, not messages. All of it is blocking.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from sqlalchemy import and_, delete, exists, func, insert, or_, select, update
+
+from kunnafoni.jobs.packing import pack, unpack
+from kunnafoni.jobs.tables import State, chunks, items, jobs, results, runners
+from kunnafoni.jobs.work import ClaimedItem
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+    from kunnafoni.jobs.database import Database
+    from kunnafoni.jobs.work import Outcome
+
+
+class Leases:
+    """One runner's view of the work. Its name, `owner`, is new in every life: what an earlier life owned is lost."""
+
+    def __init__(self, database: Database, *, lease_s: float) -> None:
+        self._database = database
+        self._lease_s = lease_s
+        self._seen: dict[str, tuple[int, float]] = {}
+        self.owner = secrets.token_hex(8)
+
+    def register(self) -> None:
+        """Enter this runner under a new name; where no database is shared, every other runner is dead and is buried."""
+        self.owner = secrets.token_hex(8)
+        with self._database.write() as connection:
+            if not self._database.is_shared:
+                connection.execute(delete(runners))
+            connection.execute(insert(runners).values(id=self.owner, beat=0))
+            _free_what_nobody_owns(connection)
+
+    def beat(self) -> bool:
+        """Say that this runner lives, and bury those that have not for `lease_s`; False if it was buried itself."""
+        with self._database.write() as connection:
+            mine = update(runners).where(runners.c.id == self.owner).values(beat=runners.c.beat + 1)
+            alive = connection.execute(mine).rowcount == 1
+            others = connection.execute(select(runners.c.id, runners.c.beat).where(runners.c.id != self.owner))
+            beats = {row.id: row.beat for row in others}
+        silent = self._silent(beats)
+        with self._database.write() as connection:
+            for dead in silent:
+                still = and_(runners.c.id == dead, runners.c.beat == beats[dead])
+                connection.execute(delete(runners).where(still))
+            _free_what_nobody_owns(connection)
+        return alive
+
+    def _silent(self, beats: dict[str, int]) -> list[str]:
+        """Note the beats of the others; those that have not changed for the length of a lease."""
+        now_s = time.monotonic()
+        self._seen = {
+            runner: self._seen[runner] if self._seen.get(runner, (None,))[0] == beat else (beat, now_s)
+            for runner, beat in beats.items()
+        }
+        return [runner for runner, (_, since_s) in self._seen.items() if now_s - since_s > self._lease_s]
+
+    def leave(self) -> None:
+        """Give back all chunks at once; `register` comes before any further work."""
+        with self._database.write() as connection:
+            connection.execute(delete(runners).where(runners.c.id == self.owner))
+            _free_what_nobody_owns(connection)
+
+    def owned(self) -> set[int]:
+        """The chunks that are still this runner's, by number."""
+        query = select(chunks.c.number).where(chunks.c.owner == self.owner)
+        with self._database.read() as connection:
+            return set(connection.execute(query).scalars())
+
+    def keep_only(self, kept: set[int]) -> None:
+        """Give back the chunks that are not in `kept`."""
+        others = and_(chunks.c.owner == self.owner, chunks.c.number.not_in(kept))
+        with self._database.write() as connection:
+            connection.execute(update(chunks).where(others).values(owner=None))
+
+    def claim(self, *, max_chunks: int) -> list[ClaimedItem]:
+        """Take up to `max_chunks` chunks of the job whose turn it is; their items without result, in order."""
+        free = and_(chunks.c.job == jobs.c.number, chunks.c.owner.is_(None))
+        turn = select(jobs.c.number, jobs.c.spec).where(jobs.c.state == State.RUNNING, exists().where(free))
+        with self._database.write() as connection:
+            # Jobs are locked before chunks, here as everywhere, so that no two transactions wait for each other.
+            job = connection.execute(turn.order_by(jobs.c.turn, jobs.c.number).limit(1).with_for_update()).first()
+            if job is None:
+                return []
+            query = select(chunks.c.number, chunks.c.first, chunks.c.last).where(
+                chunks.c.job == job.number, chunks.c.owner.is_(None)
+            )
+            query = query.order_by(chunks.c.first).limit(max_chunks).with_for_update(skip_locked=True)
+            claimed = connection.execute(query).all()
+            if not claimed:
+                return []
+            connection.execute(
+                update(chunks).where(chunks.c.number.in_([row.number for row in claimed])).values(owner=self.owner)
+            )
+            last_turn = select(func.max(jobs.alias().c.turn)).scalar_subquery()
+            started_ms = func.coalesce(jobs.c.started_ms, time.time_ns() // 1_000_000)
+            values = {"turn": last_turn + 1, "started_ms": started_ms}
+            connection.execute(update(jobs).where(jobs.c.number == job.number).values(values))
+            settled = and_(results.c.job == items.c.job, results.c.position == items.c.position)
+            inside = or_(*(items.c.position.between(row.first, row.last) for row in claimed))
+            to_do = (
+                select(items.c.position, items.c.code_points, items.c.body)
+                .where(items.c.job == job.number, inside, ~exists().where(settled))
+                .order_by(items.c.position)
+            )
+            return [
+                ClaimedItem(
+                    job=job.number,
+                    chunk=next(chunk.number for chunk in claimed if chunk.first <= row.position <= chunk.last),
+                    position=row.position,
+                    code_points=row.code_points,
+                    spec=job.spec,
+                    body=unpack(row.body),
+                )
+                for row in connection.execute(to_do)
+            ]
+
+    def known(self, fingerprints: Sequence[bytes]) -> dict[bytes, tuple[bytes, int]]:
+        """Earlier results by fingerprint, as (body, segments)."""
+        query = select(results.c.fingerprint, results.c.body, results.c.segments)
+        with self._database.read() as connection:
+            rows = connection.execute(query.where(results.c.fingerprint.in_(fingerprints)))
+            return {row.fingerprint: (unpack(row.body), row.segments) for row in rows if row.fingerprint}
+
+    def complete(self, outcomes: Sequence[Outcome]) -> int:
+        """Store outcomes in the order given; the number taken. Those whose chunk is no longer owned are dropped."""
+        taken = 0
+        with self._database.write() as connection:
+            by_job = sorted(outcomes, key=lambda outcome: outcome.item.job)
+            for job, group in groupby(by_job, key=lambda outcome: outcome.item.job):
+                taken += self._complete(connection, job, list(group))
+        return taken
+
+    def _complete(self, connection: Connection, job: int, outcomes: list[Outcome]) -> int:
+        counters = select(jobs.c.last_place, jobs.c.total_items, jobs.c.done_items, jobs.c.failed_items)
+        row = connection.execute(counters.where(jobs.c.number == job).with_for_update()).first()
+        # A transaction that was reported as failed may have been made all the same; then the outcomes come again.
+        positions = [outcome.item.position for outcome in outcomes]
+        same = select(results.c.position).where(results.c.job == job, results.c.position.in_(positions))
+        stored = set(connection.execute(same).scalars())
+        mine = [outcome for outcome in outcomes if row and outcome.item.position not in stored]
+        for chunk in {outcome.item.chunk for outcome in mine}:
+            finished = sum(outcome.item.chunk == chunk for outcome in mine)
+            owned = and_(chunks.c.number == chunk, chunks.c.job == job, chunks.c.owner == self.owner)
+            less = update(chunks).where(owned).values(remaining=chunks.c.remaining - finished)
+            if connection.execute(less).rowcount == 0:
+                mine = [outcome for outcome in mine if outcome.item.chunk != chunk]
+        if row is None or not mine:
+            return 0
+        failed = sum(outcome.failed for outcome in mine)
+        values = {
+            "last_place": row.last_place + len(mine),
+            "failed_items": row.failed_items + failed,
+            "done_items": row.done_items + len(mine) - failed,
+            "reused_items": jobs.c.reused_items + sum(outcome.reused for outcome in mine),
+            "done_segments": jobs.c.done_segments + sum(outcome.segments for outcome in mine),
+            "settled_code_points": jobs.c.settled_code_points + sum(outcome.item.code_points for outcome in mine),
+        }
+        if row.done_items + row.failed_items + len(mine) == row.total_items:
+            values |= {"state": State.FINISHED, "ended_ms": time.time_ns() // 1_000_000}
+        connection.execute(insert(results), [_row(outcome, row.last_place + n) for n, outcome in enumerate(mine, 1)])
+        connection.execute(
+            delete(chunks).where(chunks.c.job == job, chunks.c.owner == self.owner, chunks.c.remaining == 0)
+        )
+        connection.execute(update(jobs).where(jobs.c.number == job).values(values))
+        return len(mine)
+
+
+def _free_what_nobody_owns(connection: Connection) -> None:
+    """Give back the chunks of runners that are not entered (any more), and drop the jobs that they were receiving.
+
+    Said like this, and not as "of those that died just now", because one that was only held up may wake in the middle
+    of a claim, and make it after it was buried.
+    """
+    living = select(runners.c.id)
+    connection.execute(update(chunks).where(chunks.c.owner.not_in(living)).values(owner=None))
+    halves = and_(jobs.c.state == State.RECEIVING, jobs.c.receiver.not_in(living))
+    connection.execute(update(jobs).where(halves).values(state=State.DELETED))
+
+
+def _row(outcome: Outcome, place: int) -> dict[str, object]:
+    return {
+        "job": outcome.item.job,
+        "position": outcome.item.position,
+        "place": place,
+        "fingerprint": outcome.fingerprint,
+        "failed": outcome.failed,
+        "reused": outcome.reused,
+        "segments": outcome.segments,
+        "body": pack(outcome.body),
+    }

@@ -1,0 +1,120 @@
+"""Lines to records: JSONL, tables with a header (CSV, TSV), or a record a line. It knows no meaning of fields."""
+
+from __future__ import annotations
+
+import csv
+import json
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, cast
+
+from kunnafoni.jobs.lines import MAX_LINE_BYTES, Line, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    Record = tuple[int, Mapping[str, object]]
+
+
+class InputFormat(StrEnum):
+    """How a file is read."""
+
+    JSONL = "jsonl"
+    CSV = "csv"
+    TSV = "tsv"
+    LINES = "lines"
+    FILE = "file"
+
+
+class InputError(ValueError):
+    """A whole file cannot be read as it was asked; the message names it."""
+
+
+def read_records(
+    lines: Iterable[Line | Problem], input_format: InputFormat, name: str, content_field: str
+) -> Iterator[Record | Problem]:
+    """The records of a file, each with the number of its last line; problems go where they stand.
+
+    Args:
+        lines: As `read_lines` gives them.
+        input_format: JSONL, CSV, TSV or LINES.
+        name: Of the file, for problems.
+        content_field: Field that a line of LINES is, and column that a table must have.
+
+    Raises:
+        InputError: a table has no such column.
+    """
+    if input_format in (InputFormat.CSV, InputFormat.TSV):
+        yield from _table(lines, input_format, name, content_field)
+        return
+    for line in lines:
+        if isinstance(line, Problem):
+            yield line
+        elif not line.text.strip():
+            continue
+        elif input_format is InputFormat.LINES:
+            yield line.number, {content_field: line.text}
+        else:
+            yield _json_record(line, name)
+
+
+def _json_record(line: Line, name: str) -> Record | Problem:
+    try:
+        value: object = json.loads(line.text)
+    except (json.JSONDecodeError, RecursionError) as error:
+        where = f" (character {error.pos + 1})" if isinstance(error, json.JSONDecodeError) else ""
+        return Problem(f"{name}:{line.number}", f"is not JSON{where}")
+    if not isinstance(value, dict):
+        return Problem(f"{name}:{line.number}", "is not a JSON object")
+    return line.number, cast("dict[str, Any]", value)
+
+
+def _table(
+    lines: Iterable[Line | Problem], input_format: InputFormat, name: str, content_field: str
+) -> Iterator[Record | Problem]:
+    header: list[str] | None = None
+    for entry in _rows(lines, input_format, name):
+        if isinstance(entry, Problem):
+            yield entry
+            continue
+        number, row = entry
+        if header is None:
+            header = row
+            if content_field not in header:
+                raise InputError(f"{name}: has no column {content_field!r}, but {', '.join(map(repr, header))}")
+        elif len(row) == len(header):
+            yield number, dict(zip(header, row, strict=True))
+        elif row:
+            yield Problem(f"{name}:{number}", f"has {len(row)} columns, the header has {len(header)}")
+
+
+def _rows(
+    lines: Iterable[Line | Problem], input_format: InputFormat, name: str
+) -> Iterator[tuple[int, list[str]] | Problem]:
+    problems: list[Problem] = []
+    number = 0
+
+    def texts() -> Iterator[str]:
+        nonlocal number
+        for line in lines:
+            if isinstance(line, Problem):
+                problems.append(line)
+            else:
+                number = line.number
+                yield line.text + "\n"
+
+    csv.field_size_limit(MAX_LINE_BYTES)
+    if input_format is InputFormat.TSV:  # written without quotes: one in a text is just a character
+        rows = csv.reader(texts(), delimiter="\t", quoting=csv.QUOTE_NONE)
+    else:
+        rows = csv.reader(texts(), strict=True)
+    while True:
+        try:
+            row = next(rows, None)
+            problem = None
+        except csv.Error as error:
+            row, problem = [], Problem(f"{name}:{number}", f"is no row of a table: {error}")
+        yield from problems
+        problems.clear()
+        if row is None:
+            return
+        yield problem or (number, row)

@@ -1,0 +1,213 @@
+"""Works through jobs: claims items, has many worked on at once, stores what comes of them, keeps its lease alive.
+
+It outlives trouble with the store: results wait in memory, nothing new is claimed, and it opens the store again until
+that works. It knows no messages and no models: what is done to an item is a `Work`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kunnafoni.errors import OverloadedError, UnavailableError
+from kunnafoni.jobs.database import Database, JobStoreError
+from kunnafoni.jobs.leases import Leases
+from kunnafoni.jobs.store import JobStore
+from kunnafoni.jobs.work import Outcome
+
+if TYPE_CHECKING:
+    from kunnafoni.jobs.work import ClaimedItem, Work
+
+LOG = logging.getLogger(__name__)
+CHUNKS_A_CLAIM = 4
+# Results are stored when there are so many, or after so long: what a crash costs at most, beside what is in flight.
+STORE_AT_RESULTS = 64
+STORE_EVERY_S = 0.05
+IDLE_S = 1.0
+MIN_RETRY_S, MAX_RETRY_S = 0.5, 30.0
+EXPIRE_EVERY_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How a runner goes about it.
+
+    Attributes:
+        lease_s: Seconds without a sign of life after which other servers take over this one's items.
+        max_items: Most items in flight.
+        max_code_points: Most code points in flight, though always at least one item. It need only keep the engine's
+            queue of jobs filled: what is in flight is what a crash costs.
+        expiry_days: Days after which an ended job is removed; 0 keeps all for ever.
+    """
+
+    lease_s: float = 30.0
+    max_items: int = 256
+    max_code_points: int = 60_000
+    expiry_days: float = 30.0
+
+
+class Runner:
+    """The one runner of a server.
+
+    Attributes:
+        trouble: Why the store cannot be used now; None if it can.
+    """
+
+    def __init__(self, database: Database, work: Work, pace: Pace) -> None:
+        self.trouble: JobStoreError | None = JobStoreError(store=database.name, problem="it is not open yet")
+        self.leases = Leases(database, lease_s=pace.lease_s)
+        self._database = database
+        self._store = JobStore(database)
+        self._work = work
+        self._pace = pace
+        self._tasks: dict[asyncio.Task[None], ClaimedItem] = {}
+        self._code_points = 0
+        self._finished: list[Outcome] = []
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._registered = False
+        self._next_beat_s = self._next_look_s = self._next_expiry_s = 0.0
+
+    def wake(self) -> None:
+        """Say that there may be work; without it the runner looks once a second."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Work until `stop`."""
+        retry_s = MIN_RETRY_S
+        while not self._stopping:
+            try:
+                await asyncio.to_thread(self._open)
+                if retry_s > MIN_RETRY_S:
+                    LOG.info("the job store is in use again")
+                self.trouble, retry_s = None, MIN_RETRY_S
+                while not self._stopping:
+                    await self._turn()
+            except JobStoreError as error:
+                if self.trouble is None or str(error) != str(self.trouble):
+                    LOG.error("%s", error)  # noqa: TRY400 - the message says it all
+                self.trouble = error
+                await self._sleep(retry_s)
+                retry_s = min(2 * retry_s, MAX_RETRY_S)
+        await self._leave()
+
+    def stop(self) -> None:
+        """Let `run` store what is finished, drop what is in flight, give its items back and return."""
+        self._stopping = True
+        self._wake.set()
+
+    def _open(self) -> None:
+        self._database.open()
+        if self._registered and self.leases.beat():
+            # A claim may have been made although its transaction was reported as failed.
+            self.leases.keep_only(
+                {item.chunk for item in self._tasks.values()} | {o.item.chunk for o in self._finished}
+            )
+        else:
+            self.leases.register()
+            self._registered = True
+
+    async def _turn(self) -> None:
+        self._wake.clear()
+        await self._keep_up()
+        await self._store_finished()
+        if await self._claim():
+            return
+        await self._sleep(STORE_EVERY_S if self._tasks else IDLE_S)
+
+    async def _sleep(self, delay_s: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), delay_s)
+        self._wake.clear()
+
+    async def _keep_up(self) -> None:
+        """What is due by time: the sign of life, items that are no longer this runner's, old jobs."""
+        now_s = time.monotonic()
+        if now_s >= self._next_beat_s:
+            self._next_beat_s = now_s + self._pace.lease_s / 3
+            if not await asyncio.to_thread(self.leases.beat):
+                LOG.warning("this server was taken for dead: its items went to others; is it short of processor time?")
+                await asyncio.to_thread(self.leases.register)
+        if now_s >= self._next_look_s:
+            self._next_look_s = now_s + IDLE_S
+            owned = await asyncio.to_thread(self.leases.owned) if self._tasks else set[int]()
+            for task, item in self._tasks.items():
+                if item.chunk not in owned:
+                    task.cancel()
+            await asyncio.to_thread(self._store.purge)
+        if self._pace.expiry_days and now_s >= self._next_expiry_s:
+            self._next_expiry_s = now_s + EXPIRE_EVERY_S
+            await asyncio.to_thread(self._store.expire, days=self._pace.expiry_days)
+
+    async def _store_finished(self) -> None:
+        if outcomes := list(self._finished):
+            await asyncio.to_thread(self.leases.complete, outcomes)
+            del self._finished[: len(outcomes)]
+
+    async def _claim(self) -> bool:
+        """Claim items and start on them, if there is room and work; whether there was."""
+        if len(self._tasks) > self._pace.max_items // 2 or self._code_points > self._pace.max_code_points // 2:
+            return False
+        claimed = await asyncio.to_thread(self._claim_with_known)
+        for item, known in claimed:
+            if known:
+                self._finish(known)
+            else:
+                self._start(item)
+        return bool(claimed)
+
+    def _claim_with_known(self) -> list[tuple[ClaimedItem, Outcome | None]]:
+        """Claim items and look for earlier results of the same content, options and models."""
+        items = self.leases.claim(max_chunks=CHUNKS_A_CLAIM)
+        fingerprints = self._work.fingerprints(items)
+        known = self.leases.known(fingerprints) if items else {}
+        return [
+            (
+                item,
+                Outcome(item, body=known[key][0], segments=known[key][1], fingerprint=key, reused=True)
+                if key in known
+                else None,
+            )
+            for item, key in zip(items, fingerprints, strict=True)
+        ]
+
+    def _start(self, item: ClaimedItem) -> None:
+        task = asyncio.create_task(self._work_on(item))
+        self._tasks[task] = item
+        self._code_points += item.code_points
+        task.add_done_callback(self._forget)
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._code_points -= self._tasks.pop(task).code_points
+        if not self._tasks:
+            self._wake.set()
+
+    async def _work_on(self, item: ClaimedItem) -> None:
+        while True:
+            try:
+                outcome = await self._work.run(item)
+            except (OverloadedError, UnavailableError) as error:
+                await asyncio.sleep(error.retry_after_s or IDLE_S)
+            else:
+                break
+        self._finish(outcome)
+
+    def _finish(self, outcome: Outcome) -> None:
+        self._finished.append(outcome)
+        if len(self._finished) >= STORE_AT_RESULTS:
+            self._wake.set()
+
+    async def _leave(self) -> None:
+        """Store what is finished and let other servers have the rest at once."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._registered:
+            with contextlib.suppress(JobStoreError):
+                await self._store_finished()
+                await asyncio.to_thread(self.leases.leave)
+        await asyncio.to_thread(self._database.close)

@@ -1,0 +1,107 @@
+"""What a job may ask for: checks of specs and items, done before they are stored; an item's options over its job's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kunnafoni.errors import InvalidInputError
+from kunnafoni.rpc.requests import beam_size, source_code, target_code
+from kunnafoni.v1 import job_pb2, summarization_pb2
+
+if TYPE_CHECKING:
+    from kunnafoni.rpc.requests import Limits
+
+MAX_ID_CODE_POINTS = 255
+MAX_LABELS = 32
+MAX_LABEL_KEY_CODE_POINTS = 63
+MAX_LABEL_VALUE_CODE_POINTS = 255
+MAX_REQUEST_ID_LENGTH = 64
+MAX_SUMMARY_WORDS = 400
+MAX_KEY_POINTS = 7
+
+
+def check_spec(spec: job_pb2.JobSpec, limits: Limits) -> None:
+    """Check a spec and write its language codes in their short form.
+
+    Raises:
+        InvalidInputError: a field is wrong.
+    """
+    if spec.kind not in (job_pb2.JOB_KIND_TRANSLATE, job_pb2.JOB_KIND_SUMMARIZE):
+        raise InvalidInputError("spec.kind", "is not TRANSLATE or SUMMARIZE")
+    if not spec.options.target_language_codes:
+        raise InvalidInputError("spec.options.target_language_codes", "is empty; give at least one language")
+    check_options(spec.options, limits, "spec.options")
+    if len(spec.labels) > MAX_LABELS:
+        raise InvalidInputError("spec.labels", f"has {len(spec.labels)} entries; at most {MAX_LABELS} are taken")
+    for key, value in spec.labels.items():
+        if not 0 < len(key) <= MAX_LABEL_KEY_CODE_POINTS or len(value) > MAX_LABEL_VALUE_CODE_POINTS:
+            raise InvalidInputError("spec.labels", "has a key or value that is empty or too long")
+
+
+def check_options(options: job_pb2.JobOptions, limits: Limits, field: str) -> None:
+    """Check options and write their language codes in their short form.
+
+    Raises:
+        InvalidInputError: a field is wrong.
+    """
+    targets = [target_code(tag, f"{field}.target_language_codes") for tag in options.target_language_codes]
+    if len(set(targets)) < len(targets):
+        raise InvalidInputError(f"{field}.target_language_codes", "has a language twice")
+    options.target_language_codes[:] = targets
+    options.source_language_code = source_code(options.source_language_code, f"{field}.source_language_code") or ""
+    beam_size(options.decoding.beam_size, limits)
+    if options.length not in summarization_pb2.SummaryLength.values():
+        raise InvalidInputError(f"{field}.length", "is not a length of this server")
+    if not 0 <= options.max_words <= MAX_SUMMARY_WORDS:
+        raise InvalidInputError(f"{field}.max_words", f"is {options.max_words}; 0 to {MAX_SUMMARY_WORDS} are taken")
+    if not 0 <= options.key_points <= MAX_KEY_POINTS:
+        raise InvalidInputError(f"{field}.key_points", f"is {options.key_points}; 0 to {MAX_KEY_POINTS} are taken")
+
+
+def check_item(item: job_pb2.JobItem, kind: job_pb2.JobKind.ValueType, limits: Limits, field: str) -> int:
+    """Check an item and write its language codes in their short form; its code points.
+
+    Raises:
+        InvalidInputError: a field is wrong.
+    """
+    if len(item.id) > MAX_ID_CODE_POINTS:
+        raise InvalidInputError(
+            f"{field}.id", f"has {len(item.id)} code points; at most {MAX_ID_CODE_POINTS} are taken"
+        )
+    if "\0" in item.id:
+        raise InvalidInputError(f"{field}.id", "has a NUL character")
+    if kind == job_pb2.JOB_KIND_TRANSLATE:
+        name, code_points = "text", len(item.text)
+    else:
+        name, code_points = "article", len(item.article.headline) + len(item.article.body)
+        if tag := item.article.language_code:
+            item.article.language_code = source_code(tag, f"{field}.article.language_code") or ""
+    if item.WhichOneof("content") != name or not code_points:
+        raise InvalidInputError(f"{field}.{name}", "is absent or empty")
+    if code_points > limits.max_content_code_points:
+        at_most = f"at most {limits.max_content_code_points} are taken"
+        raise InvalidInputError(f"{field}.{name}", f"has {code_points} code points; {at_most}")
+    if item.HasField("options"):
+        check_options(item.options, limits, f"{field}.options")
+    return code_points
+
+
+def check_request_id(request_id: str) -> str | None:
+    """Read an optional request id; None if there is none.
+
+    Raises:
+        InvalidInputError: it is too long or has other characters.
+    """
+    if len(request_id) > MAX_REQUEST_ID_LENGTH or not request_id.isascii() or not request_id.isprintable():
+        raise InvalidInputError("request_id", f"is not at most {MAX_REQUEST_ID_LENGTH} printable ASCII characters")
+    return request_id or None
+
+
+def merged(job: job_pb2.JobOptions, item: job_pb2.JobOptions) -> job_pb2.JobOptions:
+    """The options of an item: its own where they are set, else the job's."""
+    options = job_pb2.JobOptions()
+    options.CopyFrom(job)
+    if item.target_language_codes:
+        options.ClearField("target_language_codes")
+    options.MergeFrom(item)
+    return options

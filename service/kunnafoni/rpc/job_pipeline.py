@@ -1,0 +1,36 @@
+"""The pipeline without a server around it: what an actor of a cluster does to rows is what a server does to items."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from kunnafoni.fleet import Fleet
+from kunnafoni.rpc.run import make_engines
+from kunnafoni.rpc.servicers import Servicers
+from kunnafoni_models import registry
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from kunnafoni.config import Settings
+    from kunnafoni.rpc.job_work import PipelineWork
+
+
+@asynccontextmanager
+async def pipeline_work(settings: Settings) -> AsyncGenerator[PipelineWork]:
+    """Load the configured models and give the work on them; unload them at the end.
+
+    Raises:
+        ModelError: a model is not in the catalog or cannot be loaded.
+    """
+    entries = registry.catalog([settings.models_dir] if settings.models_dir else [])
+    engines = make_engines(settings)
+    fleet = Fleet(entries, engines)
+    for model_id in settings.models:
+        engines.load(model_id, entries[model_id])
+    await engines.wait()
+    try:
+        yield Servicers(settings, fleet).work
+    finally:
+        await engines.close()

@@ -1,0 +1,45 @@
+"""The servicers over one fleet, and the work that jobs do with them; a server and a cluster's actors are made of it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from kunnafoni.rpc.job_work import PipelineWork, revisions_of
+from kunnafoni.rpc.models import ModelServicer
+from kunnafoni.rpc.requests import Limits
+from kunnafoni.rpc.summarization import SummarizationServicer
+from kunnafoni.rpc.translation import TranslationServicer
+from kunnafoni.summarizer import Summarizer
+from kunnafoni.translator import Translator
+
+if TYPE_CHECKING:
+    from kunnafoni.config import Settings
+    from kunnafoni.fleet import Fleet
+
+
+class Servicers:
+    """Those that need no store: translation, summarization and models.
+
+    Attributes:
+        limits: What a request may hold.
+        translation, summarization, models: One a service.
+        work: What is done to an item of a job: the same as to a call.
+    """
+
+    def __init__(self, settings: Settings, fleet: Fleet) -> None:
+        self.limits = Limits(
+            max_contents=settings.max_contents,
+            max_content_code_points=settings.max_content_code_points,
+            max_call_code_points=settings.max_call_code_points,
+            max_message_bytes=settings.max_message_bytes,
+            max_beam_size=settings.max_beam_size,
+        )
+        translator = Translator(fleet)
+        summarizer = Summarizer(fleet, translator, max_row_weight=settings.max_batch_tokens)
+        self.translation = TranslationServicer(translator, fleet, self.limits)
+        self.summarization = SummarizationServicer(summarizer, fleet, self.limits)
+        self.models = ModelServicer(fleet, self.limits)
+        self.work = PipelineWork(
+            self.translation.translation, self.summarization.editions, revisions=partial(revisions_of, fleet)
+        )

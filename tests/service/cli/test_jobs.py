@@ -1,0 +1,150 @@
+"""`kunnafoni jobs` as a person uses it, against a server of nothing but jobs."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from typer.testing import CliRunner
+
+from kunnafoni.cli.jobs import jobs
+from tests.service.jobs.job_process import ROOT, JobProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JobProcess]:
+    folder = tmp_path_factory.mktemp("server")
+    process = JobProcess(f"sqlite:///{folder}/jobs.db", folder)
+    process.start()
+    end_s = time.monotonic() + 30
+    while run(process, "list")[0] != 0:  # until the store is open
+        assert time.monotonic() < end_s
+    yield process
+    process.stop()
+
+
+@pytest.fixture
+def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with some files, where the command is run."""
+    monkeypatch.chdir(tmp_path)
+    for name, text in (("in.txt", "text"), ("in.dat", "text"), ("empty.txt", "")):
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def run(server: JobProcess, *arguments: object) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error of a command."""
+    outcome = CliRunner().invoke(jobs, [*map(str, arguments), "--address", server.address])
+    problem = f"{outcome.exception}\n" if outcome.exception and not isinstance(outcome.exception, SystemExit) else ""
+    return outcome.exit_code, outcome.stdout, outcome.stderr + problem
+
+
+def archive(folder: Path, number: int = 30) -> Path:
+    path = folder / "archive.jsonl"
+    path.write_text("".join(json.dumps({"id": f"a{i}", "text": f"text {i}"}) + "\n" for i in range(1, number + 1)))
+    return path
+
+
+def test_submit_wait_and_results(server: JobProcess, tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    code, job_id, told = run(server, "submit", archive(tmp_path), "--to", "fr,bm", "--wait", "-o", out)
+    assert code == 0
+    assert "finished: 30 of 30 items" in told
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert lines[4] == {"id": "a5", "fr": "fr:TEXT 5", "bm": "bm:TEXT 5"}
+    assert len(lines) == 30
+    code, shown, _ = run(server, "show", job_id.strip())
+    assert code == 0
+    assert "30 of 30" in shown
+    assert job_id.strip() in run(server, "list", "--json")[1]
+    code, _, told = run(server, "results", job_id.strip(), "-o", out)
+    assert code == 2
+    assert "exists" in told
+    assert run(server, "results", job_id.strip(), "-o", out, "--force")[0] == 0
+    assert run(server, "results", job_id.strip())[1] == out.read_text()
+    assert run(server, "watch", job_id.strip())[0] == 0
+    assert run(server, "delete", job_id.strip())[0] == 0
+    code, _, told = run(server, "show", job_id.strip())
+    assert code == 1
+    assert "There is no job" in told
+
+
+def test_what_cannot_be_taken_is_told_and_the_rest_goes_on(server: JobProcess, tmp_path: Path) -> None:
+    path = archive(tmp_path)
+    lines = path.read_text().splitlines()
+    lines[16] = "{broken"
+    lines[20] = lines[3]
+    path.write_text("\n".join(lines))
+    code, job_id, told = run(server, "submit", path, "--to", "fr", "--wait")
+    assert code == 1
+    assert "archive.jsonl:17 is not JSON" in told
+    assert "archive.jsonl:21 has the id of an earlier item: a4" in told
+    assert "28 of 28" in run(server, "show", job_id.strip())[1]
+
+
+def test_failed_items_and_retry(server: JobProcess, tmp_path: Path) -> None:
+    path = tmp_path / "in.txt"
+    path.write_text("good\nFAIL\n")
+    out = tmp_path / "out.csv"
+    code, job_id, _ = run(server, "submit", path, "--to", "fr", "--wait", "-o", out)
+    assert code == 1
+    [error] = map(json.loads, (tmp_path / "out.csv.errors.jsonl").read_text().splitlines())
+    assert (error["id"], error["reason"]) == ("2", "LANGUAGE_NOT_DETECTED")
+    server.log.with_suffix(".mended").touch()
+    assert "running" in run(server, "retry", job_id.strip())[1]
+    assert run(server, "watch", job_id.strip())[0] == 0
+    assert run(server, "results", job_id.strip(), "-o", out, "--force")[0] == 0
+    assert "fr:FAIL" in out.read_text()
+    assert not (tmp_path / "out.csv.errors.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["in.txt", "--to", "xx"], 2, "'xx' is no language"),
+        (["empty.txt", "--to", "fr"], 1, "send at least one item"),
+        (["none.txt", "--to", "fr"], 1, "none.txt"),
+        (["in.dat", "--to", "fr"], 2, "--input-format"),
+        (["in.txt", "--to", "fr", "-o", "out.jsonl"], 2, "--wait"),
+        (["in.txt", "--to", "fr", "--wait", "-o", "in.txt", "--format", "csv"], 2, "exists"),
+        (["in.txt", "--to", "fr", "--wait", "-o", "no/out.csv"], 2, "does not exist"),
+        (["in.txt", "--to", "fr", "--label", "x"], 2, "KEY=VALUE"),
+    ],
+)
+def test_wrong_use(
+    server: JobProcess,
+    in_folder: Path,
+    arguments: list[str],
+    code: int,
+    message: str,
+) -> None:
+    found, _, told = run(server, "submit", *arguments)
+    assert found == code
+    assert message in " ".join(told.replace("│", " ").split())
+    assert not (in_folder / "out.jsonl").exists()
+
+
+def test_ctrl_c_detaches(server: JobProcess, tmp_path: Path) -> None:
+    path = archive(tmp_path, 5000)
+    program = "from kunnafoni.cli.jobs import jobs; jobs()"
+    command = [sys.executable, "-c", program, "submit", path, "--to", "fr", "--wait", "--address", server.address]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        job_id = process.stdout.readline().strip()
+        assert job_id
+        threading.Timer(0.5, process.send_signal, (signal.SIGINT,)).start()
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert f"kunnafoni jobs watch {job_id}" in told
+    assert "running" in run(server, "show", job_id)[1]
+    assert "cancelled" in run(server, "cancel", job_id)[1]

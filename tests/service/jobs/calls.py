@@ -1,0 +1,93 @@
+"""Calls of the job service as tests make them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from kunnafoni.v1 import job_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+
+    from kunnafoni.jobs.desk import JobDesk
+    from kunnafoni.v1.job_pb2_grpc import JobServiceAsyncStub
+
+
+async def eventually(condition: Callable[[], Awaitable[bool]], timeout_s: float = 60.0) -> None:
+    """Wait until `condition` holds."""
+    async with asyncio.timeout(timeout_s):
+        while True:
+            if await condition():
+                return
+            await asyncio.sleep(0.02)
+
+
+async def usable(desk: JobDesk) -> None:
+    """Wait until the store is open."""
+
+    async def no_trouble() -> bool:
+        return desk.runner.trouble is None
+
+    await eventually(no_trouble)
+
+
+async def done(stub: JobServiceAsyncStub, job_id: str, items: int) -> job_pb2.Job:
+    """Wait until so many items have a result or an error."""
+    job = job_pb2.Job()
+
+    async def enough() -> bool:
+        job.CopyFrom((await stub.GetJob(job_pb2.GetJobRequest(job_id=job_id))).job)
+        return job.progress.done_items + job.progress.failed_items >= items
+
+    await eventually(enough)
+    return job
+
+
+def spec(*targets: str, labels: dict[str, str] | None = None) -> job_pb2.JobSpec:
+    return job_pb2.JobSpec(
+        kind=job_pb2.JOB_KIND_TRANSLATE,
+        options=job_pb2.JobOptions(target_language_codes=targets or ("fr",)),
+        labels=labels,
+    )
+
+
+def texts(number: int, *, prefix: str = "text") -> list[job_pb2.JobItem]:
+    return [job_pb2.JobItem(id=f"id-{i}", text=f"{prefix} {i}") for i in range(number)]
+
+
+async def requests(
+    job_spec: job_pb2.JobSpec, items: Iterable[job_pb2.JobItem], *, request_id: str = "", a_message: int = 100
+) -> AsyncIterator[job_pb2.CreateJobRequest]:
+    yield job_pb2.CreateJobRequest(spec=job_spec, request_id=request_id)
+    rest = list(items)
+    for first in range(0, len(rest), a_message):
+        yield job_pb2.CreateJobRequest(items=rest[first : first + a_message])
+
+
+async def create(
+    stub: JobServiceAsyncStub, items: Iterable[job_pb2.JobItem], *targets: str, request_id: str = ""
+) -> job_pb2.Job:
+    return (await stub.CreateJob(requests(spec(*targets), items, request_id=request_id))).job
+
+
+async def wait_for_end(stub: JobServiceAsyncStub, job_id: str) -> job_pb2.Job:
+    job = job_pb2.Job()
+    async for answer in stub.WatchJob(job_pb2.WatchJobRequest(job_id=job_id)):
+        job = answer.job
+    return job
+
+
+async def read(
+    stub: JobServiceAsyncStub,
+    job_id: str,
+    *,
+    order: job_pb2.JobResultOrder.ValueType = job_pb2.JOB_RESULT_ORDER_INPUT,
+    offset: int = 0,
+    follow: bool = False,
+    include_items: bool = False,
+) -> list[job_pb2.JobResult]:
+    request = job_pb2.ReadJobResultsRequest(
+        job_id=job_id, order=order, offset=offset, follow=follow, include_items=include_items
+    )
+    return [result async for answer in stub.ReadJobResults(request) for result in answer.results]

@@ -1,0 +1,118 @@
+"""Files to items: every format, and everything that a file can hold that is no item."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kunnafoni.jobs.lines import MAX_LINE_BYTES, Problem
+from kunnafoni.jobs.reading import Fields, Reader
+from kunnafoni.jobs.records import InputError, InputFormat
+from kunnafoni.v1 import job_pb2
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TRANSLATE = Reader(kind=job_pb2.JOB_KIND_TRANSLATE)
+
+
+def read(reader: Reader, *paths: Path) -> tuple[dict[str, str], list[str]]:
+    """Texts by id, and problems as `place message`."""
+    entries = list(reader.read(paths))
+    found = [entry for entry in entries if not isinstance(entry, Problem)]
+    problems = [f"{entry.place} {entry.message}" for entry in entries if isinstance(entry, Problem)]
+    return {item.id: item.text or item.article.body for item in found}, problems
+
+
+def write(path: Path, *lines: str | bytes) -> Path:
+    path.write_bytes(b"".join((line.encode() if isinstance(line, str) else line) + b"\n" for line in lines))
+    return path
+
+
+def test_a_malformed_line_is_told_by_number_and_the_rest_goes_on(tmp_path: Path) -> None:
+    lines = [json.dumps({"id": f"a{i}", "text": f"text {i}"}) for i in range(1, 31)]
+    lines[16] = '{"id": "a17", "text": '
+    items, problems = read(TRANSLATE, write(tmp_path / "in.jsonl", *lines))
+    assert len(items) == 29
+    assert problems == ["in.jsonl:17 is not JSON (character 23)"]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("[1]", "is not a JSON object"),
+        ("[" * 100_000, "is not JSON"),
+        ('{"text": ""}', "has no text"),
+        ('{"id": "x"}', "has no text"),
+        ('{"text": {"a": 1}}', "has a field that is no text"),
+        ('{"text": "\\ud800"}', "has a field that is no text"),
+        ('{"text": "a", "language": "xx"}', "has a language that is not known: xx"),
+        ('{"text": "b", "id": "one"}', "has the id of an earlier item: one"),
+        ('{"text": "b", "id": "' + "i" * 256 + '"}', "has an id longer than 255 characters"),
+        (json.dumps({"text": "a" * 200_001}), "is longer than 200,000 characters"),
+        (b'{"text": "\xff"}', "is not UTF-8 (byte 11 of the line)"),
+        ("x" * (MAX_LINE_BYTES + 10), f"is longer than {MAX_LINE_BYTES:,} bytes"),
+    ],
+)
+def test_what_is_no_item_is_left_out(tmp_path: Path, line: str | bytes, message: str) -> None:
+    file = write(tmp_path / "in.jsonl", '{"text": "first", "id": "one"}', line, "", '{"text": "last"}')
+    items, problems = read(TRANSLATE, file)
+    assert items == {"one": "first", "4": "last"}
+    assert problems == [f"in.jsonl:2 {message}"]
+
+
+def test_a_line_of_a_gigabyte_takes_no_memory(tmp_path: Path) -> None:
+    file = tmp_path / "in.jsonl"
+    with file.open("wb") as out:
+        out.write(b'{"text": "')
+        out.seek(1 << 30)  # a hole: the file takes no disk either
+        out.write(b'"}\n{"text": "next"}\n')
+    items, problems = read(TRANSLATE, file)
+    assert items == {"2": "next"}
+    assert problems == [f"in.jsonl:1 is longer than {MAX_LINE_BYTES:,} bytes"]
+
+
+def test_empty_files_have_no_items(tmp_path: Path) -> None:
+    for suffix in ("jsonl", "csv", "tsv", "txt"):
+        assert read(TRANSLATE, write(tmp_path / f"in.{suffix}")) == ({}, [])
+
+
+def test_tables(tmp_path: Path) -> None:
+    rows = ["id,text,language", '1,"a, ""b""\nc",fr', "2,d", 'x,"open', "y,never closed,en"]
+    items, problems = read(TRANSLATE, write(tmp_path / "in.csv", *rows))
+    assert items == {"1": 'a, "b"\nc'}
+    assert problems[0] == "in.csv:4 has 2 columns, the header has 3"
+    assert problems[1].startswith("in.csv:6 is no row of a table")
+    items, problems = read(TRANSLATE, write(tmp_path / "in.tsv", "id\ttext", '1\t"quoted', "2\tplain"))
+    assert (items, problems) == ({"1": '"quoted', "2": "plain"}, [])
+    with pytest.raises(InputError, match="no column 'text', but 'a', 'b'"):
+        read(TRANSLATE, write(tmp_path / "other.csv", "a,b", "1,2"))
+
+
+def test_fields_have_the_names_that_are_given(tmp_path: Path) -> None:
+    reader = Reader(kind=job_pb2.JOB_KIND_SUMMARIZE, fields=Fields(id="uid", headline="title", body="content"))
+    file = write(tmp_path / "in.jsonl", json.dumps({"uid": 7, "title": "T", "content": "C", "language": "FR"}))
+    [item] = reader.read([file])
+    assert isinstance(item, job_pb2.JobItem)
+    assert (item.id, item.article.headline, item.article.body) == ("7", "T", "C")
+    assert item.options.source_language_code == "FR"
+
+
+def test_folders_and_several_files(tmp_path: Path) -> None:
+    folder = tmp_path / "archive"
+    (folder / "2024").mkdir(parents=True)
+    write(folder / "2024" / "b.txt", "two lines", "of one text")
+    write(folder / "a.md", "# one")
+    write(folder / "c.jsonl", '{"text": "three"}')
+    write(folder / "picture.png", "none")
+    items, problems = read(TRANSLATE, folder)
+    assert items == {"2024/b.txt": "two lines\nof one text\n", "a.md": "# one\n", "c.jsonl:1": "three"}
+    assert problems == []
+    lines = write(tmp_path / "lines.txt", b"\xef\xbb\xbfone", "", "two\r")
+    assert read(TRANSLATE, lines) == ({"1": "one", "3": "two"}, [])
+    with pytest.raises(InputError, match="--input-format"):
+        read(TRANSLATE, write(tmp_path / "archive.dat", "x"))
+    as_file = Reader(kind=job_pb2.JOB_KIND_TRANSLATE, input_format=InputFormat.FILE)
+    assert read(as_file, lines) == ({"lines.txt": "one\n\ntwo\r\n"}, [])

@@ -1,0 +1,249 @@
+"""What the job store lives through: kills, disks that are full, folders that cannot be written, damage, wrong clocks.
+
+Every item comes out exactly once, what is wrong is said, and work goes on by itself when it is right again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import resource
+import signal
+import threading
+import time
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+import grpc
+import pytest
+
+from kunnafoni.errors import UnavailableError
+from kunnafoni.job_client import JobClient
+from kunnafoni.jobs.runner import Pace
+from kunnafoni.v1 import job_pb2
+from tests.service.jobs.calls import create, done, eventually, read, spec, texts, usable, wait_for_end
+from tests.service.jobs.job_process import JobProcess
+from tests.service.jobs.job_server import CapitalsWork, serve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+# What one kill may cost: what is in flight, on the model or finished and not yet stored.
+LOST_A_KILL = Pace().max_items
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Iterator[JobProcess]:
+    """A server process on a SQLite file, not started yet."""
+    process = JobProcess(f"sqlite:///{tmp_path}/data/jobs.db", tmp_path)
+    yield process
+    process.kill()
+
+
+def until(condition: Callable[[], bool], timeout_s: float = 60) -> None:
+    end_s = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end_s, "it did not come to pass"
+        time.sleep(0.02)
+
+
+def create_when_ready(client: JobClient, items: list[job_pb2.JobItem]) -> job_pb2.Job:
+    while True:
+        try:
+            return client.create(spec("fr"), items, request_id="the-job")
+        except UnavailableError:
+            time.sleep(0.05)
+
+
+def problem_of(client: JobClient) -> str:
+    """What the server says is wrong with its store; empty if nothing is."""
+    try:
+        next(client.list(), None)
+    except UnavailableError as error:
+        return str(error)
+    return ""
+
+
+def follow_in_thread(client: JobClient, job_id: str) -> tuple[threading.Thread, list[job_pb2.JobResult]]:
+    """A reader that goes on over restarts, as a user's would."""
+    results: list[job_pb2.JobResult] = []
+
+    def follow() -> None:
+        results.extend(client.results(job_id, order=job_pb2.JOB_RESULT_ORDER_COMPLETION, follow=True))
+
+    thread = threading.Thread(target=follow)
+    thread.start()
+    return thread, results
+
+
+def assert_each_once(results: list[job_pb2.JobResult], number: int) -> None:
+    assert sorted(result.index for result in results) == list(range(number))
+    assert all(result.translations[0].text == f"fr:TEXT {result.index}" for result in results)
+
+
+def test_killed_at_random_moments(process: JobProcess) -> None:
+    items, kills = 800, 4
+    moments = random.Random(6)
+    process.start()
+    with JobClient(process.address) as client:
+        job = create_when_ready(client, texts(items))
+        reader, followed = follow_in_thread(client, job.id)
+        for kill in range(1, kills + 1):
+            until(lambda goal=kill * items // (kills + 1): len(process.worked()) >= goal)
+            time.sleep(moments.random() * 0.05)
+            process.kill()
+            process.start()
+        last = list(client.watch(job.id))[-1]
+        reader.join(60)
+        assert last.progress.done_items == items
+        assert_each_once(followed, items)
+        assert_each_once(list(client.results(job.id)), items)
+    assert len(process.worked()) <= items * 1.05 + kills * LOST_A_KILL
+
+
+def test_killed_while_it_receives(process: JobProcess) -> None:
+    process.start()
+
+    def endless() -> Iterator[job_pb2.JobItem]:
+        for i in range(1_000_000):
+            if i == 20_000:
+                process.signal(signal.SIGKILL)
+            yield job_pb2.JobItem(text=f"text {i}")
+
+    with JobClient(process.address) as client:
+        until(lambda: not problem_of(client))
+        with pytest.raises(UnavailableError):
+            client.create(spec("fr"), endless(), request_id="the-job")
+        process.kill()
+        process.start()
+        until(lambda: not problem_of(client))
+        assert list(client.list()) == []
+        job = create_when_ready(client, texts(10))
+        assert list(client.watch(job.id))[-1].progress.done_items == 10
+
+
+def test_two_servers_on_postgresql_one_killed_one_held_up(postgres_url: str, tmp_path: Path) -> None:
+    items = 900
+    servers = [JobProcess(postgres_url, tmp_path, lease_s=1.0) for _ in range(2)]
+    try:
+        for server in servers:
+            server.start()
+        survivor, victim = servers
+        with JobClient(survivor.address) as client:
+            job = create_when_ready(client, texts(items))
+            until(lambda: min(len(server.worked()) for server in servers) > 50)
+            # Held up for longer than a lease, it finds on waking that its items have gone to the other.
+            victim.signal(signal.SIGSTOP)
+            time.sleep(2.5)
+            victim.signal(signal.SIGCONT)
+            until(lambda: client.get(job.id).progress.done_items > items // 2)
+            victim.kill()
+            last = list(client.watch(job.id))[-1]
+            assert last.progress.done_items == items
+            assert_each_once(list(client.results(job.id)), items)
+        assert sum(len(server.worked()) for server in servers) <= items * 1.05 + 3 * LOST_A_KILL
+        assert min(len(server.worked()) for server in servers) > 50
+    finally:
+        for server in servers:
+            server.kill()
+
+
+def test_disk_full_in_the_middle(process: JobProcess) -> None:
+    process.start(log=False)
+    with JobClient(process.address) as client:
+        job = create_when_ready(client, texts(1500))
+        until(lambda: client.get(job.id).progress.done_items > 100)
+        assert process.process
+        # A limit on the size of files is to SQLite as a disk that is full, and can be taken back.
+        _, most = resource.prlimit(process.process.pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+        until(lambda: "the disk" in problem_of(client))
+        with pytest.raises(UnavailableError, match="the disk"):
+            client.create(spec("fr"), texts(10))
+        resource.prlimit(process.process.pid, resource.RLIMIT_FSIZE, (most, most))
+        until(lambda: not problem_of(client))
+        assert list(client.watch(job.id))[-1].progress.done_items == 1500
+        assert_each_once(list(client.results(job.id)), 1500)
+    assert "the disk" in process.errors
+
+
+def test_read_only_folder(process: JobProcess, tmp_path: Path) -> None:
+    if os.geteuid() == 0:  # to whom no folder is read-only, but for this
+        process.wrapper = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
+    data = tmp_path / "data"
+    data.mkdir(mode=0o555)
+    process.start(log=False)
+    with JobClient(process.address) as client:
+        until(lambda: "Permission denied" in problem_of(client))
+        assert "data/jobs.db" in problem_of(client)
+        data.chmod(0o755)
+        until(lambda: not problem_of(client))
+        job = create_when_ready(client, texts(10))
+        assert list(client.watch(job.id))[-1].progress.done_items == 10
+
+
+@pytest.mark.parametrize(
+    "damage", [b"this is no database at all, whatever its name says" * 100, b"SQLite format 3\0" * 9]
+)
+async def test_damaged_file(tmp_path: Path, damage: bytes) -> None:
+    file = tmp_path / "jobs.db"
+    file.write_bytes(damage)
+    async with serve(f"sqlite:///{file}", CapitalsWork(), ready=False) as running:
+
+        async def noticed() -> bool:
+            return "the file is" in str(running.desk.runner.trouble)
+
+        await eventually(noticed)
+        with pytest.raises(grpc.aio.AioRpcError, match=r"put back a copy or move the file away") as error:
+            await running.stub.ListJobs(job_pb2.ListJobsRequest())
+        assert error.value.code() is grpc.StatusCode.UNAVAILABLE
+        assert file.read_bytes() == damage, "it must not be touched: someone may be able to mend it"
+        file.unlink()
+        await usable(running.desk)
+        job = await create(running.stub, texts(5))
+        assert (await wait_for_end(running.stub, job.id)).progress.done_items == 5
+
+
+async def test_two_servers_on_one_file(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/jobs.db"
+    async with AsyncExitStack() as of_waiting, AsyncExitStack() as of_first:
+        first = await of_first.enter_async_context(serve(url, CapitalsWork(delay_s=0.01)))
+        waiting = await of_waiting.enter_async_context(serve(url, CapitalsWork(), ready=False))
+        job = await create(first.stub, texts(200))
+
+        async def refused() -> bool:
+            return f"process {os.getpid()}" in str(waiting.desk.runner.trouble)
+
+        await eventually(refused)
+        with pytest.raises(grpc.aio.AioRpcError, match="another server"):
+            await waiting.stub.ListJobs(job_pb2.ListJobsRequest())
+        await of_first.aclose()
+        await usable(waiting.desk)
+        assert (await wait_for_end(waiting.stub, job.id)).progress.done_items == 200
+        assert_each_once(await read(waiting.stub, job.id), 200)
+
+
+@pytest.mark.parametrize("hours", [-24, 1])
+async def test_clock_set_while_a_job_runs(url: str, monkeypatch: pytest.MonkeyPatch, hours: int) -> None:
+    real = time.time_ns
+    async with serve(url, CapitalsWork(delay_s=0.005), pace=Pace(lease_s=0.5)) as running:
+        job = await create(running.stub, texts(600))
+        await done(running.stub, job.id, 100)
+        monkeypatch.setattr(time, "time_ns", lambda: real() + hours * 3600 * 10**9)
+        ended = await wait_for_end(running.stub, job.id)
+        assert ended.progress.done_items == 600
+        assert ended.progress.items_per_second >= 0
+        assert len(running.work.done) == 600, "items were taken from a server that lives"
+        assert_each_once(await read(running.stub, job.id), 600)
+
+
+async def test_stopping_gives_the_work_to_the_next(url: str) -> None:
+    async with serve(url, CapitalsWork(delay_s=0.005)) as first:
+        job = await create(first.stub, texts(500))
+        await done(first.stub, job.id, 100)
+    async with serve(url, CapitalsWork()) as second:
+        async with asyncio.timeout(10):  # long before the lease of the first would have ended
+            await wait_for_end(second.stub, job.id)
+        assert_each_once(await read(second.stub, job.id), 500)
+        assert len(first.work.done) + len(second.work.done) <= 500 + LOST_A_KILL

@@ -1,0 +1,107 @@
+"""Results to files: every format, whole or not at all, with the errors beside."""
+
+from __future__ import annotations
+
+import csv
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from translate.storage import tmx
+
+from kunnafoni.errors import InvalidInputError
+from kunnafoni.jobs.writing import OutputFormat, errors_path, write_results
+from kunnafoni.rpc.status import to_status
+from kunnafoni.v1 import job_pb2, result_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+def result(index: int, text: str, *made: str) -> job_pb2.JobResult:
+    answer = job_pb2.JobResult(index=index, id=f"id-{index}", item=job_pb2.JobItem(text=text))
+    for each in made:
+        translation = answer.translations.add(text=each, source_language_code="en")
+        segment = translation.segments.add(finish_reason=result_pb2.FINISH_REASON_STOP)
+        segment.source_span.end, segment.target_span.end = len(text), len(each)
+        segment.warnings.add(type=result_pb2.WARNING_TYPE_NUMBER_MISMATCH)
+    return answer
+
+
+def failed(index: int) -> job_pb2.JobResult:
+    answer = job_pb2.JobResult(index=index, id=f"id-{index}", item=job_pb2.JobItem(text="?"))
+    answer.error.Pack(to_status(InvalidInputError("text", "is odd")))
+    return answer
+
+
+RESULTS = [
+    result(0, "Hello & <bye>\x01", "Bonjour & <adieu>", "I ni ce"),
+    failed(1),
+    result(2, "Two\nlines", "Deux\nlignes", "Fila"),
+]
+
+
+def test_json_lines_and_errors(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    assert write_results(RESULTS, path, OutputFormat.JSONL, ("fr", "bm")) == (2, 1)
+    first, second = map(json.loads, path.read_text().splitlines())
+    assert first == {
+        "id": "id-0",
+        "fr": "Bonjour & <adieu>",
+        "fr_warnings": ["NUMBER_MISMATCH"],
+        "bm": "I ni ce",
+        "bm_warnings": ["NUMBER_MISMATCH"],
+    }
+    assert second["fr"] == "Deux\nlignes"
+    [error] = map(json.loads, errors_path(path).read_text().splitlines())
+    assert error == {
+        "id": "id-1",
+        "index": 1,
+        "code": "INVALID_ARGUMENT",
+        "reason": "INVALID_INPUT",
+        "message": "The request is not valid: text: is odd",
+    }
+    assert write_results([RESULTS[0]], path, OutputFormat.FULL, ("fr", "bm")) == (1, 0)
+    assert json.loads(path.read_text())["translations"][0]["sourceLanguageCode"] == "en"
+    assert not errors_path(path).exists()
+
+
+def test_tables(tmp_path: Path) -> None:
+    path = tmp_path / "out.csv"
+    write_results(RESULTS, path, OutputFormat.CSV, ("fr", "bm"))
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["id", "source", "text_fr", "warnings_fr", "text_bm", "warnings_bm"]
+    assert rows[1]["text_fr"] == "Deux\nlignes"
+
+
+def test_translation_memories_are_read_by_the_toolkit(tmp_path: Path) -> None:
+    path = tmp_path / "out.tmx"
+    write_results(RESULTS, path, OutputFormat.TMX, ("fr", "bm"))
+    for target, expected in (("fr", ["Bonjour & <adieu>", "Deux\nlignes"]), ("bm", ["I ni ce", "Fila"])):
+        with path.open("rb") as file:
+            store: Any = tmx.tmxfile(file, "en", target)
+        units = [unit for unit in store.units if unit.target]
+        assert [str(unit.source) for unit in units] == ["Hello & <bye>", "Two\nlines"]
+        assert [str(unit.target) for unit in units] == expected
+
+
+def test_text_by_language_stays_parallel(tmp_path: Path) -> None:
+    write_results(RESULTS[:2], tmp_path / "out.txt", OutputFormat.TEXT, ("fr", "bm"))
+    assert (tmp_path / "out.fr.txt").read_text() == "Bonjour & <adieu>\n\n"
+    assert (tmp_path / "out.bm.txt").read_text() == "I ni ce\n\n"
+
+
+def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    path.write_text("of before")
+
+    def breaking() -> Iterator[job_pb2.JobResult]:
+        yield from RESULTS
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        write_results(breaking(), path, OutputFormat.JSONL, ("fr", "bm"))
+    assert path.read_text() == "of before"
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,75 @@
+"""Jobs on the whole pipeline: the same results as calls of their own, after the calls."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from google.rpc.status_pb2 import Status
+
+from kunnafoni.config import Settings
+from kunnafoni.fleet import Fleet
+from kunnafoni.rpc.run import make_engines
+from kunnafoni.rpc.servicers import Servicers
+from kunnafoni.v1 import job_pb2
+from tests.conftest import echo_entry
+from tests.service.jobs.calls import create, read, texts, wait_for_end
+from tests.service.jobs.job_server import serve
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+    from pathlib import Path
+
+    from kunnafoni.rpc.job_work import PipelineWork
+
+
+@asynccontextmanager
+async def pipeline(**options: object) -> AsyncGenerator[PipelineWork]:
+    """The pipeline of a server, on the echo backend."""
+    entry = echo_entry(**options)
+    engines = make_engines(Settings())
+    engines.load(entry.id, entry)
+    await engines.wait()
+    fleet = Fleet({entry.id: entry}, engines)
+    try:
+        yield Servicers(Settings(), fleet).work
+    finally:
+        await engines.close()
+
+
+def only(target: str) -> job_pb2.JobOptions:
+    return job_pb2.JobOptions(target_language_codes=[target])
+
+
+async def test_items_become_what_calls_would_give(tmp_path: Path) -> None:
+    async with pipeline() as work, serve(f"sqlite:///{tmp_path}/jobs.db", work) as running:
+        items = [
+            job_pb2.JobItem(id="article", text="The market opens. It is full.\n\nPrices fall."),
+            job_pb2.JobItem(id="french", text="Le marché ouvre ce matin.", options=only("en")),
+            job_pb2.JobItem(id="odd", text="qwzx vbnm"),
+            job_pb2.JobItem(id="named", text="qwzx vbnm", options=job_pb2.JobOptions(source_language_code="en")),
+        ]
+        job = await create(running.stub, items, "fr", "bm")
+        ended = await wait_for_end(running.stub, job.id)
+        assert (ended.progress.done_items, ended.progress.failed_items) == (3, 1)
+        article, french, odd, named = await read(running.stub, job.id)
+        assert [len(translation.segments) for translation in article.translations] == [3, 3]
+        assert "\n\n[en>fr] PRICES FALL." in article.translations[0].text
+        assert [translation.source_language_code for translation in french.translations] == ["fr"]
+        assert french.translations[0].route[0].target_language_code == "en"
+        status = Status()
+        assert odd.error.Unpack(status)
+        assert "not recognised" in status.message
+        assert len(named.translations) == 2
+
+
+async def test_a_bug_costs_its_item_alone(tmp_path: Path) -> None:
+    async with pipeline(fail_on="poison") as work, serve(f"sqlite:///{tmp_path}/jobs.db", work) as running:
+        items = texts(40, prefix="This is text number")
+        items[20].text = "This sentence holds poison for the model."
+        job = await create(running.stub, items)
+        ended = await wait_for_end(running.stub, job.id)
+        assert (ended.progress.done_items, ended.progress.failed_items) == (39, 1)
+        status = Status()
+        assert (await read(running.stub, job.id))[20].error.Unpack(status)
+        assert "poison" not in status.message
