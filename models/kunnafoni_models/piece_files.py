@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-import sentencepiece
 from tokenizers import Tokenizer
 
 if TYPE_CHECKING:
@@ -52,6 +51,8 @@ class SentencePieces:
     """
 
     def __init__(self, source: bytes | bytearray, target: bytes | bytearray, vocabulary: Collection[str]) -> None:
+        import sentencepiece  # noqa: PLC0415 - most models have a tokenizer.json, and starts are to be quick
+
         self._source = sentencepiece.SentencePieceProcessor(model_proto=bytes(source))
         self._target = sentencepiece.SentencePieceProcessor(model_proto=bytes(target))
         self._vocabulary = frozenset(vocabulary)

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 import kunnafoni
-from kunnafoni.cli import demo, detect, models, serve, summarize, translate
+from kunnafoni.cli import demo, detect, evaluate, jobs, models, serve, summarize, translate
 from kunnafoni.config import SettingsError
 from kunnafoni.errors import KunnafoniError
 from kunnafoni_models.backend import ModelError
@@ -27,7 +27,9 @@ app.command("serve")(serve.serve)
 app.command("translate")(translate.translate)
 app.command("summarize")(summarize.summarize)
 app.command("detect")(detect.detect)
-app.command("models")(models.models)
+app.add_typer(jobs.jobs, name="jobs")
+app.add_typer(models.models, name="models")
+app.command("evaluate")(evaluate.evaluate)
 app.command("info")(models.info)
 app.command("demo")(demo.demo)
 

@@ -19,7 +19,7 @@ SAMPLE = "sample_article.txt"
 
 
 def demo() -> None:
-    """Start a server on the embedded model, show the sample article and its editions in three languages, and stop it."""
+    """Start a server on the embedded model, show the sample article and its three editions, and stop it."""
     console = Console(highlight=False)
     content = files("kunnafoni.cli").joinpath(SAMPLE).read_text("utf-8")
     article = article_of(content, Path(SAMPLE))

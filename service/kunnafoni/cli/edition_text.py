@@ -87,7 +87,7 @@ def _markdown_point(point: KeyPoint) -> str:
 
 def _about(each: Note, text: str) -> str:
     words = f" ({_escaped(_one_line(text[each.start : each.end]))})" if each.start is not None else ""
-    return f"{each.label}{words}"
+    return f"{_escaped(each.label)}{words}"
 
 
 def _name(edition: Edition) -> str:

@@ -1,18 +1,36 @@
-"""`kunnafoni models` and `kunnafoni info`: what a server has and what it takes."""
+"""`kunnafoni models` and `kunnafoni info`: what a server has, what the catalog knows, and how to add to it."""
 
 from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
 
 import typer
 from google.protobuf.json_format import MessageToJson
 from rich.console import Console
 from rich.table import Table
 
+from kunnafoni.cli.catalog_table import list_catalog
+from kunnafoni.cli.models_import import import_model
 from kunnafoni.cli.options import Address, Json, connect
 from kunnafoni.v1.model_pb2 import ListModelsResponse, Model, ModelState
 
+models = typer.Typer(help="List models, or import one from a checkpoint.", no_args_is_help=True)
+models.command("import")(import_model)
 
-def models(*, as_json: Json = False, address: Address = None) -> None:
+
+@models.command("list")
+def list_models(
+    *,
+    everything: Annotated[bool, typer.Option("--all", help="The whole catalog instead, without a server.")] = False,
+    models_dir: Annotated[Path | None, typer.Option("--models-dir", help="With --all: more models.")] = None,
+    as_json: Json = False,
+    address: Address = None,
+) -> None:
     """List the server's models: state, licence, and measured quality of each direction."""
+    if everything:
+        list_catalog(models_dir=models_dir)
+        return
     with connect(address) as client:
         found = client.models()
     if as_json:

@@ -51,7 +51,7 @@ def test_json_answers_are_the_messages(embedded: LocalServer) -> None:
     [translation] = json.loads(result.stdout)["translations"]
     assert translation["sourceLanguageCode"] == "en"
     assert translation["provenance"]["machineGenerated"] is True
-    models = json.loads(kunnafoni(embedded, "models", "--json").stdout)["models"]
+    models = json.loads(kunnafoni(embedded, "models", "list", "--json").stdout)["models"]
     assert "kunnafoni-270m" in {model["id"] for model in models}
     info = json.loads(kunnafoni(embedded, "info", "--json").stdout)
     assert len(info["pairs"]) == 6
@@ -63,7 +63,7 @@ def test_detect_models_and_info(embedded: LocalServer, tmp_path: Path) -> None:
     two.write_text("An ka taa sugu la sini.", "utf-8")
     result = kunnafoni(embedded, "detect", one, two)
     assert [line.split("\t")[:2] for line in result.stdout.splitlines()] == [[str(one), "fr"], [str(two), "bm"]]
-    assert "kunnafoni-270m" in kunnafoni(embedded, "models").stdout
+    assert "kunnafoni-270m" in kunnafoni(embedded, "models", "list").stdout
     assert "bm (Bambara)" in kunnafoni(embedded, "info").stdout
 
 

@@ -1,0 +1,150 @@
+"""`kunnafoni evaluate`: models or servers on a test set: quality, speed and memory side by side."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+import time
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from kunnafoni.cli.local_server import local_server
+from kunnafoni.cli.report import Result, html
+from kunnafoni.cli.scores import summary_scores, translation_scores
+from kunnafoni.client import Client
+from kunnafoni.config import load_settings
+from kunnafoni_models import registry
+from kunnafoni_models.entries import Quality
+from kunnafoni_models.entry_writer import write_entry
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+_CALL = 50
+
+
+def evaluate(
+    *,
+    source: Annotated[str, typer.Option("--from", "-f", help="Language of the source texts.")],
+    to: Annotated[str, typer.Option("--to", "-t", help="Language of the references; the same one means summaries.")],
+    sources: Annotated[Path | None, typer.Option("--source", help="Source texts, one a line.")] = None,
+    references: Annotated[Path | None, typer.Option("--reference", help="References, one a line.")] = None,
+    tsv: Annotated[
+        Path | None, typer.Option("--tsv", help="Both, as the first two columns; takes their place.")
+    ] = None,
+    model: Annotated[list[str] | None, typer.Option("--model", "-m", help="Model to measure; may be repeated.")] = None,
+    address: Annotated[
+        list[str] | None, typer.Option("--address", "-a", help="Running server; may be repeated.")
+    ] = None,
+    models_dir: Annotated[Path | None, typer.Option("--models-dir", help="Folder with further models.")] = None,
+    beam_size: Annotated[int, typer.Option("--beam", min=0, help="Hypotheses kept by the search; 0 is greedy.")] = 0,
+    json_to: Annotated[Path | None, typer.Option("--json-to", help="Write all figures to this file.")] = None,
+    html_to: Annotated[Path | None, typer.Option("--html-to", help="Write a report with a plot to this file.")] = None,
+    write_catalog: Annotated[bool, typer.Option("--write-catalog", help="Store the figures in the entries.")] = False,
+) -> None:
+    """Measure models and servers on your own test set. The second and further ones are compared with the first."""
+    texts, wanted = _test_set(sources, references, tsv)
+    if not model and not address:
+        raise typer.BadParameter("name what to measure with --model or --address")
+    outputs: dict[str, list[str]] = {}
+    seen: dict[str, tuple[float, float | None]] = {}
+    for name in (*(model or ()), *(address or ())):
+        with _server(name, ours=name in (model or ()), models_dir=models_dir) as (client, process_id):
+            started = time.monotonic()
+            outputs[name] = _run(client, texts, source, to, beam_size)
+            speed = sum(map(len, texts)) / (time.monotonic() - started)
+            seen[name] = speed, None if process_id is None else _peak_mb(process_id)
+    scored = (summary_scores if source == to else translation_scores)(outputs, wanted)
+    results = [Result(name, scored[name], *seen[name]) for name in outputs]
+    _print(results)
+    title = f"{source}>{to}, {(tsv or sources or Path()).name}, {len(texts)} texts"
+    if json_to:
+        figures = {"test_set": title, "beam_size": beam_size, "systems": [asdict(result) for result in results]}
+        json_to.write_text(json.dumps(figures, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    if html_to:
+        html_to.write_text(html(title, results), "utf-8")
+    if write_catalog:
+        folder = models_dir or load_settings().models_dir
+        if folder is None:
+            raise typer.BadParameter("--write-catalog needs --models-dir: the built-in catalog is not changed")
+        for result in results[: len(model or ())]:
+            _store(folder, result, (source, to), test_set=title, beam_size=beam_size)
+
+
+def _test_set(sources: Path | None, references: Path | None, tsv: Path | None) -> tuple[list[str], list[str]]:
+    if tsv:
+        rows = [line.split("\t") for line in tsv.read_text("utf-8").splitlines() if line.strip()]
+        if bad := next((number for number, row in enumerate(rows, 1) if len(row) < 2), None):  # noqa: PLR2004
+            raise typer.BadParameter(f"{tsv}: line {bad} has no second column")
+        found = [row[0] for row in rows], [row[1] for row in rows]
+    elif sources and references:
+        found = sources.read_text("utf-8").splitlines(), references.read_text("utf-8").splitlines()
+    else:
+        raise typer.BadParameter("give --source and --reference, or --tsv")
+    if len(found[0]) != len(found[1]) or not found[0]:
+        raise typer.BadParameter(f"there are {len(found[0])} source texts and {len(found[1])} references")
+    return found
+
+
+@contextmanager
+def _server(name: str, *, ours: bool, models_dir: Path | None) -> Generator[tuple[Client, int | None]]:
+    """A client of the running server `name`, or of a new one that has the model `name` alone, and its process."""
+    if ours:
+        more = ("--models-dir", str(models_dir)) if models_dir else ()
+        with local_server("--model", name, *more) as server, Client(server.address, timeout_s=3600) as client:
+            yield client, server.process.pid
+    else:
+        with Client(name, timeout_s=3600) as client:
+            yield client, None
+
+
+def _run(client: Client, texts: list[str], source: str, target: str, beam_size: int) -> list[str]:
+    if source == target:
+        return [
+            client.summarize(text, targets=[target], source=source, key_points=0).editions[0].summary for text in texts
+        ]
+    found: list[str] = []
+    for start in range(0, len(texts), _CALL):
+        part = texts[start : start + _CALL]
+        found += [a.text for a in client.translate(part, target=target, source=source, beam_size=beam_size)]
+    return found
+
+
+def _peak_mb(process_id: int) -> float | None:
+    status = Path(f"/proc/{process_id}/status")
+    found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.exists() else None
+    return int(found[1]) * 1024 / 1e6 if found else None
+
+
+def _print(results: list[Result]) -> None:
+    table = Table("system", *(score.metric for score in results[0].scores), "characters/s", "peak MB")
+    for result in results:
+        cells = [f"{s.value:.2f}" + ("" if s.p_value is None else f" (p {s.p_value:.3f})") for s in result.scores]
+        memory = "–" if result.peak_mb is None else f"{result.peak_mb:.0f}"
+        table.add_row(result.system, *cells, f"{result.characters_per_s:.0f}", memory)
+    console = Console()
+    console.print(table)
+    for score in results[0].scores:
+        console.print(f"{score.metric}: {score.signature}", markup=False, soft_wrap=True)
+
+
+def _store(folder: Path, result: Result, pair: tuple[str, str], *, test_set: str, beam_size: int) -> None:
+    """Put the figures into the user's own entry, made from the built-in one if there is none yet."""
+    entry = registry.catalog([folder])[result.system]
+    decoding = f"{entry.options.get('compute_type', entry.options.get('dtype', 'float32'))}, beam {max(1, beam_size)}"
+    day = dt.datetime.now(dt.UTC).date()
+    new = tuple(
+        Quality(*pair, s.metric, round(s.value, 2), test_set, decoding, day, s.signature) for s in result.scores
+    )
+    known = {(each.source, each.target, each.metric) for each in new}
+    kept = tuple(each for each in entry.quality if (each.source, each.target, each.metric) not in known)
+    memory = entry.memory_mb if result.peak_mb is None else round(result.peak_mb * 1e6 / 2**20)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_entry(folder / f"{entry.id}.toml", replace(entry, quality=(*new, *kept), memory_mb=memory))

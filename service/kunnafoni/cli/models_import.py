@@ -1,0 +1,85 @@
+"""`kunnafoni models import`: a checkpoint of this machine or of the hub into the user's catalog."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from kunnafoni.config import load_settings
+
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+def import_model(
+    checkpoint: Annotated[str, typer.Argument(help="Folder of a checkpoint, or its id on the hub (owner/name).")],
+    *,
+    name: Annotated[str, typer.Option("--as", help="What to call the model.")],
+    backend: Annotated[str, typer.Option("--backend", help="auto, ctranslate2 or transformers.")] = "auto",
+    quantization: Annotated[str, typer.Option("--quantization", help="int8, float16, float32, ...")] = "int8",
+    direction: Annotated[list[str] | None, typer.Option("--direction", help="As en>fr; may be repeated.")] = None,
+    summaries: Annotated[list[str] | None, typer.Option("--summaries", help="Language; may be repeated.")] = None,
+    language: Annotated[list[str] | None, typer.Option("--language", help="Code, as bm=__sw__; repeatable.")] = None,
+    translate_prompt: Annotated[str, typer.Option("--translate-prompt", help="With {text}.")] = "",
+    summarize_prompt: Annotated[str, typer.Option("--summarize-prompt", help="With {article}.")] = "",
+    licence: Annotated[str, typer.Option("--license", "--licence", help="Where the model card states none.")] = "",
+    revision: Annotated[str | None, typer.Option("--revision", help="Branch, tag or commit on the hub.")] = None,
+    models_dir: Annotated[Path | None, typer.Option("--models-dir", help="Where to; else the setting.")] = None,
+    allow_unsafe: Annotated[
+        bool, typer.Option("--allow-unsafe", help="Take pickles and the model's own code.")
+    ] = False,
+) -> None:
+    """Check, convert, describe and try a checkpoint, and add it to your models."""
+    folder = models_dir or load_settings().models_dir
+    if folder is None:
+        raise typer.BadParameter("say where your models are kept: --models-dir, or models_dir in kunnafoni.toml")
+    if backend not in {"auto", "ctranslate2", "transformers"}:
+        raise typer.BadParameter("--backend is auto, ctranslate2 or transformers")
+    # The other commands need neither torch nor transformers.
+    from kunnafoni_models import hub, registry  # noqa: PLC0415
+    from kunnafoni_models.importing import Order, import_checkpoint  # noqa: PLC0415
+    from kunnafoni_models.recipes import Wishes  # noqa: PLC0415
+
+    path, commit = Path(checkpoint), revision or ""
+    if not path.exists() and _HUB_ID.fullmatch(checkpoint):
+        path, commit = hub.fetch(checkpoint, revision=revision, allow_unsafe=allow_unsafe)
+    known = next((entry for entry in registry.catalog().values() if entry.base == checkpoint), None)
+    wishes = Wishes(
+        tuple(_pair(each, ">") for each in direction or ()),
+        tuple(summaries or ()),
+        dict(_pair(each, "=") for each in language or ()),
+        translate_prompt,
+        summarize_prompt,
+    )
+    if known and wishes == Wishes():
+        pairs = tuple((each.source, each.target) for each in known.directions)
+        wishes = Wishes(pairs, known.summary_languages, known.languages)
+    entry = import_checkpoint(
+        Order(
+            path,
+            folder,
+            name,
+            base=checkpoint,
+            revision=commit,
+            backend=backend,
+            quantization=quantization,
+            licence=licence,
+            allow_unsafe=allow_unsafe,
+            wishes=wishes,
+        )
+    )
+    typer.echo(f"{entry.id}: {entry.backend}, {sum(file.bytes for file in entry.files) / 1e6:.0f} MB in {entry.folder}")
+    typer.echo(f"licence: {entry.licence.name}. {entry.licence.summary}")
+    if entry.licence.non_commercial:
+        warning = f"The licence of {entry.id} forbids commercial use: ask a lawyer before you publish with it."
+        Console(stderr=True).print(warning, style="bold yellow", soft_wrap=True)
+
+
+def _pair(text: str, mark: str) -> tuple[str, str]:
+    left, found, right = text.partition(mark)
+    if not (left and found and right):
+        raise typer.BadParameter(f"{text!r} is not of the form A{mark}B")
+    return left, right

@@ -1,0 +1,95 @@
+"""`kunnafoni evaluate` over real servers: figures, report, and what it stores."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from kunnafoni.cli.evaluate import evaluate
+from kunnafoni.cli.scores import summary_scores, translation_scores
+from kunnafoni_models import registry
+from kunnafoni_models.entry_writer import write_entry
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SOURCES = ["the river is high", "the price of rice rose", "two hundred children came", "who will pay for it"]
+APP = typer.Typer()
+APP.command()(evaluate)
+
+
+def run(*arguments: str) -> str:
+    result = CliRunner().invoke(APP, [*arguments], env={"COLUMNS": "200"})
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_two_models_side_by_side(tmp_path: Path) -> None:
+    folder = tmp_path / "models"
+    folder.mkdir()
+    text = (registry.BUILT_IN_CATALOG / "echo.toml").read_text("utf-8").replace('id = "echo"', 'id = "other"')
+    (folder / "other.toml").write_text(text, "utf-8")
+    table = tmp_path / "set.tsv"
+    # The echo backend answers in capitals, so that the reference is what it should say.
+    table.write_text("".join(f"{line}\t[EN>FR]{line.upper()}\n" for line in SOURCES), "utf-8")
+    figures, page = tmp_path / "figures.json", tmp_path / "report.html"
+    output = run(
+        "--from", "en", "--to", "fr", "--tsv", str(table), "--model", "echo", "--model", "other",
+        "--models-dir", str(folder), "--json-to", str(figures), "--html-to", str(page), "--write-catalog",
+    )  # fmt: skip
+    assert "echo" in output
+    assert "nc:6|nw:2" in output
+    systems = json.loads(figures.read_text("utf-8"))["systems"]
+    assert [system["system"] for system in systems] == ["echo", "other"]
+    assert [score["metric"] for score in systems[0]["scores"]] == ["chrF++", "BLEU", "spBLEU"]
+    assert systems[0]["scores"] != systems[1]["scores"], "the second has p-values"
+    assert systems[1]["scores"][0]["p_value"] > 0.5, "the same answers do not differ"
+    assert systems[0]["peak_mb"] > 10
+    report = page.read_text("utf-8")
+    assert "<svg" in report
+    assert not re.findall(r"(?:src|href)=", report), "the report needs nothing from elsewhere"
+    for name in ("echo", "other"):
+        entry = registry.catalog([folder])[name]
+        stored = {each.metric: each for each in entry.quality}
+        assert stored["chrF++"].score == pytest.approx(systems[0]["scores"][0]["value"], abs=0.01)
+        assert stored["chrF++"].signature
+        assert entry.memory_mb > 10
+
+
+@pytest.mark.parametrize("options", [[], ["--model", "echo"], ["--model", "echo", "--tsv", "{folder}/bad.tsv"]])
+def test_wrong_use(tmp_path: Path, options: list[str]) -> None:
+    (tmp_path / "bad.tsv").write_text("only one column\n", "utf-8")
+    arguments = [option.format(folder=tmp_path) for option in options]
+    assert CliRunner().invoke(APP, ["--from", "en", "--to", "fr", *arguments]).exit_code == 2
+
+
+def test_a_better_system_is_told_from_a_worse_one() -> None:
+    references = [f"la maison numéro {number} est grande et belle" for number in range(40)]
+    worse = [text.replace("grande", "rouge").replace("belle", "vieille") for text in references]
+    found = translation_scores({"good": references, "bad": worse}, references)
+    assert found["good"][0].value == pytest.approx(100)
+    assert found["bad"][0].value < 80
+    assert found["bad"][0].p_value is not None
+    assert found["bad"][0].p_value < 0.05
+    assert "kunnafoni-270m@" in found["bad"][2].signature
+
+
+def test_summaries_count_letters_of_every_language() -> None:
+    found = summary_scores({"a": ["sɔngɔ yɛlɛla"], "b": ["sugu yɛlɛla"]}, ["sɔngɔ yɛlɛla"])
+    assert found["a"][0].value == pytest.approx(100)
+    assert found["b"][0].value == pytest.approx(50)
+
+
+def test_the_built_in_entries_survive_writing(tmp_path: Path) -> None:
+    for entry in registry.catalog().values():
+        write_entry(tmp_path / f"{entry.id}.toml", entry)
+    again = registry.catalog([tmp_path])
+    for entry in registry.catalog().values():
+        copy = again[entry.id]
+        assert (sorted(map(repr, copy.quality)), copy.files) == (sorted(map(repr, entry.quality)), entry.files)
+        assert copy.folder.resolve() == entry.folder.resolve()

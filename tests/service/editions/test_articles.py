@@ -1,0 +1,66 @@
+"""What is read off an article without a model."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kunnafoni.editions.articles import LONG, MEDIUM, SHORT, Article, Length, best_extract, clipped, made_headline, read
+
+LETTERS = st.text(st.sampled_from("aé .\n-1«»"), max_size=200)
+
+
+@given(LETTERS, st.integers(0, 7))
+def test_key_points_are_sentences_in_order(body: str, points: int) -> None:
+    draft = read(Article("", body, "fr"), points=points)
+    assert list(draft.key_points) == sorted(set(draft.key_points))
+    assert len(draft.key_points) <= points
+    assert set(draft.key_points) <= set(draft.distinct)
+    for sentence in draft.sentences:
+        assert body[sentence.start : sentence.end] == sentence.text
+
+
+def test_repeated_sentences_count_once() -> None:
+    draft = read(
+        Article("", "Rain fell in Gao. Roads are closed. Rain fell  in Gao. Rain fell in Gao.", "en"), points=7
+    )
+    assert draft.distinct == (0, 1)
+    assert draft.whole() == "Rain fell in Gao. Roads are closed."
+
+
+@pytest.mark.parametrize(("words", "length", "too_short"), [(24, SHORT, True), (30, SHORT, True), (31, SHORT, False)])
+def test_too_short(words: int, length: Length, *, too_short: bool) -> None:
+    body = f"One two three. {' '.join(f'w{number}x' for number in range(words - 3))}."
+    assert read(Article("", body, "en"), points=0).too_short(length) == too_short
+    assert read(Article("", body, "en"), points=0).too_short(LONG)
+
+
+@pytest.mark.parametrize(
+    ("text", "headline"),
+    [
+        ("A bridge has opened. It is long.", "A bridge has opened"),
+        ("Has a bridge opened? It has.", "Has a bridge opened?"),
+        ("And then...", "And then..."),
+        (
+            "The minister of transport opened a new bridge over the river, which is very long, on Monday.",
+            "The minister of transport opened a new bridge over the river",
+        ),
+        ("one, " + "two " * 20, "one, " + "two " * 12 + "two…"),
+    ],
+)
+def test_made_headlines(text: str, headline: str) -> None:
+    assert made_headline(text, "en") == headline
+
+
+@given(
+    st.lists(st.text(st.sampled_from("abc de."), min_size=1, max_size=80), min_size=1, max_size=8), st.integers(1, 60)
+)
+def test_an_extract_fits_or_is_one_sentence(sentences: list[str], most: int) -> None:
+    chosen = best_extract(sentences, Length(most, most))
+    assert len(chosen) == 1 or sum(len(each.split()) for each in chosen) <= most
+    assert len(clipped(" ".join(chosen), most).split()) <= max(1, most)
+
+
+def test_lengths_are_about_what_they_say() -> None:
+    assert [length.aim for length in (SHORT, MEDIUM, LONG)] == [30, 70, 150]
