@@ -1,8 +1,10 @@
 """Finds what a summary tells and its article does not: numbers, dates, names and quotations.
 
 Each is looked up in any form: `3 millions` is `3,000,000`, *mardi 26 novembre* is *Tuesday, November 26*, *Malian* is
-*Mali*. What is not found is a finding with its place. The human references of OrangeSum (French) have one in two fifths
-of their summaries, as editors know more than the article tells: a finding says "check this", not "this is wrong".
+*Mali*. What is not found is a finding with its place. Editors know more than the article tells: half of the human
+summaries of OrangeSum dev (French) and a quarter of those of GUM (English) have one, so a finding says "check this".
+Of those in 250 French ones, looked through by hand, 98 % are true, of names 84 %: the rest are first words of sentences
+and labels (`VIDÉO.`), which a model hardly writes.
 
 It does not know whether a sentence is true: all its names and numbers may be in the article and who did what be wrong.
 """

@@ -1,8 +1,8 @@
 """Which words are forms of one name, across letter case, inflection, derivation and the three languages.
 
 Two sources: `name_forms.txt` lists countries, peoples, cities and organisations whose forms share too little
-(*Allemagne*, *German*) or whose strangers share too much (*Niger*, *Nigeria*); a table of endings joins what is derived
-from one stem (*Macron*, *macroniste*).
+(*Allemagne*, *German*) or whose strangers share too much (*Niger*, *Nigeria*); a pattern of endings joins what is
+derived from one stem (*Macron*, *macroniste*).
 
 It does not know texts or where names begin: `names` does. Nor how names sound: `name_sounds` does.
 """
@@ -31,26 +31,25 @@ def folded(word: str) -> str:
     return "".join(character for character in decomposed if character.isalnum())
 
 
-_ENDINGS = frozenset(
-    re.findall(
-        r"\S+",
-        """
-    s x es e i is y w ka kaw ie ia
-    en ene ens enes ien ienne iens iennes een eenne eens eennes in ine ins ines ain aine ains aines
-    an ane ans anes ian ians ean eans ais aise aises ois oise oises ese ite ites ish
-    iste istes ist ists isme ism al ale aux ales ique iques ic nel nelle nels nelles
-    """,
-    )
-) | {""}
+_ENDING = re.compile(
+    r"(?:[ei]?en(?:ne|e)?|i?ane?|aine?|ine?|aise?|oise?|ese|ite|ish|iste?|isme?|ale?|aux|iques?|ic|nelle?|nel|y|i|ie|ia"
+    r"|kaw?|w|x|e)?s?"
+)
+_INFLECTIONS = frozenset({"", "s", "x", "e", "es", "w"})
 SHORTEST_STEM = 4
 """Letters that two forms have in common at least, unless they are listed."""
 
 
 def same_stem(word: str, other: str) -> bool:
-    """Whether two folded words can be forms of one name by their letters: one stem, and endings of the table."""
+    """Whether two folded words can be forms of one name by their letters.
+
+    One is the stem, inflected at most, and the other has an ending that makes such forms: *Europe* and *européen*, but
+    not *Christian* and *Christine*.
+    """
     letters = zip(word, other, strict=False)
     common = next((place for place, (a, b) in enumerate(letters) if a != b), min(len(word), len(other)))
-    return any(word[stem:] in _ENDINGS and other[stem:] in _ENDINGS for stem in range(common, SHORTEST_STEM - 1, -1))
+    endings = ({word[stem:], other[stem:]} for stem in range(SHORTEST_STEM, common + 1))
+    return any(pair & _INFLECTIONS and all(map(_ENDING.fullmatch, pair)) for pair in endings)
 
 
 def known_names_in(words: Sequence[str]) -> Iterator[tuple[int, int, int]]:
@@ -75,7 +74,7 @@ def known_names_in(words: Sequence[str]) -> Iterator[tuple[int, int, int]]:
 
 def _number(forms: Mapping[tuple[str, ...], tuple[int, bool]], keys: Sequence[str], first_word: str) -> int | None:
     """The number of the listed name that `keys` spell, a plural or inhabitant's ending taken off the last."""
-    for ending in ("", "s", "w", "ka", "kaw"):
+    for ending in ("", "s", "w", "kaw"):  # not -ka: Malika is a first name
         if keys[-1].endswith(ending) and (found := forms.get((*keys[:-1], keys[-1].removesuffix(ending)))):
             number, acronym = found
             return number if first_word.isupper() or not acronym else None

@@ -134,7 +134,8 @@ _OPENERS = frozenset(
     afin ainsi alors apres assez au aucun aucune aujourd aupres aussi autant autre autres aux avant avec beaucoup bien
     car ce cela celle celles celui certain certaine certaines certains ces cet cette ceux chaque chez ci comme comment
     contre dans depuis derriere des desormais dont donc durant elle elles en encore enfin ensuite entre est et etait
-    etre eux face fin grace hier il ils je jusqu la le les leur leurs lors lorsqu lorsque lui ma mais malgre meme mes
+    etre eux face fin grace hier il ils initialement interroge interrogee invite
+    invitee je jusqu la le les leur leurs lors lorsqu lorsque lui ma mais malgre meme mes
     moins mon ne ni non nos notamment notre nous nul ou outre par parce parmi pas pendant peu plus plusieurs plutot pour
     pourquoi pourtant pres puis qu quand quant que quel quelle quelles quelque quelques quels qui quoi rien sa sans se
     selon sera ses seul seule si soit son sont sous suite sur ta tandis tant te telle tel tes ton tous tout toute

@@ -131,6 +131,8 @@ def test_two_servers_on_postgresql_one_killed_one_held_up(postgres_url: str, tmp
         for server in servers:
             server.start()
         survivor, victim = servers
+        with JobClient(victim.address) as client:
+            until(lambda: not problem_of(client))  # or the other would have all items before it is there
         with JobClient(survivor.address) as client:
             job = create_when_ready(client, texts(items))
             until(lambda: min(len(server.worked()) for server in servers) > 50)

@@ -89,7 +89,9 @@ def test_folding_brings_the_three_spellings_together() -> None:
 
 def test_one_stem_needs_endings_that_make_forms_of_a_name() -> None:
     assert same_stem("musulman", "musulmans")
+    assert same_stem("europe", "europeens")
     assert not same_stem("martin", "martel")
+    assert not same_stem("christian", "christine")
 
 
 @settings(deadline=None)
