@@ -126,7 +126,7 @@ def test_killed_while_it_receives(process: JobProcess) -> None:
 
 def test_two_servers_on_postgresql_one_killed_one_held_up(postgres_url: str, tmp_path: Path) -> None:
     items = 900
-    servers = [JobProcess(postgres_url, tmp_path, lease_s=1.0) for _ in range(2)]
+    servers = [JobProcess(postgres_url, tmp_path, delay_ms=40, lease_s=1.0) for _ in range(2)]
     try:
         for server in servers:
             server.start()
