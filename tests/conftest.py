@@ -13,15 +13,14 @@ import pytest
 from kunnafoni.cli.local_server import LocalServer, local_server
 from kunnafoni.config import Settings
 from kunnafoni.fleet import Fleet
-from kunnafoni.rpc.run import make_desk, make_engines
-from kunnafoni.rpc.server import Server
-from kunnafoni.rpc.servicers import Servicers
+from kunnafoni.rpc.run import make_engines, make_server
 from kunnafoni.v1 import model_pb2_grpc, translation_pb2_grpc
 from kunnafoni_models import registry
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 
+    from kunnafoni.rpc.server import Server
     from kunnafoni_models.entries import CatalogEntry
 
 # The machines are shared: how long an example takes says nothing.
@@ -57,9 +56,7 @@ async def serve(*entries: CatalogEntry, **settings: Any) -> AsyncGenerator[Serve
     configured = Settings(address="localhost:0", **settings)
     engines = make_engines(configured)
     fleet = Fleet({entry.id: entry for entry in entries}, engines)
-    servicers = Servicers(configured, fleet)
-    desk = make_desk(configured, servicers)
-    server = Server(configured, servicers, desk)
+    server, _ = make_server(configured, fleet)
     address = await server.start(configured.address)
     try:
         for entry in entries:

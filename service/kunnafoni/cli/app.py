@@ -1,37 +1,70 @@
-"""The `kunnafoni` command: puts the groups together and turns errors into one line and an exit code.
+"""The `kunnafoni` command: finds its commands and turns errors into one line and an exit code.
 
-Exit codes: 0 done, 1 the server or a file said no, 2 wrong usage, 130 interrupted.
+A command's module is imported when the command is called (or help lists all): a server starts sooner, and `--version`
+needs nothing. Exit codes: 0 done, 1 the server or a file said no, 2 wrong usage, 130 interrupted.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
+from typer.core import TyperGroup
 
 import kunnafoni
-from kunnafoni.cli import demo, detect, evaluate, jobs, models, serve, summarize, translate
 from kunnafoni.config import SettingsError
 from kunnafoni.errors import KunnafoniError
 from kunnafoni_models.backend import ModelError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# Command -> module in this package and the function or group in it.
+COMMANDS = {
+    "serve": ("serve", "serve"),
+    "translate": ("translate", "translate"),
+    "summarize": ("summarize", "summarize"),
+    "detect": ("detect", "detect"),
+    "jobs": ("jobs", "jobs"),
+    "models": ("models", "models"),
+    "evaluate": ("evaluate", "evaluate"),
+    "info": ("models", "info"),
+    "demo": ("demo", "demo"),
+}
+
+
+class LazyCommands(TyperGroup):
+    """The commands of `COMMANDS`, as click's documentation loads subcommands lazily."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the signature is click's
+        """Name all commands, in the order in which help shows them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
+        """Import a command; None if there is no such one."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, name = COMMANDS[cmd_name]
+        found: typer.Typer | Callable[..., None] = getattr(import_module(f"kunnafoni.cli.{module}"), name)
+        if isinstance(found, typer.Typer):
+            group = typer.main.get_group(found)
+            group.name = cmd_name
+            return group
+        command = typer.Typer(add_completion=False)
+        command.command(cmd_name)(found)
+        return typer.main.get_command(command)
+
+
 app = typer.Typer(
+    cls=LazyCommands,
     name="kunnafoni",
     help="Summarise news and translate it between English (en), French (fr) and Bambara (bm), on your own machine.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command("serve")(serve.serve)
-app.command("translate")(translate.translate)
-app.command("summarize")(summarize.summarize)
-app.command("detect")(detect.detect)
-app.add_typer(jobs.jobs, name="jobs")
-app.add_typer(models.models, name="models")
-app.command("evaluate")(evaluate.evaluate)
-app.command("info")(models.info)
-app.command("demo")(demo.demo)
 
 
 @app.callback(invoke_without_command=True)
@@ -49,7 +82,7 @@ def main() -> None:
     try:
         app()
     except (KunnafoniError, ModelError, SettingsError, OSError) as error:
-        Console(stderr=True, highlight=False).print(f"kunnafoni: {error}", markup=False, soft_wrap=True)
+        sys.stderr.write(f"kunnafoni: {error}\n")
         raise SystemExit(1) from error
     except KeyboardInterrupt as error:
         raise SystemExit(130) from error

@@ -12,10 +12,6 @@ from typing import TYPE_CHECKING, Any
 from kunnafoni.engine.engines import Engines, State
 from kunnafoni.engine.policy import Policy
 from kunnafoni.fleet import Fleet
-from kunnafoni.jobs.desk import JobDesk, store_url
-from kunnafoni.jobs.runner import Pace
-from kunnafoni.rpc.server import Server
-from kunnafoni.rpc.servicers import Servicers
 from kunnafoni_models import registry
 from kunnafoni_models.backend import CatalogError, ModelLoadError
 
@@ -23,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
 
     from kunnafoni.config import Settings
+    from kunnafoni.jobs.desk import JobDesk
+    from kunnafoni.rpc.server import Server
     from kunnafoni_models.backend import Backend, Prompt
     from kunnafoni_models.entries import CatalogEntry
 
@@ -42,13 +40,12 @@ async def run(settings: Settings) -> None:
     entries = registry.catalog([settings.models_dir] if settings.models_dir else [])
     chosen = [_chosen(entries, model_id) for model_id in settings.models]
     engines = make_engines(settings)
-    servicers = Servicers(settings, Fleet(entries, engines))
-    desk = make_desk(settings, servicers)
-    server = Server(settings, servicers, desk)
-    LOG.info("listening on %s", await server.start(settings.address))
+    for entry in chosen:
+        engines.load(entry.id, entry)
+    await asyncio.sleep(0)  # the models begin to load; the rest is imported and put together meanwhile
+    server, desk = make_server(settings, Fleet(entries, engines))
     try:
-        for entry in chosen:
-            engines.load(entry.id, entry)
+        LOG.info("listening on %s", await server.start(settings.address))
         await _first(engines.wait(), stopping.wait())
         if not stopping.is_set():
             _log_models(engines)
@@ -64,10 +61,20 @@ async def run(settings: Settings) -> None:
     LOG.info("stopped")
 
 
-def make_desk(settings: Settings, servicers: Servicers) -> JobDesk:
-    """The jobs of a server; nothing is opened before it starts."""
+def make_server(settings: Settings, fleet: Fleet) -> tuple[Server, JobDesk]:
+    """The server and its jobs; nothing listens and no database is opened before they start.
+
+    What it imports takes a third of the time that the embedded model takes to load: import it when that has begun.
+    """
+    from kunnafoni.jobs.desk import JobDesk, store_url  # noqa: PLC0415
+    from kunnafoni.jobs.runner import Pace  # noqa: PLC0415
+    from kunnafoni.rpc.server import Server  # noqa: PLC0415
+    from kunnafoni.rpc.servicers import Servicers  # noqa: PLC0415
+
+    servicers = Servicers(settings, fleet)
     url = store_url(settings.jobs_url, settings.data_dir.expanduser())
-    return JobDesk(url, servicers.work, Pace(lease_s=settings.job_lease_s, expiry_days=settings.job_expiry_days))
+    desk = JobDesk(url, servicers.work, Pace(lease_s=settings.job_lease_s, expiry_days=settings.job_expiry_days))
+    return Server(settings, servicers, desk), desk
 
 
 def make_engines(settings: Settings) -> Engines[CatalogEntry]:

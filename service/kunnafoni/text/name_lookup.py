@@ -30,7 +30,7 @@ def missing_names(text: str, other: str) -> list[Span]:
     """Find the names of `text` that `other` lacks: where their missing words stand, one span a name, in order.
 
     The first word of a sentence counts as a name if it is no common opener. So an ordinary word may be found too: in
-    3 % of human French summaries (OrangeSum dev), in hardly any that a model made.
+    2 % of human French summaries (OrangeSum dev), in hardly any that a model made.
 
     Args:
         text: A summary.
