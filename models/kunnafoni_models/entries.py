@@ -159,6 +159,8 @@ class CatalogEntry:
         languages: BCP-47 code -> the model's own code or name of the language.
         directions: Translation directions served.
         summary_languages: Languages in which it summarises a text of that same language.
+        extract_languages: Those of `summary_languages` in which an article's own best sentences measured better than
+            the model's summaries.
         files: Everything that is read from `folder`, with sizes and digests; empty if the backend needs none.
         folder: Where the files lie; an entry file gives it relative to itself.
         base: What it was made from, for people; empty if nothing.
@@ -177,6 +179,7 @@ class CatalogEntry:
     languages: Mapping[Language, str]
     directions: tuple[Direction, ...] = ()
     summary_languages: tuple[Language, ...] = ()
+    extract_languages: tuple[Language, ...] = ()
     files: tuple[ModelFile, ...] = ()
     folder: Path = Path()
     prompts: Prompts = field(default_factory=Prompts)

@@ -69,9 +69,14 @@ class Fleet:
                 Hop(entry.id, language, language), _score(entry, language, language, SUMMARY_METRIC), entry.parameters
             )
             for entry in ready
-            if language in entry.summary_languages
+            if language in entry.summary_languages and language not in entry.extract_languages
         ]
         return best(served, language, language)
+
+    def extracts_better(self, language: str) -> bool:
+        """Whether ready models summarise texts in `language`, but none better than the texts' own best sentences."""
+        summarising = [entry for entry in self._ready() if language in entry.summary_languages]
+        return bool(summarising) and all(language in entry.extract_languages for entry in summarising)
 
     def routes(self) -> dict[tuple[str, str], tuple[Hop, ...]]:
         """All pairs that the ready models serve, with their hops, ordered by source and target."""

@@ -87,7 +87,10 @@ class Summarizer:
             await asyncio.gather(summary, *editions, return_exceptions=True)
 
     def _plan(self, language: str, targets: Sequence[str]) -> Hop | None:
-        """The model that summarises an article in `language`; None if none does, not even by way of another language.
+        """The model that summarises an article in `language`.
+
+        None if its best sentences are better than what models write, or if none writes, by way of another language
+        neither.
 
         Raises:
             UnsupportedPairError: see `begin`.
@@ -97,6 +100,8 @@ class Summarizer:
         for target in targets:
             if target != language:
                 self._fleet.route(language, target)
+        if self._fleet.extracts_better(language):
+            return None
         if hop := self._fleet.summary_hop(language):
             return hop
         served = self._fleet.routes().keys()
