@@ -33,7 +33,7 @@ def commands() -> list[str]:
 @pytest.mark.parametrize("command", commands())
 def test_commands_run(embedded: LocalServer, tmp_path: Path, command: str) -> None:
     here = command.replace(".venv/bin/kunnafoni", f"{sys.executable} -m kunnafoni")
-    environment = {**os.environ, "KUNNAFONI_ADDRESS": embedded.address, "TMPDIR": str(tmp_path)}
+    environment = {**os.environ, "KUNNAFONI_SERVER": embedded.address, "TMPDIR": str(tmp_path)}
     result = subprocess.run(  # noqa: S602 - the README's lines are a shell's
         here, shell=True, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200, check=False
     )

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from kunnafoni.errors import UnavailableError
+from kunnafoni.errors import KunnafoniError, UnavailableError
 from kunnafoni.rpc.status import DETAILS_KEY, from_status
 from kunnafoni.v1 import (
     model_pb2,
@@ -248,13 +248,17 @@ class Client:
         try:
             yield
         except grpc.RpcError as error:
-            if not isinstance(error, grpc.Call):
-                raise
-            trailers: dict[str, Any] = dict(cast("Any", error.trailing_metadata()) or ())
-            details = trailers.get(DETAILS_KEY)
-            if error.code() is grpc.StatusCode.UNAVAILABLE and not details:
-                raise UnavailableError(address=self.address) from error
-            raise from_status(error.code(), error.details() or "", details) from error
+            raise error_of(error, self.address) from error
+
+
+def error_of(error: grpc.RpcError, address: str) -> KunnafoniError:
+    """The domain error that a server at `address` meant by gRPC's."""
+    call: Any = error
+    trailers: dict[str, Any] = dict(call.trailing_metadata() or ())
+    details = trailers.get(DETAILS_KEY)
+    if call.code() is grpc.StatusCode.UNAVAILABLE and not details:
+        return UnavailableError(address=address)
+    return from_status(call.code(), call.details() or "", details)
 
 
 def _length(name: str) -> summarization_pb2.SummaryLength.ValueType:

@@ -8,8 +8,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 CONFIG_FILE = Path("kunnafoni.toml")
 ADDRESS = r"^.+:(\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])$"
@@ -27,9 +33,10 @@ class Settings(BaseSettings):
     )
 
     address: Annotated[
-        str, Field(pattern=ADDRESS, description="Where the server listens and clients call, host:port")
+        str, Field(pattern=ADDRESS, description="Where the server listens, host:port; port 0 is any")
     ] = "localhost:50051"
-    models: Annotated[tuple[str, ...], Field(min_length=1, description="Identifiers of the models to load")] = (
+    server: Annotated[str, Field(pattern=ADDRESS, description="Where clients call, host:port")] = "localhost:50051"
+    models: Annotated[tuple[str, ...], NoDecode, Field(min_length=1, description="Models to load")] = (
         "kunnafoni-270m",
     )
     models_dir: Annotated[Path | None, Field(description="Folder with further catalog entries and weights")] = None
@@ -61,6 +68,12 @@ class Settings(BaseSettings):
     timeout_s: Annotated[float, Field(gt=0, description="Deadline of a client's call")] = 300.0
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Field(description="Least level logged")] = "info"
 
+    @field_validator("models", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        """`KUNNAFONI_MODELS` holds identifiers with commas between."""
+        return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -88,4 +101,4 @@ def load_settings(**flags: Any) -> Settings:
             f"wrong setting (flag, KUNNAFONI_* variable or line of {CONFIG_FILE}): {problems}"
         ) from error
     except (OSError, ValueError) as error:
-        raise SettingsError(f"{CONFIG_FILE} cannot be read: {error}") from error
+        raise SettingsError(f"the settings or {CONFIG_FILE} cannot be read: {error}") from error

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kunnafoni.engine.engines import State
-from kunnafoni.errors import LoadingError
+from kunnafoni.errors import LoadingError, UnsupportedPairError
 from kunnafoni.hops import DirectHop, PivotHop
 from kunnafoni.routes import Hop, Served, best, pairs, plan
 
@@ -47,13 +47,14 @@ class Fleet:
         """The hops from `source` to `target` over ready models.
 
         Raises:
-            LoadingError: a model is still loading and none is ready.
-            UnsupportedPairError: the ready models do not serve the pair.
+            LoadingError: no ready model serves the pair, and a model is still loading.
+            UnsupportedPairError: no model serves the pair.
         """
-        served = self._served()
-        if not served:
-            self._check_loading()
-        return plan(served, source, target)
+        try:
+            return plan(self._served(), source, target)
+        except UnsupportedPairError:
+            self._check_loading()  # it may be the pair of a model that is still on its way
+            raise
 
     def summary_hop(self, language: str) -> Hop | None:
         """The best ready model that summarises texts in `language`, as a hop from it to itself; None if none does.

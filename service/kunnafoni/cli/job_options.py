@@ -29,7 +29,7 @@ Force = Annotated[bool, typer.Option("--force", help="Replace result files that 
 
 def connect_jobs(address: str | None) -> JobClient:
     """A client for the jobs of the configured server."""
-    return JobClient(load_settings(address=address).address)
+    return JobClient(load_settings(server=address).server)
 
 
 def labels_of(pairs: list[str] | None) -> dict[str, str]:

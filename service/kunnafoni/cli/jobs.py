@@ -13,7 +13,7 @@ from kunnafoni.cli.job_options import Force, Format, Output, check_output, conne
 from kunnafoni.cli.job_progress import show_progress, state_name, summary
 from kunnafoni.cli.job_ray import run_on_ray
 from kunnafoni.cli.job_submission import submit
-from kunnafoni.cli.options import Address, Json
+from kunnafoni.cli.options import Address, AnswerFormat, OutputFormat
 from kunnafoni.v1 import job_pb2
 
 jobs = typer.Typer(help="Translate or summarise whole archives in the background.", no_args_is_help=True)
@@ -27,13 +27,13 @@ JobId = Annotated[str, typer.Argument(metavar="JOB", help="Identifier, as `submi
 def list_jobs(
     *,
     label: Annotated[list[str] | None, typer.Option("--label", help="Only jobs with KEY=VALUE; repeatable.")] = None,
-    as_json: Json = False,
+    output: AnswerFormat = OutputFormat.TEXT,
     address: Address = None,
 ) -> None:
     """List the jobs, newest first."""
     with connect_jobs(address) as client:
         found = list(client.list(labels=labels_of(label)))
-    if as_json:
+    if output is OutputFormat.JSON:
         typer.echo(MessageToJson(job_pb2.ListJobsResponse(jobs=found), ensure_ascii=False))
         return
     table = Table("job", "created", "to", "state", "items", "failed", "labels")
@@ -52,11 +52,11 @@ def list_jobs(
 
 
 @jobs.command("show")
-def show(job_id: JobId, *, as_json: Json = False, address: Address = None) -> None:
+def show(job_id: JobId, *, output: AnswerFormat = OutputFormat.TEXT, address: Address = None) -> None:
     """Show a job and how far it is."""
     with connect_jobs(address) as client:
         job = client.get(job_id)
-    if as_json:
+    if output is OutputFormat.JSON:
         typer.echo(MessageToJson(job, ensure_ascii=False))
         return
     typer.echo(summary(job))

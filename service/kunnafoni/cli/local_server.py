@@ -43,11 +43,22 @@ def local_server(*arguments: str) -> Generator[LocalServer]:
         with log.open("w") as output, subprocess.Popen(command, stderr=output) as process:  # noqa: S603 - our own command
             try:
                 address = _listening(process, log)
-                with Client(address) as client:
-                    client.wait_until_serving(START_TIMEOUT_S)
+                _wait(process, address, log)
                 yield LocalServer(address, process, log)
             finally:
                 process.terminate()
+
+
+def _wait(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
+    """Wait until the server is ready; if it never is, its log says why."""
+    try:
+        with Client(address) as client:
+            client.wait_until_serving(START_TIMEOUT_S)
+    except UnavailableError:
+        process.terminate()
+        process.wait()
+        sys.stderr.write(log.read_text("utf-8"))
+        raise
 
 
 def _listening(process: subprocess.Popen[bytes], log: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -12,8 +13,12 @@ from rich.table import Table
 
 from kunnafoni.cli.catalog_table import list_catalog
 from kunnafoni.cli.models_import import import_model
-from kunnafoni.cli.options import Address, Json, connect
+from kunnafoni.cli.options import Address, AnswerFormat, Local, OutputFormat, connect
+from kunnafoni.config import load_settings
+from kunnafoni.errors import NotFoundError
 from kunnafoni.v1.model_pb2 import ListModelsResponse, Model, ModelState
+from kunnafoni_models import registry
+from kunnafoni_models.model_files import problems
 
 models = typer.Typer(help="List models, or import one from a checkpoint.", no_args_is_help=True)
 models.command("import")(import_model)
@@ -24,21 +29,62 @@ def list_models(
     *,
     everything: Annotated[bool, typer.Option("--all", help="The whole catalog instead, without a server.")] = False,
     models_dir: Annotated[Path | None, typer.Option("--models-dir", help="With --all: more models.")] = None,
-    as_json: Json = False,
+    output: AnswerFormat = OutputFormat.TEXT,
     address: Address = None,
+    local: Local = False,
 ) -> None:
     """List the server's models: state, licence, and measured quality of each direction."""
     if everything:
         list_catalog(models_dir=models_dir)
         return
-    with connect(address) as client:
+    with connect(address, local=local) as client:
         found = client.models()
-    if as_json:
+    if output is OutputFormat.JSON:
         typer.echo(MessageToJson(ListModelsResponse(models=found), ensure_ascii=False))
         return
     console = Console(highlight=False)
     for model in found:
         console.print(_table(model))
+
+
+@models.command("show")
+def show(
+    name: Annotated[str, typer.Argument(help="Identifier of the model.")],
+    *,
+    output: AnswerFormat = OutputFormat.TEXT,
+    address: Address = None,
+    local: Local = False,
+) -> None:
+    """Show one model of the server."""
+    with connect(address, local=local) as client:
+        found = next((model for model in client.models() if model.id == name), None)
+    if found is None:
+        raise NotFoundError(kind="model", name=name)
+    if output is OutputFormat.JSON:
+        typer.echo(MessageToJson(found, ensure_ascii=False))
+    else:
+        Console(highlight=False).print(_table(found))
+
+
+@models.command("verify")
+def verify(
+    name: Annotated[str, typer.Argument(help="Identifier of the model.")] = "kunnafoni-270m",
+    *,
+    models_dir: Annotated[Path | None, typer.Option("--models-dir", help="Folder with further models.")] = None,
+    output: AnswerFormat = OutputFormat.TEXT,
+) -> None:
+    """Check every file of a model on this machine against its size and sha256. Needs no server."""
+    folder = models_dir or load_settings().models_dir
+    entry = registry.catalog([folder] if folder else []).get(name)
+    if entry is None:
+        raise NotFoundError(kind="model", name=name)
+    wrong = [str(problem) for problem in problems(entry)]
+    if output is OutputFormat.JSON:
+        typer.echo(json.dumps({"id": entry.id, "revision": entry.revision, "problems": wrong}, ensure_ascii=False))
+    else:
+        typer.echo("\n".join(wrong) or f"{entry.id} {entry.revision}: {len(entry.files)} files are right")
+    if wrong:
+        raise typer.Exit(1)
 
 
 def _table(model: Model) -> Table:
@@ -53,11 +99,11 @@ def _table(model: Model) -> Table:
     return table
 
 
-def info(*, as_json: Json = False, address: Address = None) -> None:
+def info(*, output: AnswerFormat = OutputFormat.TEXT, address: Address = None, local: Local = False) -> None:
     """Print the server's version, limits, languages and pairs."""
-    with connect(address) as client:
+    with connect(address, local=local) as client:
         answer = client.server_info()
-    if as_json:
+    if output is OutputFormat.JSON:
         typer.echo(MessageToJson(answer, ensure_ascii=False))
         return
     typer.echo(f"version    {answer.version}")

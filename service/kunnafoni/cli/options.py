@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager, nullcontext
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from kunnafoni.cli.local_server import local_server
 from kunnafoni.client import Client
 from kunnafoni.config import load_settings
 
+
+class OutputFormat(StrEnum):
+    """How an answer is printed."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
 Address = Annotated[
     str | None,
-    typer.Option("--address", "-a", help="host:port of the server; else KUNNAFONI_ADDRESS, kunnafoni.toml, localhost."),
+    typer.Option("--server", "-s", help="host:port of the server; else KUNNAFONI_SERVER, kunnafoni.toml, localhost."),
 ]
+Local = Annotated[bool, typer.Option("--local", help="Start a server for this one command instead.")]
 Timeout = Annotated[float | None, typer.Option("--timeout", min=0.001, help="Deadline of the call in seconds.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the whole answer as JSON.")]
+AnswerFormat = Annotated[OutputFormat, typer.Option("--format", help="text, or the whole answer as json.")]
 Files = Annotated[
     list[Path] | None,
     typer.Argument(help="Text files (UTF-8), one content each; none or - reads standard input.", show_default=False),
@@ -24,10 +37,14 @@ Files = Annotated[
 Text = Annotated[str | None, typer.Option("--text", help="Take this text instead of a file.")]
 
 
-def connect(address: str | None, timeout_s: float | None = None) -> Client:
-    """A client for the configured server."""
-    settings = load_settings(address=address, timeout_s=timeout_s)
-    return Client(settings.address, timeout_s=settings.timeout_s)
+@contextmanager
+def connect(address: str | None, timeout_s: float | None = None, *, local: bool = False) -> Generator[Client]:
+    """A client for the configured server, or for one that lives as long as the command."""
+    settings = load_settings(server=address, timeout_s=timeout_s)
+    with local_server() if local else nullcontext() as own:
+        where = own.address if own else settings.server
+        with Client(where, timeout_s=settings.timeout_s) as client:
+            yield client
 
 
 def read_contents(files: list[Path] | None, text: str | None) -> list[str]:

@@ -14,7 +14,7 @@ from rich.console import Console
 from kunnafoni.cli.articles import article_of
 from kunnafoni.cli.edition_page import page
 from kunnafoni.cli.edition_text import markdown, plain, show
-from kunnafoni.cli.options import Address, Timeout, connect, read_contents
+from kunnafoni.cli.options import Address, Local, Timeout, connect, read_contents
 
 
 class Length(StrEnum):
@@ -57,6 +57,7 @@ def summarize(
         Path | None, typer.Option("--output", "-o", help="Write to this file.", show_default=False)
     ] = None,
     address: Address = None,
+    local: Local = False,
     timeout: Timeout = None,
 ) -> None:
     """Headline, summary and key points of an article, one edition a language."""
@@ -64,7 +65,7 @@ def summarize(
     article = article_of(content, file)
     if headline is not None:
         article = replace(article, headline=headline)
-    with connect(address, timeout) as client:
+    with connect(address, timeout, local=local) as client:
         answer = client.summarize(
             article.body,
             headline=article.headline,

@@ -8,7 +8,17 @@ import typer
 from google.protobuf.json_format import MessageToJson
 from rich.console import Console
 
-from kunnafoni.cli.options import Address, Files, Json, Text, Timeout, connect, read_contents
+from kunnafoni.cli.options import (
+    Address,
+    AnswerFormat,
+    Files,
+    Local,
+    OutputFormat,
+    Text,
+    Timeout,
+    connect,
+    read_contents,
+)
 from kunnafoni.v1.result_pb2 import WarningType
 from kunnafoni.v1.translation_pb2 import Segment, TranslateResponse
 
@@ -20,14 +30,15 @@ def translate(
     source: Annotated[str, typer.Option("--from", "-f", help="Language of the text; detected if not given.")] = "",
     text: Text = None,
     beam_size: Annotated[int, typer.Option("--beam", min=0, help="Hypotheses kept by the search; 0 is greedy.")] = 0,
-    as_json: Json = False,
+    output: AnswerFormat = OutputFormat.TEXT,
     address: Address = None,
+    local: Local = False,
     timeout: Timeout = None,
 ) -> None:
     """Translate files, standard input or --text. Warnings go to standard error, the translation to standard output."""
     contents = read_contents(files, text)
-    with connect(address, timeout) as client:
-        if as_json:
+    with connect(address, timeout, local=local) as client:
+        if output is OutputFormat.JSON:
             answer = client.translate(contents, target=to, source=source, beam_size=beam_size)
             typer.echo(MessageToJson(TranslateResponse(translations=answer), ensure_ascii=False))
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from kunnafoni.errors import DrainingError
 from kunnafoni.jobs.database import Database, JobStoreError
 from kunnafoni.jobs.inbox import Inbox
 from kunnafoni.jobs.results import Results
@@ -36,14 +37,18 @@ class JobDesk:
         self.results = Results(database)
         self.results_with_items = Results(database, with_items=True)
         self.runner = Runner(database, work, pace or Pace())
+        self.draining = False
         self._running: asyncio.Task[None] | None = None
 
     def check(self) -> None:
         """Do nothing while the store can be used.
 
         Raises:
+            DrainingError: the server is shutting down, and whoever follows a job must come back later.
             JobStoreError: it cannot.
         """
+        if self.draining:
+            raise DrainingError
         if self.runner.trouble:
             # A new one each time: a raised exception collects the traces of all who raise it.
             store, problem = (self.runner.trouble.parameters[name] for name in ("store", "problem"))

@@ -47,6 +47,7 @@ class Server:
     """A server of `servicers` and of the jobs at `desk`; starts with `start`, ends with `stop`."""
 
     def __init__(self, settings: Settings, servicers: Servicers, desk: JobDesk) -> None:
+        self._desk = desk
         self._calls = CallInterceptor()
         self._health = health.aio.HealthServicer()
         size = settings.max_message_bytes
@@ -89,6 +90,7 @@ class Server:
     async def stop(self, grace_s: float) -> None:
         """Refuse new calls with UNAVAILABLE, let running ones end for at most `grace_s`, then cut them off."""
         self._calls.draining = True
+        self._desk.draining = True
         await self._set_health(NOT_SERVING)
         await self._calls.idle(grace_s)
         await self._server.stop(0)

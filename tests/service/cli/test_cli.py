@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def kunnafoni(
     server: LocalServer | None, *arguments: str | Path, given: str | None = None
 ) -> subprocess.CompletedProcess[str]:
-    address = ["--address", server.address] if server else []
+    address = ["--server", server.address] if server else []
     return subprocess.run(
         [sys.executable, "-m", "kunnafoni", *arguments, *address],
         input=given,
@@ -47,13 +47,13 @@ def test_translate_standard_input_and_text(embedded: LocalServer) -> None:
 
 
 def test_json_answers_are_the_messages(embedded: LocalServer) -> None:
-    result = kunnafoni(embedded, "translate", "--text", "Good morning.", "--to", "bm", "--json")
+    result = kunnafoni(embedded, "translate", "--text", "Good morning.", "--to", "bm", "--format", "json")
     [translation] = json.loads(result.stdout)["translations"]
     assert translation["sourceLanguageCode"] == "en"
     assert translation["provenance"]["machineGenerated"] is True
-    models = json.loads(kunnafoni(embedded, "models", "list", "--json").stdout)["models"]
+    models = json.loads(kunnafoni(embedded, "models", "list", "--format", "json").stdout)["models"]
     assert "kunnafoni-270m" in {model["id"] for model in models}
-    info = json.loads(kunnafoni(embedded, "info", "--json").stdout)
+    info = json.loads(kunnafoni(embedded, "info", "--format", "json").stdout)
     assert len(info["pairs"]) == 6
 
 
@@ -92,8 +92,22 @@ def test_files_that_are_no_utf8(embedded: LocalServer, tmp_path: Path) -> None:
     assert "UTF-8" in result.stderr
 
 
+def test_show_and_verify(embedded: LocalServer) -> None:
+    shown = json.loads(kunnafoni(embedded, "models", "show", "kunnafoni-270m", "--format", "json").stdout)
+    assert shown["licence"]["name"] == "Gemma Terms of Use"
+    assert kunnafoni(embedded, "models", "show", "nonsense").returncode == 1
+    verified = kunnafoni(None, "models", "verify")
+    assert (verified.returncode, "are right" in verified.stdout) == (0, True)
+
+
+def test_local_needs_no_server() -> None:
+    result = kunnafoni(None, "translate", "--text", "Good morning.", "--to", "fr", "--from", "en", "--local")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip()
+
+
 def test_no_server_is_said_plainly() -> None:
-    result = kunnafoni(None, "translate", "--text", "x", "--to", "fr", "--address", "localhost:1", "--timeout", "5")
+    result = kunnafoni(None, "translate", "--text", "x", "--to", "fr", "--server", "localhost:1", "--timeout", "5")
     assert result.returncode == 1
     assert "localhost:1" in result.stderr
     assert "Traceback" not in result.stderr

@@ -44,7 +44,7 @@ def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run(server: JobProcess, *arguments: object) -> tuple[int, str, str]:
     """Exit code, standard output and standard error of a command."""
-    outcome = CliRunner().invoke(jobs, [*map(str, arguments), "--address", server.address])
+    outcome = CliRunner().invoke(jobs, [*map(str, arguments), "--server", server.address])
     problem = f"{outcome.exception}\n" if outcome.exception and not isinstance(outcome.exception, SystemExit) else ""
     return outcome.exit_code, outcome.stdout, outcome.stderr + problem
 
@@ -66,7 +66,7 @@ def test_submit_wait_and_results(server: JobProcess, tmp_path: Path) -> None:
     code, shown, _ = run(server, "show", job_id.strip())
     assert code == 0
     assert "30 of 30" in shown
-    assert job_id.strip() in run(server, "list", "--json")[1]
+    assert job_id.strip() in run(server, "list", "--format", "json")[1]
     code, _, told = run(server, "results", job_id.strip(), "-o", out)
     assert code == 2
     assert "exists" in told
@@ -137,7 +137,7 @@ def test_wrong_use(
 def test_ctrl_c_detaches(server: JobProcess, tmp_path: Path) -> None:
     path = archive(tmp_path, 5000)
     program = "from kunnafoni.cli.jobs import jobs; jobs()"
-    command = [sys.executable, "-c", program, "submit", path, "--to", "fr", "--wait", "--address", server.address]
+    command = [sys.executable, "-c", program, "submit", path, "--to", "fr", "--wait", "--server", server.address]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout
         job_id = process.stdout.readline().strip()

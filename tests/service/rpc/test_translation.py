@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import grpc
 import pytest
 
+from kunnafoni.async_client import AsyncClient
 from kunnafoni.client import Client
 from kunnafoni.errors import InvalidInputError
 from kunnafoni.v1 import result_pb2, translation_pb2
@@ -124,6 +125,19 @@ def test_the_client_raises_the_errors_of_the_tree(embedded: LocalServer) -> None
     with Client(embedded.address) as client, pytest.raises(InvalidInputError) as caught:
         client.translate(["x"], target="tlh")
     assert [violation.field for violation in caught.value.violations] == ["target_language_code"]
+
+
+async def test_the_async_client_is_the_client_awaited(echo: Served) -> None:
+    async with AsyncClient(echo.address) as client:
+        [translation] = await client.translate([ARTICLE], target="fr", source="en")
+        pieces = [piece.text async for piece in client.translate_stream([ARTICLE], target="fr", source="en")]
+        assert "".join(pieces) == translation.text
+        [detection] = await client.detect_language([SENTENCES["bm"]])
+        assert detection.language_code == "bm"
+        assert len((await client.server_info()).pairs) == 6
+        with pytest.raises(InvalidInputError) as caught:
+            await client.translate([], target="fr")
+        assert [violation.field for violation in caught.value.violations] == ["contents"]
 
 
 @pytest.mark.parametrize(("source", "target"), DIRECTIONS)

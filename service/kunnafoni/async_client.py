@@ -1,0 +1,101 @@
+"""The client for asyncio: `client.py`'s calls, awaited. Same deadlines, retries and errors.
+
+async with AsyncClient("localhost:50051") as client:
+[translation] = await client.translate(["Good morning."], target="bm")
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Self
+
+import grpc
+
+from kunnafoni.client import RETRY_POLICY, error_of
+from kunnafoni.v1 import model_pb2, model_pb2_grpc, translation_pb2, translation_pb2_grpc
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Generator, Sequence
+
+
+class AsyncClient:
+    """A connection to one server, for one event loop; close it or use it as an async context manager.
+
+    Args:
+        address: host:port of the server.
+        timeout_s: Deadline of each call, in seconds, retries included.
+        language: `en` or `fr`: the language of the errors' localised messages.
+    """
+
+    def __init__(self, address: str = "localhost:50051", *, timeout_s: float = 300.0, language: str = "en") -> None:
+        self.address = address
+        self._timeout_s = timeout_s
+        self._metadata = (("accept-language", language),)
+        options = [("grpc.service_config", json.dumps(RETRY_POLICY)), ("grpc.max_receive_message_length", -1)]
+        self._channel = grpc.aio.insecure_channel(address, options=options)
+        self._translation = translation_pb2_grpc.TranslationServiceStub(self._channel)
+        self._model = model_pb2_grpc.ModelServiceStub(self._channel)
+
+    async def translate(
+        self, contents: Sequence[str], *, target: str, source: str = "", beam_size: int = 0
+    ) -> list[translation_pb2.Translation]:
+        """See `Client.translate`."""
+        request = translation_pb2.TranslateRequest(
+            contents=contents,
+            source_language_code=source,
+            target_language_code=target,
+            decoding=translation_pb2.Decoding(beam_size=beam_size),
+        )
+        with self._errors():
+            answer = await self._translation.Translate(request, timeout=self._timeout_s, metadata=self._metadata)
+        return list(answer.translations)
+
+    async def translate_stream(
+        self, contents: Sequence[str], *, target: str, source: str = "", beam_size: int = 0
+    ) -> AsyncIterator[translation_pb2.TranslateStreamResponse]:
+        """See `Client.translate_stream`."""
+        request = translation_pb2.TranslateStreamRequest(
+            contents=contents,
+            source_language_code=source,
+            target_language_code=target,
+            decoding=translation_pb2.Decoding(beam_size=beam_size),
+        )
+        with self._errors():
+            call = self._translation.TranslateStream(request, timeout=self._timeout_s, metadata=self._metadata)
+            try:
+                async for piece in call:
+                    yield piece
+            finally:
+                call.cancel()
+
+    async def detect_language(self, contents: Sequence[str]) -> list[translation_pb2.Detection]:
+        """See `Client.detect_language`."""
+        request = translation_pb2.DetectLanguageRequest(contents=contents)
+        with self._errors():
+            answer = await self._translation.DetectLanguage(request, timeout=self._timeout_s, metadata=self._metadata)
+        return list(answer.detections)
+
+    async def server_info(self) -> model_pb2.GetServerInfoResponse:
+        """See `Client.server_info`."""
+        with self._errors():
+            return await self._model.GetServerInfo(
+                model_pb2.GetServerInfoRequest(), timeout=self._timeout_s, metadata=self._metadata
+            )
+
+    async def close(self) -> None:
+        """Close the connection; running calls are cancelled."""
+        await self._channel.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @contextmanager
+    def _errors(self) -> Generator[None]:
+        try:
+            yield
+        except grpc.RpcError as error:
+            raise error_of(error, self.address) from error
