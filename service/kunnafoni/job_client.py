@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 import grpc
 
+from kunnafoni.client import error_of
 from kunnafoni.errors import UnavailableError
-from kunnafoni.rpc.status import DETAILS_KEY, from_status
 from kunnafoni.v1 import job_pb2, job_pb2_grpc
 
 if TYPE_CHECKING:
@@ -210,13 +210,7 @@ class JobClient:
         try:
             yield
         except grpc.RpcError as error:
-            if not isinstance(error, grpc.Call):
-                raise
-            trailers: Any = error.trailing_metadata()
-            details: bytes | None = dict[str, bytes](trailers or ()).get(DETAILS_KEY)
-            if error.code() is grpc.StatusCode.UNAVAILABLE and not details:
-                raise UnavailableError(address=self.address) from error
-            raise from_status(error.code(), error.details() or "", details) from error
+            raise error_of(error, self.address) from error
 
 
 def _requests(items: Iterable[job_pb2.JobItem]) -> Iterator[job_pb2.CreateJobRequest]:
