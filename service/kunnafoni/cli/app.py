@@ -78,11 +78,11 @@ def version(
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line: exit code 0 for success, 1 for a failure, 2 for wrong usage or settings, 130 for Ctrl-C."""
     try:
         app()
     except (KunnafoniError, ModelError, SettingsError, OSError) as error:
         sys.stderr.write(f"kunnafoni: {error}\n")
-        raise SystemExit(1) from error
+        raise SystemExit(2 if isinstance(error, SettingsError) else 1) from error
     except KeyboardInterrupt as error:
         raise SystemExit(130) from error

@@ -14,6 +14,7 @@ from kunnafoni import errors
 from kunnafoni.errors import DOMAIN, KunnafoniError, Violation
 
 DETAILS_KEY = "grpc-status-details-bin"
+PLAIN_CODES = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")  # mean the same whoever sends them
 
 
 def to_status(error: KunnafoniError, *, language: str = "en") -> Status:
@@ -47,14 +48,15 @@ def code_of(error: KunnafoniError) -> grpc.StatusCode:
 
 
 class RemoteError(KunnafoniError):
-    """An error that the server sent; its class is that of the error's reason wherever this version knows it."""
+    """An error that no class of `errors.py` describes: gRPC's own, or one of a newer server."""
 
 
 def from_status(code: grpc.StatusCode, message: str, details: bytes | None) -> KunnafoniError:
     """Rebuild the error that a server described.
 
-    The result is an instance of the class in `errors.py` with that reason, or of the first with that code; a code that
-    no class has gives a RemoteError.
+    The result is an instance of the class in `errors.py` with that reason, or, for a reason that this version does not
+    know, of the first with that code. Without a reason gRPC itself or a proxy speaks: only what can mean one thing
+    keeps its class (`RESOURCE_EXHAUSTED` may be a message that is too large: no reason to try again).
     """
     info, violations, retry_after_s = error_details_pb2.ErrorInfo(), (), None
     status = Status.FromString(details) if details else Status()
@@ -77,4 +79,6 @@ def from_status(code: grpc.StatusCode, message: str, details: bytes | None) -> K
 def _class_of(code: str, reason: str) -> type[KunnafoniError]:
     known = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, KunnafoniError)]
     of_code = [kind for kind in known if kind.code == code]
+    if not reason and code not in PLAIN_CODES:
+        return RemoteError
     return next((kind for kind in of_code if kind.reason == reason), (*of_code, RemoteError)[0])

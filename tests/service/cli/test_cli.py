@@ -106,6 +106,13 @@ def test_local_needs_no_server() -> None:
     assert result.stdout.strip()
 
 
+def test_wrong_settings_are_wrong_usage() -> None:
+    result = kunnafoni(None, "serve", "--threads", "-3")
+    assert result.returncode == 2
+    assert "threads" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_no_server_is_said_plainly() -> None:
     result = kunnafoni(None, "translate", "--text", "x", "--to", "fr", "--server", "localhost:1", "--timeout", "5")
     assert result.returncode == 1

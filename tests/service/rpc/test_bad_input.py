@@ -10,6 +10,8 @@ import pytest
 from google.rpc import error_details_pb2  # pyright: ignore[reportMissingTypeStubs]
 from google.rpc.status_pb2 import Status
 
+from kunnafoni.async_client import AsyncClient
+from kunnafoni.errors import KunnafoniError, OverloadedError
 from kunnafoni.rpc.status import DETAILS_KEY
 from kunnafoni.v1 import result_pb2, translation_pb2
 
@@ -100,6 +102,10 @@ async def test_messages_over_the_limit_are_refused(echo: Served) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await echo.translation.Translate(request("a" * 9_000_000), timeout=60)
     assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    async with AsyncClient(echo.address) as client:
+        with pytest.raises(KunnafoniError, match="larger than max") as too_large:
+            await client.translate(["a" * 9_000_000], source="en", target="fr")
+    assert not isinstance(too_large.value, OverloadedError)
     await still_answers(echo)
 
 
