@@ -80,30 +80,30 @@ def run(*arguments: str, folder: Path, **environment: str) -> subprocess.Complet
 
 
 @pytest.mark.parametrize(
-    ("arguments", "named"),
+    ("arguments", "named", "code"),
     [
-        (["--model", "nonsense"], "nonsense"),
-        (["--address", "localhost:99999"], "address"),
-        (["--models-dir", "/no/such/folder"], "/no/such/folder"),
-        (["--log-level", "loud"], "log_level"),
+        (["--model", "nonsense"], "nonsense", 1),
+        (["--address", "localhost:99999"], "address", 2),
+        (["--models-dir", "/no/such/folder"], "/no/such/folder", 1),
+        (["--log-level", "loud"], "log_level", 2),
     ],
 )
-def test_wrong_flags_are_named(tmp_path: Path, arguments: list[str], named: str) -> None:
+def test_wrong_flags_are_named(tmp_path: Path, arguments: list[str], named: str, code: int) -> None:
     result = run(*arguments, folder=tmp_path)
-    assert result.returncode == 1
+    assert result.returncode == code
     assert named in result.stderr
     assert "Traceback" not in result.stderr
 
 
 def test_wrong_settings_are_named_wherever_they_come_from(tmp_path: Path) -> None:
     result = run(folder=tmp_path, KUNNAFONI_MAX_CONTENTS="none")
-    assert (result.returncode, "max_contents" in result.stderr) == (1, True)
+    assert (result.returncode, "max_contents" in result.stderr) == (2, True)
     (tmp_path / "kunnafoni.toml").write_text("max_contnts = 3\n")
     result = run(folder=tmp_path)
-    assert (result.returncode, "max_contnts" in result.stderr) == (1, True)
+    assert (result.returncode, "max_contnts" in result.stderr) == (2, True)
     (tmp_path / "kunnafoni.toml").write_text("max_contents = [\n")
     result = run(folder=tmp_path)
-    assert (result.returncode, "kunnafoni.toml" in result.stderr) == (1, True)
+    assert (result.returncode, "kunnafoni.toml" in result.stderr) == (2, True)
 
 
 def test_a_taken_port_is_named(tmp_path: Path) -> None:
