@@ -11,18 +11,18 @@ from __future__ import annotations
 import secrets
 import time
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import and_, delete, exists, func, insert, select, true, update
 
 from kunnafoni.jobs.packing import pack, unpack
 from kunnafoni.jobs.tables import State, chunks, items, jobs, results, runners
-from kunnafoni.jobs.work import ClaimedItem
+from kunnafoni.jobs.work import SUSPECT_AFTER, ClaimedItem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Row, Select
 
     from kunnafoni.jobs.database import Database
     from kunnafoni.jobs.work import Outcome
@@ -73,6 +73,7 @@ class Leases:
     def leave(self) -> None:
         """Give back all chunks at once; `register` comes before any further work."""
         with self._database.write() as connection:
+            connection.execute(update(chunks).where(chunks.c.owner == self.owner).values(owner=None))
             connection.execute(delete(runners).where(runners.c.id == self.owner))
             _free_what_nobody_owns(connection)
 
@@ -88,20 +89,24 @@ class Leases:
         with self._database.write() as connection:
             connection.execute(update(chunks).where(others).values(owner=None))
 
-    def claim(self, *, max_chunks: int) -> list[ClaimedItem]:
-        """Take up to `max_chunks` chunks of the job whose turn it is; their items without result, in order."""
-        free = and_(chunks.c.job == jobs.c.number, chunks.c.owner.is_(None))
-        turn = select(jobs.c.number, jobs.c.spec).where(jobs.c.state == State.RUNNING, exists().where(free))
+    def claim(self, *, max_chunks: int, alone: bool) -> list[ClaimedItem]:
+        """Take up to `max_chunks` chunks of the job whose turn it is; their items without result, in order.
+
+        Chunks over which runners have died come last, and only if `alone` says that nothing else is being worked on;
+        then the first item of one such chunk is all that is taken.
+        """
+        suspect = chunks.c.deaths >= SUSPECT_AFTER
+        free = and_(chunks.c.owner.is_(None), true() if alone else ~suspect)
+        its_own = and_(chunks.c.job == jobs.c.number, free)
+        turn = select(jobs.c.number, jobs.c.spec).where(jobs.c.state == State.RUNNING, exists().where(its_own))
         with self._database.write() as connection:
             # Jobs are locked before chunks, here as everywhere, so that no two transactions wait for each other.
             job = connection.execute(turn.order_by(jobs.c.turn, jobs.c.number).limit(1).with_for_update()).first()
             if job is None:
                 return []
-            query = select(chunks.c.number, chunks.c.first, chunks.c.last).where(
-                chunks.c.job == job.number, chunks.c.owner.is_(None)
-            )
-            query = query.order_by(chunks.c.first).limit(max_chunks).with_for_update(skip_locked=True)
-            claimed = connection.execute(query).all()
+            query = select(chunks).where(chunks.c.job == job.number, free).order_by(suspect, chunks.c.first)
+            found = connection.execute(query.limit(max_chunks).with_for_update(skip_locked=True)).all()
+            claimed = [row for row in found if row.deaths < SUSPECT_AFTER] or _first_item_of(connection, found[:1])
             if not claimed:
                 return []
             connection.execute(
@@ -111,23 +116,18 @@ class Leases:
             started_ms = func.coalesce(jobs.c.started_ms, time.time_ns() // 1_000_000)
             values = {"turn": last_turn + 1, "started_ms": started_ms}
             connection.execute(update(jobs).where(jobs.c.number == job.number).values(values))
-            settled = and_(results.c.job == items.c.job, results.c.position == items.c.position)
-            inside = or_(*(items.c.position.between(row.first, row.last) for row in claimed))
-            to_do = (
-                select(items.c.position, items.c.code_points, items.c.body)
-                .where(items.c.job == job.number, inside, ~exists().where(settled))
-                .order_by(items.c.position)
-            )
             return [
                 ClaimedItem(
                     job=job.number,
-                    chunk=next(chunk.number for chunk in claimed if chunk.first <= row.position <= chunk.last),
+                    chunk=chunk.number,
                     position=row.position,
                     code_points=row.code_points,
+                    deaths=chunk.deaths,
                     spec=job.spec,
                     body=unpack(row.body),
                 )
-                for row in connection.execute(to_do)
+                for chunk in claimed
+                for row in connection.execute(_to_do(chunk))
             ]
 
     def known(self, fingerprints: Sequence[bytes]) -> dict[bytes, tuple[bytes, int]]:
@@ -188,9 +188,32 @@ def _free_what_nobody_owns(connection: Connection) -> None:
     of a claim, and make it after it was buried.
     """
     living = select(runners.c.id)
-    connection.execute(update(chunks).where(chunks.c.owner.not_in(living)).values(owner=None))
+    freed = {"owner": None, "deaths": chunks.c.deaths + 1}
+    connection.execute(update(chunks).where(chunks.c.owner.not_in(living)).values(freed))
     halves = and_(jobs.c.state == State.RECEIVING, jobs.c.receiver.not_in(living))
     connection.execute(update(jobs).where(halves).values(state=State.DELETED))
+
+
+def _to_do(chunk: Row[Any]) -> Select[Any, Any, Any]:
+    """Ask for place, code points and body of the chunk's items that have no result, in order."""
+    settled = and_(results.c.job == items.c.job, results.c.position == items.c.position)
+    inside = and_(items.c.job == chunk.job, items.c.position.between(chunk.first, chunk.last))
+    query = select(items.c.position, items.c.code_points, items.c.body)
+    return query.where(inside, ~exists().where(settled)).order_by(items.c.position)
+
+
+def _first_item_of(connection: Connection, found: Sequence[Row[Any]]) -> Sequence[Row[Any]]:
+    """Cut a chunk, if one was found, down to its first item that has no result; the others become one of their own."""
+    for chunk in found:
+        places = [row.position for row in connection.execute(_to_do(chunk))]
+        if len(places) > 1:
+            rest = {"first": places[1], "last": chunk.last, "remaining": len(places) - 1}
+            connection.execute(insert(chunks).values(job=chunk.job, deaths=chunk.deaths, **rest))
+        one = {"first": places[0], "last": places[0], "remaining": 1}
+        mine = chunks.c.number == chunk.number
+        connection.execute(update(chunks).where(mine).values(one))
+        return connection.execute(select(chunks).where(mine)).all()
+    return found
 
 
 def _row(outcome: Outcome, place: int) -> dict[str, object]:

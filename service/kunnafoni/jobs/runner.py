@@ -1,7 +1,9 @@
 """Works through jobs: claims items, has many worked on at once, stores what comes of them, keeps its lease alive.
 
-It outlives trouble with the store: results wait in memory, nothing new is claimed, and it opens the store again until
-that works. It knows no messages and no models: what is done to an item is a `Work`.
+It outlives trouble, with the store or of its own making: results wait in memory, nothing new is claimed, and it opens
+the store again until that works. Results are stored as soon as there are any, all that came meanwhile in the next
+transaction: a crash costs what is in flight and no more. It knows no messages and no models: what is done to an item
+is a `Work`.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import asyncio
 import contextlib
 import logging
 import time
+import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,16 +20,13 @@ from kunnafoni.errors import OverloadedError, UnavailableError
 from kunnafoni.jobs.database import Database, JobStoreError
 from kunnafoni.jobs.leases import Leases
 from kunnafoni.jobs.store import JobStore
-from kunnafoni.jobs.work import Outcome
+from kunnafoni.jobs.work import GIVE_UP_AFTER, SUSPECT_AFTER, Outcome
 
 if TYPE_CHECKING:
     from kunnafoni.jobs.work import ClaimedItem, Work
 
 LOG = logging.getLogger(__name__)
 CHUNKS_A_CLAIM = 4
-# Results are stored when there are so many, or after so long: what a crash costs at most, beside what is in flight.
-STORE_AT_RESULTS = 64
-STORE_EVERY_S = 0.05
 IDLE_S = 1.0
 MIN_RETRY_S, MAX_RETRY_S = 0.5, 30.0
 EXPIRE_EVERY_S = 60.0
@@ -68,6 +68,7 @@ class Runner:
         self._code_points = 0
         self._finished: list[Outcome] = []
         self._wake = asyncio.Event()
+        self._progress = asyncio.Event()
         self._stopping = False
         self._registered = False
         self._next_beat_s = self._next_look_s = self._next_expiry_s = 0.0
@@ -87,18 +88,32 @@ class Runner:
                 self.trouble, retry_s = None, MIN_RETRY_S
                 while not self._stopping:
                     await self._turn()
-            except JobStoreError as error:
-                if self.trouble is None or str(error) != str(self.trouble):
-                    LOG.error("%s", error)  # noqa: TRY400 - the message says it all
-                self.trouble = error
+            except Exception as error:  # noqa: BLE001 - whatever it is, the jobs go on when it is over
+                self._note(error)
                 await self._sleep(retry_s)
                 retry_s = min(2 * retry_s, MAX_RETRY_S)
         await self._leave()
+
+    async def progress(self, timeout_s: float) -> None:
+        """Return when this runner has stored results, or after `timeout_s` seconds: other servers store some too."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._progress.wait(), timeout_s)
 
     def stop(self) -> None:
         """Let `run` store what is finished, drop what is in flight, give its items back and return."""
         self._stopping = True
         self._wake.set()
+
+    def _note(self, error: Exception) -> None:
+        """Log trouble when it is new, without the words of errors that may quote an article."""
+        if isinstance(error, JobStoreError):
+            trouble = error
+        else:
+            trouble = JobStoreError(store=self._database.name, problem=f"bug: {type(error).__name__}, see the log")
+        if self.trouble is None or str(trouble) != str(self.trouble):
+            trace = "" if trouble is error else "".join(traceback.format_tb(error.__traceback__))
+            LOG.error("%s\n%s" if trace else "%s%s", trouble, trace)
+        self.trouble = trouble
 
     def _open(self) -> None:
         self._database.open()
@@ -117,7 +132,7 @@ class Runner:
         await self._store_finished()
         if await self._claim():
             return
-        await self._sleep(STORE_EVERY_S if self._tasks else IDLE_S)
+        await self._sleep(IDLE_S)
 
     async def _sleep(self, delay_s: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -147,22 +162,28 @@ class Runner:
         if outcomes := list(self._finished):
             await asyncio.to_thread(self.leases.complete, outcomes)
             del self._finished[: len(outcomes)]
+            self._progress.set()
+            self._progress = asyncio.Event()
 
     async def _claim(self) -> bool:
         """Claim items and start on them, if there is room and work; whether there was."""
+        if any(item.deaths >= SUSPECT_AFTER for item in self._tasks.values()):
+            return False
         if len(self._tasks) > self._pace.max_items // 2 or self._code_points > self._pace.max_code_points // 2:
             return False
         claimed = await asyncio.to_thread(self._claim_with_known)
         for item, known in claimed:
             if known:
                 self._finish(known)
+            elif item.deaths >= GIVE_UP_AFTER:
+                self._finish(self._work.give_up(item))
             else:
                 self._start(item)
         return bool(claimed)
 
     def _claim_with_known(self) -> list[tuple[ClaimedItem, Outcome | None]]:
         """Claim items and look for earlier results of the same content, options and models."""
-        items = self.leases.claim(max_chunks=CHUNKS_A_CLAIM)
+        items = self.leases.claim(max_chunks=CHUNKS_A_CLAIM, alone=not self._tasks)
         fingerprints = self._work.fingerprints(items)
         known = self.leases.known(fingerprints) if items else {}
         return [
@@ -183,8 +204,7 @@ class Runner:
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         self._code_points -= self._tasks.pop(task).code_points
-        if not self._tasks:
-            self._wake.set()
+        self._wake.set()
 
     async def _work_on(self, item: ClaimedItem) -> None:
         while True:
@@ -198,8 +218,7 @@ class Runner:
 
     def _finish(self, outcome: Outcome) -> None:
         self._finished.append(outcome)
-        if len(self._finished) >= STORE_AT_RESULTS:
-            self._wake.set()
+        self._wake.set()
 
     async def _leave(self) -> None:
         """Store what is finished and let other servers have the rest at once."""

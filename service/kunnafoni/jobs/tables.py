@@ -102,6 +102,8 @@ chunks = Table(
     # Items of the range that have no result yet.
     Column("remaining", BigInteger, nullable=False),
     Column("owner", String(32)),
+    # Runners that died while they owned it.
+    Column("deaths", SmallInteger, nullable=False, default=0),
     Index("chunks_by_job", "job", "first"),
     Index("chunks_by_owner", "owner"),
     sqlite_autoincrement=True,

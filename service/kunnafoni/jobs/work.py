@@ -8,10 +8,17 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+SUSPECT_AFTER = 2
+GIVE_UP_AFTER = 5
+
 
 @dataclass(frozen=True, slots=True)
 class ClaimedItem:
-    """An item to be worked on: where it belongs, and its job's spec and its own content as bytes."""
+    """An item to be worked on: where it belongs, and its job's spec and its own content as bytes.
+
+    `deaths` is how many runners died while they had its chunk: from SUSPECT_AFTER on it is alone in its chunk and is
+    worked on with no other beside it, so that the next death is its own; at GIVE_UP_AFTER it is not tried again.
+    """
 
     job: int
     chunk: int
@@ -19,6 +26,7 @@ class ClaimedItem:
     code_points: int
     spec: bytes = field(repr=False)
     body: bytes = field(repr=False)
+    deaths: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,10 @@ class Outcome:
 
 class Work(Protocol):
     """What is done to an item."""
+
+    def give_up(self, item: ClaimedItem) -> Outcome:
+        """The error of an item that servers die of."""
+        ...
 
     def fingerprints(self, items: Sequence[ClaimedItem]) -> list[bytes]:
         """What each item's result depends on: content, options, revisions of the models. Blocking, but quick."""

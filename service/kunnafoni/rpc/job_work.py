@@ -13,6 +13,7 @@ from kunnafoni.engine.caller import Caller, Priority
 from kunnafoni.engine.engines import State
 from kunnafoni.errors import (
     CancelledCallError,
+    DeadlyItemError,
     DrainingError,
     InternalError,
     KunnafoniError,
@@ -78,6 +79,11 @@ class PipelineWork:
         """See Work."""
         revisions = self._revisions()
         return [_fingerprint(item, revisions) for item in items]
+
+    def give_up(self, item: ClaimedItem) -> Outcome:
+        """See Work."""
+        LOG.error("item %d of job %d has killed servers %d times", item.position, item.job, item.deaths)
+        return _failed(item, DeadlyItemError(deaths=item.deaths))
 
     async def run(self, item: ClaimedItem) -> Outcome:
         """See Work."""

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     Context = grpc.aio.ServicerContext[Any, Any]
 
 DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 100, 1000
-WATCH_EVERY_S = 0.5
+# A watcher hears at most so often, and of what other servers store so late at most.
+WATCH_PAUSE_S, WATCH_EVERY_S = 0.1, 0.5
 # A watcher hears something at least so often, so that proxies between do not close the call.
 WATCH_SIGN_OF_LIFE_S = 15.0
 FOLLOW_EVERY_S = 0.25
@@ -101,7 +102,8 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
                 before, sent_s = job, time.monotonic()
             if job.state in ENDED:
                 return
-            await asyncio.sleep(WATCH_EVERY_S)
+            await asyncio.sleep(WATCH_PAUSE_S)
+            await self._desk.runner.progress(WATCH_EVERY_S - WATCH_PAUSE_S)
 
     async def ReadJobResults(  # noqa: N802
         self,

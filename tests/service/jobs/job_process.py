@@ -71,6 +71,11 @@ class JobProcess:
         assert self.process
         os.kill(self.process.pid, number)
 
+    @property
+    def died(self) -> bool:
+        """Whether it has ended by itself; `kill` then clears up after it."""
+        return bool(self.process) and self.process.poll() is not None
+
     def kill(self) -> None:
         """As the kernel or a power cut would."""
         self._end(signal.SIGKILL)

@@ -3,7 +3,7 @@
     python -m tests.service.jobs.job_server URL [--log FILE] [--delay-ms N] [--lease-s N]
 
 Every item is answered with its text in capitals; its number goes to the log before the work on it, a line each. A text
-that holds FAIL fails, until the file FILE.mended is there.
+that holds FAIL fails, until the file FILE.mended is there; one that holds KILL ends the process as a crash does.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import hashlib
 import logging
+import os
 import signal
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import grpc
 
-from kunnafoni.errors import UndetectedLanguageError
+from kunnafoni.errors import DeadlyItemError, UndetectedLanguageError
 from kunnafoni.jobs.desk import JobDesk
 from kunnafoni.jobs.runner import Pace
 from kunnafoni.jobs.work import ClaimedItem, Outcome, Work
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
 WorkT = TypeVar("WorkT", bound=Work)
+BATCH_ROWS = 8
 LIMITS = Limits(
     max_contents=1000,
     max_content_code_points=20_000,
@@ -53,7 +55,12 @@ class CapitalsWork:
     revision: str = "1"
     done: list[int] = field(default_factory=list[int])
     mended: bool = False
-    _model: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(8))
+    _model: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(BATCH_ROWS))
+
+    def give_up(self, item: ClaimedItem) -> Outcome:
+        result = job_pb2.JobResult()
+        result.error.Pack(to_status(DeadlyItemError(deaths=item.deaths)))
+        return Outcome(item, body=result.SerializeToString(), failed=True)
 
     def fingerprints(self, items: Sequence[ClaimedItem]) -> list[bytes]:
         return [hashlib.blake2b(item.spec + item.body + self.revision.encode()).digest()[:16] for item in items]
@@ -66,6 +73,8 @@ class CapitalsWork:
                     log.write(f"{item.position}\n")
             await asyncio.sleep(self.delay_s)
         text = job_pb2.JobItem.FromString(item.body).text
+        if "KILL" in text:
+            os.kill(os.getpid(), signal.SIGKILL)
         result = job_pb2.JobResult()
         if "FAIL" in text and not self.mended and not (self.log and self.log.with_suffix(".mended").exists()):
             result.error.Pack(to_status(UndetectedLanguageError("text", "und", 0.1)))

@@ -17,21 +17,25 @@ from typing import TYPE_CHECKING
 
 import grpc
 import pytest
+from google.rpc.status_pb2 import Status
 
 from kunnafoni.errors import UnavailableError
 from kunnafoni.job_client import JobClient
 from kunnafoni.jobs.runner import Pace
+from kunnafoni.jobs.work import GIVE_UP_AFTER
 from kunnafoni.v1 import job_pb2
 from tests.service.jobs.calls import create, done, eventually, read, spec, texts, usable, wait_for_end
 from tests.service.jobs.job_process import JobProcess
-from tests.service.jobs.job_server import CapitalsWork, serve
+from tests.service.jobs.job_server import BATCH_ROWS, CapitalsWork, serve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-# What one kill may cost: what is in flight, on the model or finished and not yet stored.
-LOST_A_KILL = Pace().max_items
+    from kunnafoni.jobs.work import ClaimedItem
+
+# What one kill may cost beside 5 % of the work: the batch that is on the model.
+LOST_A_KILL = BATCH_ROWS
 
 
 @pytest.fixture
@@ -86,6 +90,7 @@ def assert_each_once(results: list[job_pb2.JobResult], number: int) -> None:
 def test_killed_at_random_moments(process: JobProcess) -> None:
     items, kills = 800, 4
     moments = random.Random(6)
+    process.delay_ms = 40
     process.start()
     with JobClient(process.address) as client:
         job = create_when_ready(client, texts(items))
@@ -101,6 +106,29 @@ def test_killed_at_random_moments(process: JobProcess) -> None:
         assert_each_once(followed, items)
         assert_each_once(list(client.results(job.id)), items)
     assert len(process.worked()) <= items * 1.05 + kills * LOST_A_KILL
+
+
+def test_an_item_that_kills_servers_is_given_up_and_the_rest_is_done(process: JobProcess) -> None:
+    items = texts(150)
+    items[70] = job_pb2.JobItem(text="KILL 70")
+    deaths = 0
+    process.start()
+    with JobClient(process.address) as client:
+        job = create_when_ready(client, items)
+        reader, results = follow_in_thread(client, job.id)
+        while reader.is_alive():
+            reader.join(0.05)
+            if process.died:
+                deaths += 1
+                process.kill()
+                process.start()
+    assert deaths == GIVE_UP_AFTER
+    [failed] = [result for result in results if result.HasField("error")]
+    status = Status()
+    assert failed.error.Unpack(status)
+    assert (failed.index, status.code) == (70, grpc.StatusCode.INTERNAL.value[0])
+    assert "died 5 times" in status.message
+    assert len(results) == 150
 
 
 def test_killed_while_it_receives(process: JobProcess) -> None:
@@ -224,6 +252,29 @@ async def test_two_servers_on_one_file(tmp_path: Path) -> None:
         await usable(waiting.desk)
         assert (await wait_for_end(waiting.stub, job.id)).progress.done_items == 200
         assert_each_once(await read(waiting.stub, job.id), 200)
+
+
+async def test_a_bug_of_the_runner_is_told_and_waited_out(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    class Buggy(CapitalsWork):
+        mistakes = 2
+
+        def fingerprints(self, items: Sequence[ClaimedItem]) -> list[bytes]:
+            if items and self.mistakes:
+                self.mistakes -= 1
+                raise KeyError("words of an article")
+            return super().fingerprints(items)
+
+    async with serve(url, Buggy()) as running:
+        job = await create(running.stub, texts(20))
+
+        async def told() -> bool:
+            return "bug: KeyError" in str(running.desk.runner.trouble)
+
+        await eventually(told)
+        await usable(running.desk)
+        assert (await wait_for_end(running.stub, job.id)).progress.done_items == 20
+    assert "fingerprints" in caplog.text, "the trace is logged"
+    assert "words of an article" not in caplog.text
 
 
 @pytest.mark.parametrize("hours", [-24, 1])
