@@ -55,7 +55,9 @@ async def serve(*entries: CatalogEntry, **settings: Any) -> AsyncGenerator[Serve
     """A server with `entries` loaded, on a free port; `settings` are those of `config.py`."""
     configured = Settings(address="localhost:0", **settings)
     engines = make_engines(configured)
-    fleet = Fleet({entry.id: entry for entry in entries}, engines)
+    fleet = Fleet(
+        {entry.id: entry for entry in entries}, engines, routes=configured.routes, summaries=configured.summaries
+    )
     server, _ = make_server(configured, fleet)
     address = await server.start(configured.address)
     try:

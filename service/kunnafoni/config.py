@@ -18,6 +18,7 @@ from pydantic_settings import (
 )
 
 CONFIG_FILE = Path("kunnafoni.toml")
+PAIR = r"^[a-z]{2,3}>[a-z]{2,3}$"
 ADDRESS = r"^.+:(\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])$"
 
 
@@ -40,6 +41,13 @@ class Settings(BaseSettings):
         "kunnafoni-270m",
     )
     models_dir: Annotated[Path | None, Field(description="Folder with further catalog entries and weights")] = None
+    routes: Annotated[
+        dict[Annotated[str, Field(pattern=PAIR)], str],
+        Field(description="Model of a direction, as `en>fr`; without one, the best measured"),
+    ] = {}
+    summaries: Annotated[
+        dict[str, str], Field(description="Model that summarises a language; without one, the best measured")
+    ] = {}
     device: Annotated[Literal["auto", "cpu", "cuda"], Field(description="Where models run")] = "auto"
     threads: Annotated[int, Field(ge=0, description="Processor threads of each model; 0 means all cores")] = 0
 
@@ -67,6 +75,11 @@ class Settings(BaseSettings):
     grace_s: Annotated[float, Field(ge=0, description="Time for running calls after SIGTERM")] = 30.0
     timeout_s: Annotated[float, Field(gt=0, description="Deadline of a client's call")] = 300.0
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Field(description="Least level logged")] = "info"
+
+    @property
+    def models_to_load(self) -> tuple[str, ...]:
+        """`models`, and those that `routes` and `summaries` name besides; each once."""
+        return tuple(dict.fromkeys((*self.models, *self.routes.values(), *self.summaries.values())))
 
     @field_validator("models", mode="before")
     @classmethod

@@ -11,6 +11,7 @@ from kunnafoni.engine.engines import State
 from kunnafoni.errors import LoadingError, UnsupportedPairError
 from kunnafoni.hops import DirectHop, PivotHop
 from kunnafoni.routes import Hop, Served, best, pairs, plan
+from kunnafoni_models.backend import CatalogError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,11 +26,45 @@ SUMMARY_METRIC = "ROUGE-L"
 
 
 class Fleet:
-    """Catalog entries by identifier, and the engines of those that were told to load."""
+    """Catalog entries by identifier, and the engines of those that were told to load. Arguments: see `adopt`."""
 
-    def __init__(self, entries: Mapping[str, CatalogEntry], engines: Engines[CatalogEntry]) -> None:
-        self.entries = entries
+    entries: Mapping[str, CatalogEntry]
+
+    def __init__(
+        self,
+        entries: Mapping[str, CatalogEntry],
+        engines: Engines[CatalogEntry],
+        *,
+        routes: Mapping[str, str] | None = None,
+        summaries: Mapping[str, str] | None = None,
+    ) -> None:
         self._engines = engines
+        self.adopt(entries, routes=routes or {}, summaries=summaries or {})
+
+    def adopt(
+        self, entries: Mapping[str, CatalogEntry], *, routes: Mapping[str, str], summaries: Mapping[str, str]
+    ) -> None:
+        """Take another catalog and other choices from now on; nothing changes if they are wrong.
+
+        Args:
+            entries: The catalog; of a model that is loaded it has to have the entry that was loaded.
+            routes: The operator's model for a direction, as `en>fr`; goes before better ones while it is ready.
+            summaries: The operator's model for summaries in a language, likewise.
+
+        Raises:
+            CatalogError: a model of `routes` or `summaries` is not in the catalog or cannot do what it is chosen for.
+        """
+        for pair, model_id in routes.items():
+            able = [f"{each.source}>{each.target}" for each in entry_of(entries, model_id).directions]
+            if pair not in able:
+                raise CatalogError(f"routes: {model_id} does not translate {pair}, only {', '.join(able) or 'nothing'}")
+        for language, model_id in summaries.items():
+            able = entry_of(entries, model_id).summary_languages
+            if language not in able:
+                raise CatalogError(
+                    f"summaries: {model_id} does not summarise {language}, only {', '.join(able) or 'nothing'}"
+                )
+        self.entries, self._routes, self._summaries = entries, routes, summaries
 
     def engine(self, model_id: str) -> Engine:
         """The engine of a ready model.
@@ -39,9 +74,13 @@ class Fleet:
         """
         return self._engines.engine(model_id)
 
+    def statuses(self) -> dict[str, Status]:
+        """Where each model stands that this server was told to load."""
+        return self._engines.statuses()
+
     def status(self, model_id: str) -> Status | None:
         """Where a model stands; None if this server was not told to load it."""
-        return self._engines.statuses().get(model_id)
+        return self.statuses().get(model_id)
 
     def route(self, source: str, target: str) -> tuple[Hop, ...]:
         """The hops from `source` to `target` over ready models.
@@ -67,17 +106,20 @@ class Fleet:
             self._check_loading()
         served = [
             Served(
-                Hop(entry.id, language, language), _score(entry, language, language, SUMMARY_METRIC), entry.parameters
+                Hop(entry.id, entry.revision, language, language),
+                _score(entry, language, language, SUMMARY_METRIC),
+                entry.parameters,
+                chosen=self._summaries.get(language) == entry.id,
             )
             for entry in ready
-            if language in entry.summary_languages and language not in entry.extract_languages
+            if language in entry.summary_languages and not self._extracts(entry, language)
         ]
         return best(served, language, language)
 
     def extracts_better(self, language: str) -> bool:
         """Whether ready models summarise texts in `language`, but none better than the texts' own best sentences."""
         summarising = [entry for entry in self._ready() if language in entry.summary_languages]
-        return bool(summarising) and all(language in entry.extract_languages for entry in summarising)
+        return bool(summarising) and all(self._extracts(entry, language) for entry in summarising)
 
     def routes(self) -> dict[tuple[str, str], tuple[Hop, ...]]:
         """All pairs that the ready models serve, with their hops, ordered by source and target."""
@@ -92,6 +134,10 @@ class Fleet:
         hops = [DirectHop(self.engine(hop.model_id), hop) for hop in route]
         return hops[0] if len(hops) == 1 else PivotHop(*hops, route=route)
 
+    def _extracts(self, entry: CatalogEntry, language: str) -> bool:
+        """Whether a text's own sentences measured better than the model's summaries, and the operator lets that be."""
+        return language in entry.extract_languages and self._summaries.get(language) != entry.id
+
     def _ready(self) -> list[CatalogEntry]:
         statuses = self._engines.statuses()
         return [
@@ -105,9 +151,10 @@ class Fleet:
     def _served(self) -> list[Served]:
         return [
             Served(
-                Hop(entry.id, direction.source, direction.target),
+                Hop(entry.id, entry.revision, direction.source, direction.target),
                 _score(entry, direction.source, direction.target, ROUTING_METRIC),
                 entry.parameters,
+                chosen=self._routes.get(f"{direction.source}>{direction.target}") == entry.id,
             )
             for entry in self._ready()
             for direction in entry.directions
@@ -123,3 +170,14 @@ def _score(entry: CatalogEntry, source: str, target: str, metric: str) -> float 
         ),
         None,
     )
+
+
+def entry_of(entries: Mapping[str, CatalogEntry], model_id: str) -> CatalogEntry:
+    """The entry of a model.
+
+    Raises:
+        CatalogError: there is none.
+    """
+    if model_id not in entries:
+        raise CatalogError(f"there is no model {model_id} in the catalog; it has {', '.join(entries)}")
+    return entries[model_id]

@@ -1,6 +1,7 @@
 """Which chain of models serves a language pair: direct where a model serves it, else a pivot through a third language.
 
-Pure: it sees directions and their measured quality, no models, no engines.
+Of several models that serve a pair the operator's choice is taken, else the one that measured best, then the cheapest.
+Pure: it sees directions, choices and measured quality, no models, no engines.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """One model run: `model_id` reads `source` and writes `target` (BCP-47 codes)."""
+    """One model run: `model_id`, in its `revision`, reads `source` and writes `target` (BCP-47 codes)."""
 
     model_id: str
+    revision: str
     source: str
     target: str
 
@@ -32,11 +34,13 @@ class Served:
         hop: The model and its direction.
         score: Measured quality, higher is better (chrF++); None if it was never measured, which ranks last.
         cost: Relative cost of a token, lower is better: the model's parameters.
+        chosen: Whether the operator has mapped the direction to this model, which then goes before all others.
     """
 
     hop: Hop
     score: float | None
     cost: float
+    chosen: bool = False
 
 
 def plan(served: Iterable[Served], source: str, target: str) -> tuple[Hop, ...]:
@@ -89,6 +93,6 @@ def _best_per_pair(served: Iterable[Served]) -> dict[tuple[str, str], Served]:
     return best
 
 
-def _rank(served: Served) -> tuple[float, float]:
+def _rank(served: Served) -> tuple[bool, float, float]:
     score = float("-inf") if served.score is None else served.score
-    return score, -served.cost
+    return served.chosen, score, -served.cost

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -25,7 +26,8 @@ def serve(
     log_level: Annotated[str | None, typer.Option("--log-level", help="debug, info, warning or error.")] = None,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C. Every other setting: environment (KUNNAFONI_*) or kunnafoni.toml, see README."""
-    settings = load_settings(
+    read_settings = partial(
+        load_settings,
         address=address,
         models=tuple(model) if model else None,
         models_dir=models_dir,
@@ -34,9 +36,10 @@ def serve(
         grace_s=grace,
         log_level=log_level,
     )
+    settings = read_settings()
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
     )
     from kunnafoni.rpc.run import run  # noqa: PLC0415 - the other commands need no server
 
-    asyncio.run(run(settings))
+    asyncio.run(run(settings, read_settings))

@@ -8,6 +8,7 @@ time is the event loop's clock. All methods belong to the event loop's thread.
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import nullcontext, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from kunnafoni.engine.fair_queue import Slot
     from kunnafoni.engine.meter import BatcherStats
     from kunnafoni.engine.policy import Policy
+
+LOG = logging.getLogger(__name__)
 
 
 class Batcher(Generic[RowT, OutputT]):
@@ -60,6 +63,13 @@ class Batcher(Generic[RowT, OutputT]):
         self._enough = asyncio.Event()
         self._worker = asyncio.create_task(self._serve())
         self._worker.add_done_callback(self._resolve_all)
+
+    @property
+    def problem(self) -> str:
+        """The bug that ended the worker; empty while it works and after `close`."""
+        if not self._worker.done() or self._worker.cancelled():
+            return ""
+        return f"the batcher stopped: {self._worker.exception()!r}"
 
     def admit(self, weight: int, *, caller: Caller) -> None:
         """Let in all that a caller is about to submit, about `weight` tokens, as a whole; a job needs no admission.
@@ -177,6 +187,8 @@ class Batcher(Generic[RowT, OutputT]):
         """The last act: nobody is left waiting, whether the worker was stopped or fell over a bug."""
         self._admission.close()
         error = None if worker.cancelled() else worker.exception()
+        if error:
+            LOG.critical("a batcher stopped; the model serves nobody until it is loaded again", exc_info=error)
         for slot in self._slots.values():
             slot.leave()
             for future in slot.waiters:

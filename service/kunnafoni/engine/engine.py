@@ -63,6 +63,11 @@ class Engine:
         self._cache = OutputCache(cache_bytes) if cache_bytes else None
         self._batcher: Batcher[PromptRow, Output] = Batcher(self._generate, policy, turn=turn)
 
+    @property
+    def problem(self) -> str:
+        """Why it stopped working, which only a bug can make it do; empty while it works."""
+        return self._batcher.problem
+
     @staticmethod
     def weight(prompt: Prompt, decoding: Decoding) -> int:
         """Tokens that the engine counts for a prompt: those that it may come to hold, in every hypothesis."""

@@ -45,13 +45,17 @@ class Status:
 class _Model:
     loading: asyncio.Task[None] | None = None
     engine: Engine | None = None
-    problem: str = ""
+    load_problem: str = ""
+
+    @property
+    def problem(self) -> str:
+        return self.engine.problem if self.engine else self.load_problem
 
     @property
     def status(self) -> Status:
-        if self.engine:
-            return Status(State.READY)
-        return Status(State.FAILED, self.problem) if self.problem else Status(State.LOADING)
+        if self.problem:
+            return Status(State.FAILED, self.problem)
+        return Status(State.READY if self.engine else State.LOADING)
 
 
 class Engines(Generic[EntryT]):
@@ -107,7 +111,7 @@ class Engines(Generic[EntryT]):
 
         Raises:
             LoadingError: It is still being loaded.
-            NotFoundError: It was never asked for, or failed to load.
+            NotFoundError: It was never asked for, or failed.
         """
         model = self._models.get(model_id)
         if model is None or model.problem:
@@ -141,7 +145,7 @@ class Engines(Generic[EntryT]):
             backend = await thread.run(self._load_and_warm, entry)
         except Exception as error:
             LOG.exception("the model %s cannot be loaded", model_id)
-            model.problem = str(error) or type(error).__name__
+            model.load_problem = str(error) or type(error).__name__
             thread.stop()
         else:
             model.engine = Engine(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kunnafoni.errors import InvalidInputError
-from kunnafoni.rpc.requests import beam_size, source_code, target_code
+from kunnafoni.rpc.requests import beam_size, check_summary_size, source_code, target_code
 from kunnafoni.v1 import job_pb2, summarization_pb2
 
 if TYPE_CHECKING:
@@ -16,8 +16,6 @@ MAX_LABELS = 32
 MAX_LABEL_KEY_CODE_POINTS = 63
 MAX_LABEL_VALUE_CODE_POINTS = 255
 MAX_REQUEST_ID_LENGTH = 64
-MAX_SUMMARY_WORDS = 400
-MAX_KEY_POINTS = 7
 
 
 def check_spec(spec: job_pb2.JobSpec, limits: Limits) -> None:
@@ -52,10 +50,7 @@ def check_options(options: job_pb2.JobOptions, limits: Limits, field: str) -> No
     beam_size(options.decoding.beam_size, limits)
     if options.length not in summarization_pb2.SummaryLength.values():
         raise InvalidInputError(f"{field}.length", "is not a length of this server")
-    if not 0 <= options.max_words <= MAX_SUMMARY_WORDS:
-        raise InvalidInputError(f"{field}.max_words", f"is {options.max_words}; 0 to {MAX_SUMMARY_WORDS} are taken")
-    if not 0 <= options.key_points <= MAX_KEY_POINTS:
-        raise InvalidInputError(f"{field}.key_points", f"is {options.key_points}; 0 to {MAX_KEY_POINTS} are taken")
+    check_summary_size(max_words=options.max_words, key_points=options.key_points, field=f"{field}.")
 
 
 def check_item(item: job_pb2.JobItem, kind: job_pb2.JobKind.ValueType, limits: Limits, field: str) -> int:

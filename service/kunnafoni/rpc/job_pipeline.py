@@ -5,10 +5,8 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from kunnafoni.fleet import Fleet
-from kunnafoni.rpc.run import make_engines
+from kunnafoni.rpc.run import check_ready, load_fleet, make_engines
 from kunnafoni.rpc.servicers import Servicers
-from kunnafoni_models import registry
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -24,13 +22,11 @@ async def pipeline_work(settings: Settings) -> AsyncGenerator[PipelineWork]:
     Raises:
         ModelError: a model is not in the catalog or cannot be loaded.
     """
-    entries = registry.catalog([settings.models_dir] if settings.models_dir else [])
     engines = make_engines(settings)
-    fleet = Fleet(entries, engines)
-    for model_id in settings.models:
-        engines.load(model_id, entries[model_id])
+    fleet = load_fleet(settings, engines)
     await engines.wait()
     try:
+        check_ready(engines)
         yield Servicers(settings, fleet).work
     finally:
         await engines.close()

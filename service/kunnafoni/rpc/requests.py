@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import grpc
 
 MAX_VIOLATIONS = 20
+MAX_SUMMARY_WORDS = 400
+MAX_KEY_POINTS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,18 @@ def check_contents(contents: Sequence[str], limits: Limits) -> None:
         raise InvalidInputError(
             "contents", f"have {total} code points together; at most {limits.max_call_code_points} are taken"
         )
+
+
+def check_summary_size(*, max_words: int, key_points: int, field: str = "") -> None:
+    """Check what is asked of an edition; `field` is the path of the message that asks, with its dot.
+
+    Raises:
+        InvalidInputError: one is out of bounds.
+    """
+    if not 0 <= max_words <= MAX_SUMMARY_WORDS:
+        raise InvalidInputError(f"{field}max_words", f"is {max_words}; 0 to {MAX_SUMMARY_WORDS} are taken")
+    if not 0 <= key_points <= MAX_KEY_POINTS:
+        raise InvalidInputError(f"{field}key_points", f"is {key_points}; 0 to {MAX_KEY_POINTS} are taken")
 
 
 def _problem(content: str, limits: Limits) -> str | None:

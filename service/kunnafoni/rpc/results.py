@@ -12,7 +12,6 @@ from kunnafoni.v1 import result_pb2
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kunnafoni.fleet import Fleet
     from kunnafoni.hops import Usage
     from kunnafoni.routes import Hop
     from kunnafoni.text.checks import Finding, Span
@@ -36,12 +35,12 @@ def warning_message(finding: Finding) -> result_pb2.Warning:
     )
 
 
-def route_messages(route: Iterable[Hop], fleet: Fleet) -> list[result_pb2.RouteHop]:
+def route_messages(route: Iterable[Hop]) -> list[result_pb2.RouteHop]:
     """The hops with the revisions of their models."""
     return [
         result_pb2.RouteHop(
             model_id=hop.model_id,
-            model_revision=fleet.entries[hop.model_id].revision,
+            model_revision=hop.revision,
             source_language_code=hop.source,
             target_language_code=hop.target,
         )

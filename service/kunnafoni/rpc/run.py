@@ -1,4 +1,4 @@
-"""From settings to a running server: loads the catalog and the models, serves, and ends on SIGTERM or SIGINT."""
+"""From settings to a running server: loads the models, serves, changes models on SIGHUP, ends on SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from kunnafoni.config import SettingsError
 from kunnafoni.engine.engines import Engines, State
 from kunnafoni.engine.policy import Policy
-from kunnafoni.fleet import Fleet
+from kunnafoni.fleet import Fleet, entry_of
 from kunnafoni_models import registry
-from kunnafoni_models.backend import CatalogError, ModelLoadError
+from kunnafoni_models.backend import ModelError, ModelLoadError
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping
+    from collections.abc import Callable, Coroutine
 
     from kunnafoni.config import Settings
     from kunnafoni.jobs.desk import JobDesk
@@ -27,38 +28,86 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 
-async def run(settings: Settings) -> None:
+async def run(settings: Settings, read_again: Callable[[], Settings]) -> None:
     """Load the configured models and serve until SIGTERM or SIGINT.
+
+    SIGHUP loads, unloads and maps models as `read_again` then says, without an end of service; all else stays.
 
     Raises:
         ListenError: the address cannot be listened on.
         ModelError: the catalog is wrong, a model is not in it, or none of the models could be loaded.
     """
-    stopping = asyncio.Event()
+    loop, stopping, changing = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    entries = registry.catalog([settings.models_dir] if settings.models_dir else [])
-    chosen = [_chosen(entries, model_id) for model_id in settings.models]
+        loop.add_signal_handler(number, stopping.set)
+    loop.add_signal_handler(signal.SIGHUP, changing.set)
     engines = make_engines(settings)
-    for entry in chosen:
-        engines.load(entry.id, entry)
+    fleet = load_fleet(settings, engines)
     await asyncio.sleep(0)  # the models begin to load; the rest is imported and put together meanwhile
-    server, desk = make_server(settings, Fleet(entries, engines))
+    server, desk = make_server(settings, fleet)
     try:
         LOG.info("listening on %s", await server.start(settings.address))
         await _first(engines.wait(), stopping.wait())
         if not stopping.is_set():
             _log_models(engines)
+            check_ready(engines)
             desk.start()
             await server.serve()
             LOG.info("serving")
-            await stopping.wait()
+            await _first(stopping.wait(), _change(changing, fleet, engines, read_again))
         LOG.info("stopping, at most %.0f s for running calls", settings.grace_s)
     finally:
         await server.stop(settings.grace_s)
         await desk.stop()
         await engines.close()
     LOG.info("stopped")
+
+
+def load_fleet(settings: Settings, engines: Engines[CatalogEntry]) -> Fleet:
+    """The catalog, and the settings' models, which begin to load. Needs a running event loop.
+
+    Raises:
+        CatalogError: the catalog is wrong, or a model is not in it or cannot do what it is chosen for.
+    """
+    fleet = Fleet(_catalog(settings), engines, routes=settings.routes, summaries=settings.summaries)
+    for entry in [entry_of(fleet.entries, model_id) for model_id in settings.models_to_load]:
+        engines.load(entry.id, entry)
+    return fleet
+
+
+async def refit(fleet: Fleet, engines: Engines[CatalogEntry], settings: Settings) -> None:
+    """Make the fleet what `settings` say: models that are no longer named or have changed go, new ones come.
+
+    Models that failed are tried again. Returns when none is loading any more.
+
+    Raises:
+        CatalogError: as for `load_fleet`; nothing has changed then.
+    """
+    entries = _catalog(settings)
+    wanted = {model_id: entry_of(entries, model_id) for model_id in settings.models_to_load}
+    Fleet(entries, engines, routes=settings.routes, summaries=settings.summaries)  # raises if they do not fit
+    leaving = [model_id for model_id in engines.statuses() if fleet.entries[model_id] != wanted.get(model_id)]
+    await asyncio.gather(*(engines.unload(model_id, grace_s=settings.grace_s) for model_id in leaving))
+    fleet.adopt(entries, routes=settings.routes, summaries=settings.summaries)
+    for model_id, entry in wanted.items():
+        if (status := fleet.status(model_id)) is None or status.state is State.FAILED:
+            engines.load(model_id, entry)
+    await engines.wait()
+
+
+async def _change(
+    changing: asyncio.Event, fleet: Fleet, engines: Engines[CatalogEntry], read_again: Callable[[], Settings]
+) -> None:
+    """For ever: when told to, read the settings again and refit the fleet; wrong ones are logged and change nothing."""
+    while True:
+        await changing.wait()
+        changing.clear()
+        try:
+            await refit(fleet, engines, read_again())
+        except (SettingsError, ModelError) as error:
+            LOG.error("the models stay as they are: %s", error)  # noqa: TRY400 - the operator's mistake, not a bug
+        else:
+            _log_models(engines)
 
 
 def make_server(settings: Settings, fleet: Fleet) -> tuple[Server, JobDesk]:
@@ -89,10 +138,8 @@ def make_engines(settings: Settings) -> Engines[CatalogEntry]:
     return Engines(load, warm_up=_warm_up, policy=policy, cache_bytes=settings.cache_bytes)
 
 
-def _chosen(entries: Mapping[str, CatalogEntry], model_id: str) -> CatalogEntry:
-    if model_id not in entries:
-        raise CatalogError(f"there is no model {model_id} in the catalog; it has {', '.join(entries)}")
-    return entries[model_id]
+def _catalog(settings: Settings) -> dict[str, CatalogEntry]:
+    return registry.catalog([settings.models_dir] if settings.models_dir else [])
 
 
 def _warm_up(entry: CatalogEntry, backend: Backend) -> Prompt:
@@ -114,13 +161,16 @@ async def _first(*waits: Coroutine[Any, Any, object]) -> None:
 
 
 def _log_models(engines: Engines[CatalogEntry]) -> None:
-    """Say which models are ready.
+    for model_id, status in engines.statuses().items():
+        LOG.info("model %s: %s %s", model_id, status.state, status.problem)
+
+
+def check_ready(engines: Engines[CatalogEntry]) -> None:
+    """Check that there is a model to serve with.
 
     Raises:
-        ModelLoadError: none is.
+        ModelLoadError: none could be loaded; says why each.
     """
     statuses = engines.statuses()
-    for model_id, status in statuses.items():
-        LOG.info("model %s: %s %s", model_id, status.state, status.problem)
     if not any(status.state is State.READY for status in statuses.values()):
         raise ModelLoadError("; ".join(f"{model_id}: {status.problem}" for model_id, status in statuses.items()))

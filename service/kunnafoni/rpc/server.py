@@ -1,6 +1,7 @@
 """The gRPC server: servicers, health, reflection, and an end that cuts nobody off before its time.
 
-Listens at once; health says NOT_SERVING until `serve` is called and from `stop` on. It loads no models: `run.py` does.
+Listens at once; health says NOT_SERVING until `serve` is called and from `stop` on, and in between follows the models.
+It loads no models: `run.py` does.
 """
 
 from __future__ import annotations
@@ -8,35 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from kunnafoni.rpc.health import HEALTH_SERVICE, SERVICES
 from kunnafoni.rpc.interceptors import CallInterceptor
 from kunnafoni.rpc.jobs import JobServicer
-from kunnafoni.v1 import (
-    job_pb2,
-    job_pb2_grpc,
-    model_pb2,
-    model_pb2_grpc,
-    summarization_pb2,
-    summarization_pb2_grpc,
-    translation_pb2,
-    translation_pb2_grpc,
-)
+from kunnafoni.v1 import job_pb2_grpc, model_pb2_grpc, summarization_pb2_grpc, translation_pb2_grpc
 
 if TYPE_CHECKING:
     from kunnafoni.config import Settings
     from kunnafoni.jobs.desk import JobDesk
     from kunnafoni.rpc.servicers import Servicers
-
-HEALTH_SERVICE = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
-SERVICES = tuple(
-    service.full_name
-    for file in (translation_pb2, summarization_pb2, job_pb2, model_pb2)
-    for service in file.DESCRIPTOR.services_by_name.values()
-)
-SERVING = health_pb2.HealthCheckResponse.SERVING
-NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 
 class ListenError(OSError):
@@ -48,8 +31,8 @@ class Server:
 
     def __init__(self, settings: Settings, servicers: Servicers, desk: JobDesk) -> None:
         self._desk = desk
+        self._health = servicers.health
         self._calls = CallInterceptor()
-        self._health = health.aio.HealthServicer()
         size = settings.max_message_bytes
         self._server = grpc.aio.server(
             interceptors=(self._calls,),
@@ -65,7 +48,6 @@ class Server:
         job_pb2_grpc.add_JobServiceServicer_to_server(
             JobServicer(desk, servicers.limits, expiry_days=settings.job_expiry_days), self._server
         )
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection((*SERVICES, HEALTH_SERVICE, reflection.SERVICE_NAME), self._server)
 
     async def start(self, address: str) -> str:
@@ -74,7 +56,7 @@ class Server:
         Raises:
             ListenError: the address is taken or is none.
         """
-        await self._set_health(NOT_SERVING)
+        await self._health.add_to(self._server)
         host, _, _ = address.rpartition(":")
         try:
             port = self._server.add_insecure_port(address)
@@ -84,17 +66,13 @@ class Server:
         return f"{host}:{port}"
 
     async def serve(self) -> None:
-        """Say that the models are loaded and warm."""
-        await self._set_health(SERVING)
+        """Say in health what the models can serve, from now on."""
+        await self._health.follow()
 
     async def stop(self, grace_s: float) -> None:
         """Refuse new calls with UNAVAILABLE, let running ones end for at most `grace_s`, then cut them off."""
         self._calls.draining = True
         self._desk.draining = True
-        await self._set_health(NOT_SERVING)
+        await self._health.stop()
         await self._calls.idle(grace_s)
         await self._server.stop(0)
-
-    async def _set_health(self, status: int) -> None:
-        for service in ("", *SERVICES):
-            await self._health.set(service, status)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from kunnafoni.rpc.health import Health
 from kunnafoni.rpc.job_work import PipelineWork, revisions_of
 from kunnafoni.rpc.models import ModelServicer
 from kunnafoni.rpc.requests import Limits
@@ -19,11 +20,11 @@ if TYPE_CHECKING:
 
 
 class Servicers:
-    """Those that need no store: translation, summarization and models.
+    """Those that need no store: translation, summarization, models and health.
 
     Attributes:
         limits: What a request may hold.
-        translation, summarization, models: One a service.
+        translation, summarization, models, health: One a service.
         work: What is done to an item of a job: the same as to a call.
     """
 
@@ -37,9 +38,10 @@ class Servicers:
         )
         translator = Translator(fleet)
         summarizer = Summarizer(fleet, translator, max_row_weight=settings.max_batch_tokens)
-        self.translation = TranslationServicer(translator, fleet, self.limits)
-        self.summarization = SummarizationServicer(summarizer, fleet, self.limits)
+        self.translation = TranslationServicer(translator, self.limits)
+        self.summarization = SummarizationServicer(summarizer, self.limits)
         self.models = ModelServicer(fleet, self.limits)
+        self.health = Health(fleet)
         self.work = PipelineWork(
             self.translation.translation, self.summarization.editions, revisions=partial(revisions_of, fleet)
         )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from kunnafoni.editions.articles import LONG, MEDIUM, SHORT, Article, Length
 from kunnafoni.errors import InvalidInputError
-from kunnafoni.rpc.requests import caller_of, source_code, target_code
+from kunnafoni.rpc.requests import caller_of, check_summary_size, source_code, target_code
 from kunnafoni.rpc.results import provenance_message, route_messages, span_message, usage_message
 from kunnafoni.v1 import result_pb2, summarization_pb2, summarization_pb2_grpc
 
@@ -19,15 +19,12 @@ if TYPE_CHECKING:
     from kunnafoni.editions.edition import Edition, KeyPoint
     from kunnafoni.editions.remarks import Remark
     from kunnafoni.engine.caller import Caller
-    from kunnafoni.fleet import Fleet
     from kunnafoni.rpc.requests import Limits
     from kunnafoni.summarizer import PendingEditions, Summarizer
 
     Context = grpc.aio.ServicerContext[Any, Any]
     Request = summarization_pb2.SummarizeRequest | summarization_pb2.SummarizeStreamRequest
 
-MAX_SUMMARY_WORDS = 400
-MAX_KEY_POINTS = 7
 DEFAULT_KEY_POINTS = 3
 _LENGTHS = {
     summarization_pb2.SUMMARY_LENGTH_UNSPECIFIED: MEDIUM,
@@ -40,9 +37,8 @@ _LENGTHS = {
 class SummarizationServicer(summarization_pb2_grpc.SummarizationServiceServicer):
     """Serves `summarization.proto`."""
 
-    def __init__(self, summarizer: Summarizer, fleet: Fleet, limits: Limits) -> None:
+    def __init__(self, summarizer: Summarizer, limits: Limits) -> None:
         self._summarizer = summarizer
-        self._fleet = fleet
         self._limits = limits
 
     async def Summarize(  # noqa: N802 - the names of RPCs are the wire's
@@ -90,11 +86,12 @@ class SummarizationServicer(summarization_pb2_grpc.SummarizationServiceServicer)
         ]
         if len(set(targets)) < len(targets):
             raise InvalidInputError("target_language_codes", "has a language twice")
+        check_summary_size(max_words=request.max_words, key_points=request.key_points)
         return self._summarizer.begin(
             _article(request.article, self._limits),
             targets,
             length=_length(request),
-            key_points=_key_points(request),
+            key_points=request.key_points if request.HasField("key_points") else DEFAULT_KEY_POINTS,
             caller=caller,
         )
 
@@ -120,7 +117,7 @@ class SummarizationServicer(summarization_pb2_grpc.SummarizationServiceServicer)
             ],
             summary_method=summarization_pb2.SummaryMethod.Value(f"SUMMARY_METHOD_{edition.method}"),
             coverage=edition.coverage,
-            route=route_messages(edition.route, self._fleet),
+            route=route_messages(edition.route),
             provenance=provenance_message(machine_generated=edition.machine_generated),
             usage=usage_message(edition.usage),
         )
@@ -137,19 +134,9 @@ def _article(article: summarization_pb2.Article, limits: Limits) -> Article:
 
 
 def _length(request: Request) -> Length:
-    if not 0 <= request.max_words <= MAX_SUMMARY_WORDS:
-        raise InvalidInputError("max_words", f"is {request.max_words}; 0 to {MAX_SUMMARY_WORDS} are taken")
     if request.length not in _LENGTHS:
         raise InvalidInputError("length", f"is {request.length}, which this server does not know")
     return Length(request.max_words, request.max_words) if request.max_words else _LENGTHS[request.length]
-
-
-def _key_points(request: Request) -> int:
-    if not request.HasField("key_points"):
-        return DEFAULT_KEY_POINTS
-    if not 0 <= request.key_points <= MAX_KEY_POINTS:
-        raise InvalidInputError("key_points", f"is {request.key_points}; 0 to {MAX_KEY_POINTS} are taken")
-    return request.key_points
 
 
 def _key_point_message(point: KeyPoint) -> summarization_pb2.KeyPoint:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     import grpc
 
     from kunnafoni.engine.caller import Caller
-    from kunnafoni.fleet import Fleet
     from kunnafoni.rpc.requests import Limits
     from kunnafoni.translator import PendingTranslation, TranslatedSegment, Translator
 
@@ -30,9 +29,8 @@ if TYPE_CHECKING:
 class TranslationServicer(translation_pb2_grpc.TranslationServiceServicer):
     """Serves `translation.proto`."""
 
-    def __init__(self, translator: Translator, fleet: Fleet, limits: Limits) -> None:
+    def __init__(self, translator: Translator, limits: Limits) -> None:
         self._translator = translator
-        self._fleet = fleet
         self._limits = limits
 
     async def Translate(  # noqa: N802 - the names of RPCs are the wire's
@@ -109,7 +107,7 @@ class TranslationServicer(translation_pb2_grpc.TranslationServiceServicer):
         return translation_pb2.Translation(
             source_language_code=content.source,
             detection_confidence=content.detection and content.detection.confidence,
-            route=route_messages(content.route, self._fleet),
+            route=route_messages(content.route),
             provenance=provenance_message(machine_generated=machine_generated),
             usage=usage_message(content.usage),
         )

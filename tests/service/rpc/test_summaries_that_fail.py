@@ -87,9 +87,7 @@ async def scripted(
     fleet = Fleet({entry.id: entry}, engines)
     summarizer = Summarizer(fleet, Translator(fleet), max_row_weight=Policy(**policy).batch_tokens)
     server = grpc.aio.server()
-    summarization_pb2_grpc.add_SummarizationServiceServicer_to_server(
-        SummarizationServicer(summarizer, fleet, LIMITS), server
-    )
+    summarization_pb2_grpc.add_SummarizationServiceServicer_to_server(SummarizationServicer(summarizer, LIMITS), server)
     port = server.add_insecure_port("localhost:0")
     await server.start()
     try:

@@ -1,0 +1,78 @@
+"""grpc.health.v1: whether the server, each of its services and each of its models can answer now.
+
+Follows the models by looking at them every second. What failed to load or fell over a bug is NOT_SERVING, and takes
+down only the services that cannot do without it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+from kunnafoni.engine.engines import State
+from kunnafoni.v1 import job_pb2, model_pb2, summarization_pb2, translation_pb2
+
+if TYPE_CHECKING:
+    import grpc
+
+    from kunnafoni.fleet import Fleet
+
+HEALTH_SERVICE = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+[TRANSLATION, SUMMARIZATION, JOBS, MODELS] = SERVICES = [
+    service.full_name
+    for file in (translation_pb2, summarization_pb2, job_pb2, model_pb2)
+    for service in file.DESCRIPTOR.services_by_name.values()
+]
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+LOOK_EVERY_S = 1.0
+
+
+class Health:
+    """The health service of a server with `fleet`: NOT_SERVING until `follow`, and for good from `stop` on."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+        self._servicer = health.aio.HealthServicer()
+        self._following: asyncio.Task[None] | None = None
+
+    async def add_to(self, server: grpc.aio.Server) -> None:
+        """Serve it."""
+        for service in ("", *SERVICES):
+            await self._servicer.set(service, NOT_SERVING)
+        health_pb2_grpc.add_HealthServicer_to_server(self._servicer, server)
+
+    async def follow(self) -> None:
+        """Tell the truth as it is now, and from now on."""
+        await self._tell()
+        self._following = asyncio.create_task(self._look())
+
+    async def stop(self) -> None:
+        """Say that nothing is served any more."""
+        if self._following:
+            self._following.cancel()
+        await self._servicer.enter_graceful_shutdown()
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            await self._tell()
+
+    async def _tell(self) -> None:
+        for name, serves in self._states().items():
+            await self._servicer.set(name, SERVING if serves else NOT_SERVING)
+
+    def _states(self) -> dict[str, bool]:
+        """By service, and by model as `models/ID`. Summaries need any model, if only to count tokens."""
+        models = {model_id: status.state is State.READY for model_id, status in self._fleet.statuses().items()}
+        any_ready = any(models.values())
+        return {
+            "": any_ready,
+            TRANSLATION: bool(self._fleet.routes()),
+            SUMMARIZATION: any_ready,
+            JOBS: any_ready,
+            MODELS: True,
+            **{f"models/{model_id}": ready for model_id, ready in models.items()},
+        }

@@ -1,0 +1,185 @@
+"""Several models at once: which one is taken, what health says when some fail, and changes while the server runs."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from dataclasses import replace
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from kunnafoni.cli.local_server import local_server
+from kunnafoni.client import Client
+from kunnafoni.config import Settings
+from kunnafoni.fleet import Fleet
+from kunnafoni.rpc.run import make_engines
+from kunnafoni.v1 import model_pb2, translation_pb2
+from kunnafoni_models.backend import CatalogError
+from kunnafoni_models.entries import Quality
+from tests.conftest import echo_entry, serve
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kunnafoni.cli.local_server import LocalServer
+    from kunnafoni_models.entries import CatalogEntry
+    from tests.conftest import Served
+
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+REQUEST = translation_pb2.TranslateRequest(
+    contents=["The market opens."], source_language_code="en", target_language_code="fr"
+)
+
+
+def model(model_id: str, *, revision: str = "1", **options: Any) -> CatalogEntry:
+    return replace(echo_entry(**options), id=model_id, revision=revision)
+
+
+def measured(model_id: str, score: float) -> CatalogEntry:
+    """An echo model with a quality in each of its directions."""
+    entry = model(model_id)
+    return replace(
+        entry,
+        quality=tuple(
+            Quality(
+                source=each.source,
+                target=each.target,
+                metric="chrF++",
+                score=score,
+                signature="none",
+                test_set="none",
+                decoding="greedy",
+                date=date(2026, 1, 1),
+            )
+            for each in entry.directions
+        ),
+    )
+
+
+async def models_of(served: Served, source: str = "en", target: str = "fr") -> list[str]:
+    request = translation_pb2.TranslateRequest(
+        contents=["Market."], source_language_code=source, target_language_code=target
+    )
+    [translation] = (await served.translation.Translate(request)).translations
+    return [hop.model_id for hop in translation.route]
+
+
+async def health(served: Served, name: str) -> int:
+    stub: Any = health_pb2_grpc.HealthStub(served.channel)
+    return (await stub.Check(health_pb2.HealthCheckRequest(service=name))).status
+
+
+async def test_the_operators_model_goes_before_a_better_measured_one() -> None:
+    good, poor = measured("good", 60.0), measured("poor", 20.0)
+    async with serve(good, poor) as served:
+        assert await models_of(served) == ["good"]
+    async with serve(good, poor, routes={"en>fr": "poor"}) as served:
+        assert await models_of(served) == ["poor"]
+        assert await models_of(served, "fr", "en") == ["good"]
+
+
+async def test_health_tells_which_service_a_failed_model_takes_down() -> None:
+    summaries_only = replace(model("writer"), directions=())
+    async with serve(summaries_only, model("broken", no_such_option=1)) as served:
+        states = {name: await health(served, name) for name in ("", "models/writer", "models/broken")}
+        assert states == {"": SERVING, "models/writer": SERVING, "models/broken": NOT_SERVING}
+        assert await health(served, "kunnafoni.v1.TranslationService") == NOT_SERVING
+        assert await health(served, "kunnafoni.v1.SummarizationService") == SERVING
+        listed = {each.id: each for each in (await served.model.ListModels(model_pb2.ListModelsRequest())).models}
+        assert listed["broken"].state == model_pb2.MODEL_STATE_FAILED
+        assert "no_such_option" in listed["broken"].state_detail
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"routes": {"en>fr": "nobody"}}, "nobody"),
+        ({"routes": {"en>fr": "writer"}}, "writer does not translate en>fr"),
+        ({"summaries": {"bm": "writer"}}, "writer does not summarise bm"),
+    ],
+)
+async def test_wrong_choices_are_named(settings: dict[str, dict[str, str]], named: str) -> None:
+    writer = replace(model("writer"), directions=())
+    engines = make_engines(Settings())
+    with pytest.raises(CatalogError, match=named):
+        Fleet({"writer": writer}, engines, **settings)
+
+
+def write_entry(folder: Path, model_id: str, revision: str = "1") -> None:
+    (folder / f"{model_id}.toml").write_text(
+        f'id = "{model_id}"\nrevision = "{revision}"\nbackend = "echo"\nsummary_languages = []\n'
+        '[languages]\nen = "English"\nfr = "French"\n[directions]\n"en>fr" = {}\n'
+        "[limits]\ntranslate_input_tokens = 250\nsummarize_input_tokens = 450\nsummarize_output_tokens = 120\n"
+        '[licence]\nname = "none"\nnon_commercial = false\nsummary = "none"\n'
+    )
+
+
+def hop_of(client: Client) -> tuple[str, str]:
+    [translation] = client.translate(["The market opens."], source="en", target="fr")
+    [hop] = translation.route
+    return hop.model_id, hop.model_revision
+
+
+def reload(server: LocalServer, said: str) -> None:
+    """Send SIGHUP and wait until the log holds what it leads to."""
+    before = len(server.log.read_text())
+    server.process.send_signal(signal.SIGHUP)
+    end = time.monotonic() + 60
+    while said not in server.log.read_text()[before:]:
+        assert time.monotonic() < end, server.log.read_text()
+        time.sleep(0.05)
+
+
+def test_sighup_loads_replaces_and_unloads_models_while_calls_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    catalog = tmp_path / "catalog"
+    catalog.mkdir()
+    write_entry(catalog, "first")
+    config = tmp_path / "kunnafoni.toml"
+    config.write_text('models = ["first"]\nmodels_dir = "catalog"\n')
+    with local_server() as server, Client(server.address) as client:
+        assert hop_of(client) == ("first", "1")
+
+        write_entry(catalog, "second")
+        config.write_text('models = ["first"]\nmodels_dir = "catalog"\n[routes]\n"en>fr" = "second"\n')
+        reload(server, "model second: READY")
+        assert hop_of(client) == ("second", "1")
+
+        config.write_text('models = ["none-such"]\nmodels_dir = "catalog"\n')
+        reload(server, "none-such")
+        config.write_text("modls = 3\n")
+        reload(server, "modls")
+        assert hop_of(client) == ("second", "1"), "wrong settings must change nothing"
+
+        write_entry(catalog, "first", revision="2")
+        config.write_text('models = ["first"]\nmodels_dir = "catalog"\n')
+        reload(server, "model first: READY")
+        assert hop_of(client) == ("first", "2")
+        states = {each.id: each.state for each in client.models()}
+        assert states["second"] == model_pb2.MODEL_STATE_UNLOADED
+
+
+async def test_a_batcher_that_falls_over_a_bug_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    def bug(_self: object) -> None:
+        raise RuntimeError("a bug of the queue")
+
+    async with serve(model("falls"), model("stands")) as served:
+        monkeypatch.setattr("kunnafoni.engine.batcher.Batcher._next_queue", bug)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await served.translation.Translate(REQUEST)
+        assert caught.value.code() is grpc.StatusCode.INTERNAL
+        monkeypatch.undo()
+        async with asyncio.timeout(10):
+            stub: Any = health_pb2_grpc.HealthStub(served.channel)
+            async for state in stub.Watch(health_pb2.HealthCheckRequest(service="models/falls")):
+                if state.status == NOT_SERVING:
+                    break
+        assert await models_of(served) == ["stands"]
