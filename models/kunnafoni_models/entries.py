@@ -164,6 +164,8 @@ class CatalogEntry:
         files: Everything that is read from `folder`, with sizes and digests; empty if the backend needs none.
         folder: Where the files lie; an entry file gives it relative to itself.
         base: What it was made from, for people; empty if nothing.
+        parent: Of an adapted model: id and revision of the one it started as, `kunnafoni-270m@2026-11-23`.
+        data_sha256: Of an adapted model: digest of the rows it learnt, as `training.memory` takes it.
         parameters: Number of weights; 0 if there are none.
         memory_mb: Peak resident memory of a process that runs it on 32 sentences at once, in MiB; 0 if unknown.
         quality: Measured scores.
@@ -184,6 +186,8 @@ class CatalogEntry:
     folder: Path = Path()
     prompts: Prompts = field(default_factory=Prompts)
     base: str = ""
+    parent: str = ""
+    data_sha256: str = ""
     parameters: Annotated[int, Field(ge=0)] = 0
     memory_mb: Annotated[int, Field(ge=0)] = 0
     quality: tuple[Quality, ...] = ()

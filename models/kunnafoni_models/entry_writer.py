@@ -38,9 +38,12 @@ def _lines(entry: CatalogEntry, path: Path) -> Iterable[str]:
             "backend": entry.backend,
             "folder": os.path.relpath(entry.folder.resolve(), path.parent.resolve()),
             "base": entry.base,
+            "parent": entry.parent or None,
+            "data_sha256": entry.data_sha256 or None,
             "parameters": entry.parameters,
             "memory_mb": entry.memory_mb,
             "summary_languages": list(entry.summary_languages),
+            "extract_languages": list(entry.extract_languages),
         }
     )
     yield from _table("[languages]", entry.languages)

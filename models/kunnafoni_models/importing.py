@@ -7,10 +7,8 @@ and backends; what a checkpoint does is `recipes`'s. It never touches the networ
 from __future__ import annotations
 
 import gc
-import hashlib
 import json
 import math
-import re
 import shutil
 import tempfile
 from dataclasses import dataclass, field, replace
@@ -18,19 +16,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kunnafoni_models import registry
-from kunnafoni_models.backend import CatalogError, Decoding, ModelFileError
+from kunnafoni_models.backend import Decoding, ModelFileError
 from kunnafoni_models.checkpoints import TokenizerPieces, load_config, load_model, load_tokenizer
 from kunnafoni_models.conversion import convert, convertible
 from kunnafoni_models.ctranslate2_translator import TOKENIZER_FILES
-from kunnafoni_models.entries import CatalogEntry, Licence, ModelFile
-from kunnafoni_models.entry_writer import write_entry
+from kunnafoni_models.entries import CatalogEntry, Licence
+from kunnafoni_models.installing import check_name, described, install
 from kunnafoni_models.licences import read_licence
 from kunnafoni_models.recipes import Wishes, recipe
 
 if TYPE_CHECKING:
     from kunnafoni_models.recipes import Recipe
 
-_ID = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _CARD_FILES = ("README.md", "LICENSE", "LICENSE.txt", "NOTICE")
 
 
@@ -73,7 +70,7 @@ def import_checkpoint(order: Order) -> CatalogEntry:
         ModelFileError: A file is missing or damaged, or the weights are pickled.
         ModelLoadError: No backend can run it.
     """
-    _check_name(order)
+    check_name(order.models_dir, order.model_id)
     config = _checked(order)
     licence = read_licence(order.checkpoint, name=order.licence, non_commercial=order.non_commercial)
     tokenizer = load_tokenizer(order.checkpoint, remote_code=order.allow_unsafe)
@@ -94,23 +91,7 @@ def import_checkpoint(order: Order) -> CatalogEntry:
                 shutil.copyfile(order.checkpoint / name, folder / name)
         entry = _entry(order, found, licence, folder, on_ctranslate2=on_ctranslate2)
         _try(entry)
-        kept = order.models_dir / order.model_id
-        folder.rename(kept)
-        entry = replace(entry, folder=kept)
-        try:
-            write_entry(order.models_dir / f"{order.model_id}.toml", entry)
-        except BaseException:
-            shutil.rmtree(kept)
-            raise
-    return entry
-
-
-def _check_name(order: Order) -> None:
-    if not _ID.fullmatch(order.model_id):
-        raise CatalogError(f"{order.model_id!r} is no name for a model: use small letters, digits, '.', '-' and '_'")
-    for taken in (order.models_dir / f"{order.model_id}.toml", order.models_dir / order.model_id):
-        if taken.exists():
-            raise CatalogError(f"{taken} exists: take another name with --as, or remove it first")
+        return install(entry, order.models_dir)
 
 
 def _checked(order: Order) -> Any:
@@ -167,7 +148,7 @@ def _save_tokenizer(tokenizer: Any, folder: Path, scratch: Path, *, everything: 
 
 
 def _entry(order: Order, found: Recipe, licence: Licence, folder: Path, *, on_ctranslate2: bool) -> CatalogEntry:
-    files = tuple(_described(path) for path in sorted(folder.iterdir()))
+    files = tuple(described(path) for path in sorted(folder.iterdir()))
     weights = next(file for file in files if file.name.endswith((".bin", ".safetensors")))
     options: dict[str, str | int | float | bool] = {"family": found.family} if found.family else {}
     if on_ctranslate2:
@@ -200,11 +181,6 @@ def _parameters(checkpoint: Path) -> int:
             head = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
         count += sum(math.prod(tensor["shape"]) for name, tensor in head.items() if name != "__metadata__")
     return count
-
-
-def _described(path: Path) -> ModelFile:
-    with path.open("rb") as stream:
-        return ModelFile(path.name, path.stat().st_size, hashlib.file_digest(stream, "sha256").hexdigest())
 
 
 def _try(entry: CatalogEntry) -> None:

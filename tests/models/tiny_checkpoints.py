@@ -226,7 +226,7 @@ def gemma3_chat(folder: Path) -> None:
     gemma3(folder, chat_template=CHAT)
 
 
-def gemma3(folder: Path, chat_template: str | None = None, window: int = 512) -> None:
+def gemma3(folder: Path, chat_template: str | None = None, window: int = 512, key_heads: int = 1) -> None:
     tokenizer = gemma_tokenizer()
     tokenizer.chat_template = chat_template
     config = transformers.Gemma3TextConfig(
@@ -235,7 +235,7 @@ def gemma3(folder: Path, chat_template: str | None = None, window: int = 512) ->
         intermediate_size=48,
         num_hidden_layers=2,
         num_attention_heads=4,
-        num_key_value_heads=1,
+        num_key_value_heads=key_heads,
         head_dim=8,
         query_pre_attn_scalar=8,
         max_position_embeddings=1024,

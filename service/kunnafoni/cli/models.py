@@ -12,7 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from kunnafoni.cli.catalog_table import list_catalog
+from kunnafoni.cli.models_adapt import adapt_model
 from kunnafoni.cli.models_import import import_model
+from kunnafoni.cli.models_train import train_model
 from kunnafoni.cli.options import Address, AnswerFormat, Local, OutputFormat, connect
 from kunnafoni.config import load_settings
 from kunnafoni.errors import NotFoundError
@@ -20,8 +22,10 @@ from kunnafoni.v1.model_pb2 import ListModelsResponse, Model, ModelState
 from kunnafoni_models import registry
 from kunnafoni_models.model_files import problems
 
-models = typer.Typer(help="List models, or import one from a checkpoint.", no_args_is_help=True)
+models = typer.Typer(help="List models, import one from a checkpoint, teach one your own words.", no_args_is_help=True)
 models.command("import")(import_model)
+models.command("adapt")(adapt_model)
+models.command("train")(train_model)
 
 
 @models.command("list")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from kunnafoni.cli.scores import Score
 
 _WIDTH, _HEIGHT, _MARGIN = 640, 360, 56
-_STYLE = (
+STYLE = (
     "body{font:16px system-ui;margin:2em auto;max-width:60em}table{border-collapse:collapse}"
     "td,th{border:1px solid #bbb;padding:.3em .6em;text-align:right}td:first-child,th:first-child{text-align:left}"
 )
@@ -46,7 +46,7 @@ def html(title: str, results: Sequence[Result]) -> str:
     )
     notes = "".join(f"<li>{escape(score.metric)}: {escape(score.signature)}</li>" for score in results[0].scores)
     return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title><style>{_STYLE}</style>'
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}</style>'
         f"<h1>{escape(title)}</h1><table><tr>{head}</tr>{rows}</table>"
         f"<p>p: chance of such a difference from the first system (paired bootstrap).</p>{_plot(results)}"
         f"<h2>Signatures</h2><ul>{notes}</ul></html>\n"

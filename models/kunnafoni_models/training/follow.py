@@ -1,0 +1,177 @@
+"""A recipe followed: texts in, a model with its measured quality out.
+
+The folder that it works in is a catalog of its own when it is done: `kunnafoni serve --models-dir OUT` takes the model
+from it. It knows no display.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import shutil
+from collections import Counter
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kunnafoni_models import registry
+from kunnafoni_models.installing import check_name, install
+from kunnafoni_models.training.corpus_files import read_rows
+from kunnafoni_models.training.decontamination import held_back, without
+from kunnafoni_models.training.errors import TrainingError
+from kunnafoni_models.training.export import export_embedded, export_hugging_face
+from kunnafoni_models.training.filters import kept
+from kunnafoni_models.training.log import Log, telling
+from kunnafoni_models.training.measuring import measured, metrics
+from kunnafoni_models.training.memory import reversed_row
+from kunnafoni_models.training.selection import parallel_rows, qualities, some
+from kunnafoni_models.training.trainer import train
+from kunnafoni_models.training.verdict import Comparison
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from kunnafoni_models.entries import CatalogEntry
+    from kunnafoni_models.training.adaptation import Watch
+    from kunnafoni_models.training.corpus import Row
+    from kunnafoni_models.training.measuring import Measurement
+    from kunnafoni_models.training.progress import Outcome
+    from kunnafoni_models.training.recipe import Recipe, Source
+
+EMBEDDED = "kunnafoni-270m"
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What came of a recipe.
+
+    Attributes:
+        entry: The model, in the folder's own catalog.
+        comparisons: The test set, if the recipe names one.
+        rows: Rows that were kept.
+        dropped: Reason -> number of rows that were not.
+        outcome: Of the training.
+    """
+
+    entry: CatalogEntry
+    comparisons: Sequence[Comparison]
+    rows: int
+    dropped: Mapping[str, int]
+    outcome: Outcome
+
+
+def follow(recipe: Recipe, out: Path, watch: Watch, *, resume: bool = False) -> Followed:
+    """Train, export and measure.
+
+    Args:
+        recipe: From `read_recipe`.
+        out: Folder of the run and of the model.
+        watch: Whom to tell and ask; `on_rows` is not told.
+        resume: Go on from the checkpoint in `out`.
+
+    Raises:
+        TrainingError: The data is of no use, training was stopped, or it failed.
+        CatalogError: The starting model is not in the catalog, or `out` has the finished model already.
+        OSError: A file cannot be read or written.
+    """
+    check_name(out, recipe.export.name)
+    if recipe.test:
+        metrics()
+    start, like = _start(recipe)
+    watch.on_stage("reading the data")
+    rows, dropped = _rows(recipe, like)
+    log = Log(out / "training.jsonl")
+    log.write("data", rows=len(rows), dropped=dropped)
+    dev = parallel_rows(recipe.dev, like) if recipe.dev else []
+    watch.on_stage("training")
+    outcome = train(
+        rows,
+        start=start,
+        out=out / "run",
+        options=recipe.options,
+        dev_rows={row.task: [r for r in some(dev, recipe.dev_lines) if r.task == row.task] for row in some(dev, 1)},
+        resume=resume,
+        on_progress=telling(log, watch.on_progress),
+        should_stop=watch.should_stop,
+    )
+    if not outcome.finished:
+        raise TrainingError(f"stopped; --resume goes on from {out}")
+    watch.on_stage("exporting to int8")
+    entry, comparisons = _exported(recipe, out, start, watch)
+    log.write("compared", objections=[], comparisons=[asdict(each) for each in comparisons])
+    return Followed(entry, comparisons, len(rows), dropped, outcome)
+
+
+def _start(recipe: Recipe) -> tuple[CatalogEntry | Path, CatalogEntry]:
+    """Where the weights come from, and the entry whose languages and prompts count."""
+    entries = registry.catalog()
+    if Path(recipe.start).is_dir():
+        return Path(recipe.start), entries[EMBEDDED]
+    if recipe.start not in entries:
+        raise TrainingError(f"start: {recipe.start} is neither a model of the catalog nor the folder of a checkpoint")
+    return entries[recipe.start], entries[recipe.start]
+
+
+def _rows(recipe: Recipe, like: CatalogEntry) -> tuple[list[Row], dict[str, int]]:
+    clean = kept((row for source in recipe.data for row in _read(source, like)), recipe.filters)
+    rows = without(clean.rows, held_back({*recipe.evaluation, *(path for path in (recipe.dev, recipe.test) if path)}))
+    dropped = Counter(clean.dropped)
+    dropped["in an evaluation file"] = len(clean.rows) - len(rows)
+    if not rows:
+        raise TrainingError(f"no row is left to train on: {dict(dropped)}")
+    return rows, {reason: count for reason, count in dropped.items() if count}
+
+
+def _read(source: Source, like: CatalogEntry) -> Iterator[Row]:
+    first, _, second = source.pair.partition(">")
+    for row in read_rows(source.path, languages=like.languages, pair=(first, second) if second else None):
+        weighted = replace(row, weight=row.weight * source.weight)
+        yield weighted
+        if source.both_ways:
+            yield reversed_row(weighted)
+
+
+def _exported(
+    recipe: Recipe, out: Path, start: CatalogEntry | Path, watch: Watch
+) -> tuple[CatalogEntry, list[Comparison]]:
+    """The model in the catalog `out`, and its figures on the test set."""
+    folder = out / f".{recipe.export.name}"
+    shutil.rmtree(folder, ignore_errors=True)
+    revision = recipe.export.revision or str(dt.datetime.now(dt.UTC).date())
+    entry = export_embedded(out / "run", folder, name=recipe.export.name, revision=revision)
+    if recipe.export.hugging_face:
+        shutil.rmtree(out / "hugging-face", ignore_errors=True)
+        export_hugging_face(out / "run", out / "hugging-face")
+    comparisons: list[Comparison] = []
+    if recipe.test:
+        watch.on_stage("measuring")
+        tests = some(parallel_rows(recipe.test, entry), recipe.test_lines)
+        before = None if isinstance(start, Path) else _measured(start, tests)
+        after = _measured(entry, tests)
+        name = f"{recipe.test.parent.name} {recipe.test.name}, first {recipe.test_lines} lines"
+        comparisons = [Comparison(name, len(tests) // len(after.scores), before, after)]
+        (folder / "quality.json").write_text(json.dumps(_quality_json(comparisons[0]), indent=1) + "\n", "utf-8")
+        entry = replace(entry, quality=tuple(qualities(comparisons[0])))
+    return install(entry, out), comparisons
+
+
+def _measured(entry: CatalogEntry, rows: Sequence[Row]) -> Measurement:
+    backend = registry.load(entry)
+    try:
+        return measured(backend, rows)
+    finally:
+        backend.close()
+
+
+def _quality_json(test: Comparison) -> dict[str, object]:
+    """In the form of `embedded/quality.json`."""
+    return {
+        "set": test.test_set,
+        "decoding": "int8, beam 1",
+        "chrf_signature": test.after.signature,
+        "bleu_signature": test.after.bleu_signature,
+        "directions": {
+            task.replace(">", "-"): {"chrf++": round(score, 2), "bleu": round(test.after.bleu[task], 2)}
+            for task, score in test.after.scores.items()
+        },
+    }

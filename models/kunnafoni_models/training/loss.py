@@ -1,0 +1,84 @@
+"""The head and its loss in one: cross-entropy of targets under a large vocabulary, and both gradients made at once.
+
+The logits of a step are by far its largest tensor. They exist once, in a block that is kept from step to step, and are
+turned into their own gradient in place, a few rows at a time. It knows a matrix and numbers of tokens, no network.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from kunnafoni_models.training.typed_torch import compiled
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+# Rows of logits worked on at once, so that their float32 copies stay small.
+_ROWS_AT_ONCE = 128
+# The logit of columns that are no token; its exponential is 0 in every format.
+_NO_TOKEN = -1e4
+
+
+class OutputHead:
+    """Losses and gradients under the embedding as the head.
+
+    Args:
+        embedding: [padded vocabulary, hidden] in the compute type; its rows past `vocabulary` are no tokens.
+        vocabulary: Number of tokens.
+        most_targets: Most targets of a step.
+        compile: Compile the work on the logits.
+    """
+
+    def __init__(self, embedding: Tensor, *, vocabulary: int, most_targets: int, compile: bool) -> None:  # noqa: A002
+        self._embedding = embedding
+        self._vocabulary = vocabulary
+        # Room that is never written to takes no memory.
+        self._block = embedding.new_empty(most_targets, len(embedding))
+        self._gradient = torch.empty_like(embedding)
+        self._to_gradient = compiled(_to_gradient, wanted=compile)
+
+    @torch.no_grad()
+    def loss_and_gradients(self, hidden: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Mean cross-entropy of `targets` [n] under `hidden` [n, hidden size].
+
+        Returns:
+            The mean in nats as a float32 scalar; its gradient for `hidden`; its gradient for the embedding,
+            [vocabulary, hidden size], in room that the next call uses again.
+        """
+        logits = self._padded_logits(hidden)
+        gold_shares = torch.empty(len(targets), dtype=torch.float32, device=hidden.device)
+        for start in range(0, len(targets), _ROWS_AT_ONCE):
+            here = slice(start, start + _ROWS_AT_ONCE)
+            gold_shares[here] = self._to_gradient(logits[here], targets[here], 1.0 / len(targets))
+        torch.mm(logits.t(), hidden, out=self._gradient)
+        return -gold_shares.mean(), logits @ self._embedding, self._gradient[: self._vocabulary]
+
+    @torch.no_grad()
+    def summed_loss(self, hidden: Tensor, targets: Tensor) -> float:
+        """Sum of the cross-entropies of `targets` [n] under `hidden` [n, hidden size], in nats."""
+        total = 0.0
+        for start in range(0, len(targets), _ROWS_AT_ONCE):
+            here = slice(start, start + _ROWS_AT_ONCE)
+            logits = self._padded_logits(hidden[here]).float()
+            total += torch.nn.functional.cross_entropy(logits, targets[here], reduction="sum").item()
+        return total
+
+    def _padded_logits(self, hidden: Tensor) -> Tensor:
+        """Logits [n, padded vocabulary] for `hidden` [n, hidden size], in room that the next call uses again."""
+        logits = torch.mm(hidden, self._embedding.t(), out=self._block[: len(hidden)])
+        logits[:, self._vocabulary :] = _NO_TOKEN
+        return logits
+
+
+def _to_gradient(logits: Tensor, targets: Tensor, share: float) -> Tensor:
+    """Turn `logits` into their gradient, in place, and give the log-probabilities of the targets."""
+    values = logits.float()
+    largest = values.amax(1, keepdim=True)
+    log_sums = largest + (values - largest).exp().sum(1, keepdim=True).log()
+    at = targets[:, None]
+    gold = values.gather(1, at) - log_sums
+    logits.copy_(((values - log_sums).exp() * share).to(logits.dtype))
+    logits.scatter_(1, at, ((gold.exp() - 1.0) * share).to(logits.dtype))
+    return gold.squeeze(1)

@@ -1,0 +1,80 @@
+"""Network, parameters and head put together: batches in, losses and changed parameters out.
+
+It knows no schedule, no order of rows and no files.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from kunnafoni_models.training.loss import OutputHead
+from kunnafoni_models.training.network import Network, rms_norm
+from kunnafoni_models.training.parameters import Parameters
+from kunnafoni_models.training.typed_torch import backward
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from kunnafoni_models.training.batches import Batch
+    from kunnafoni_models.training.options import TrainingOptions
+    from kunnafoni_models.training.precision import Machine
+    from kunnafoni_models.training.weights import Weights
+
+
+class TrainedModel:
+    """A model in training.
+
+    Attributes:
+        parameters: Its parameters. Call `parameters.refresh` after they changed and before the next batch.
+
+    Args:
+        weights: Where it starts; not changed.
+        machine: Device, compute type, compiler.
+        options: Sizes of batches, rates.
+    """
+
+    def __init__(self, weights: Weights, machine: Machine, options: TrainingOptions) -> None:
+        self.parameters = Parameters(weights.tensors, weights.architecture, machine, options)
+        self._dtype = machine.dtype
+        self._network = Network(
+            weights.architecture,
+            # A row of the longest kind is filled up to a rounded length.
+            longest=options.max_tokens + 8,
+            device=machine.device,
+            compile=machine.compile,
+        )
+        self._head = OutputHead(
+            self.parameters.embedding,
+            vocabulary=weights.architecture.vocabulary,
+            most_targets=options.batch_tokens,
+            compile=machine.compile,
+        )
+
+    def learn(self, batch: Batch, *, rate: float) -> float:
+        """Train one step on `batch` and give its mean loss, in nats a target token, before the step.
+
+        Raises:
+            DivergedError: The gradients are no numbers any more; the parameters are as they were.
+        """
+        embedded = self._network.embed(batch.tokens, self.parameters.embedding).requires_grad_()
+        hidden = self._hidden(embedded, batch)
+        loss, gradient, embedding_gradient = self._head.loss_and_gradients(hidden.detach(), batch.targets)
+        backward(hidden, gradient)
+        assert embedded.grad is not None  # noqa: S101 - every row has a target
+        self.parameters.embedding_gradient.copy_(embedding_gradient)
+        self._network.embedding_gradient(embedded.grad, batch.tokens, self.parameters.embedding_gradient)
+        self.parameters.step(rate=rate)
+        return loss.item()
+
+    @torch.no_grad()
+    def summed_loss(self, batch: Batch) -> float:
+        """Sum of the losses of the batch's targets, in nats."""
+        embedded = self._network.embed(batch.tokens, self.parameters.embedding)
+        return self._head.summed_loss(self._hidden(embedded, batch), batch.targets)
+
+    def _hidden(self, embedded: Tensor, batch: Batch) -> Tensor:
+        stream = self._network.run(embedded, self.parameters.layers)
+        at_targets = stream.reshape(-1, stream.shape[-1])[batch.positions]
+        return rms_norm(at_targets, self.parameters.last_norm).to(self._dtype)

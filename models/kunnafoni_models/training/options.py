@@ -1,0 +1,99 @@
+"""How to train: the one value that every part of the trainer reads. It knows no model, no rows and no machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Literal, get_args, get_type_hints
+
+from kunnafoni_models.training.errors import OptionsError
+
+ScheduleKind = Literal["cosine", "constant", "decay"]
+PrecisionWish = Literal["auto", "bfloat16", "float32"]
+DeviceWish = Literal["auto", "cpu", "cuda"]
+_ABOVE_ZERO = {"minutes", "steps", "learning_rate", "new_row_learning_rate", "batch_tokens", "max_tokens"}
+_SHARES = {"floor", "int8_share"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingOptions:
+    """How to train.
+
+    The rates are those that the embedded model was made with: a body at 3e-4 forgets what it knew, at 3e-5 to 5e-5 and
+    4,096 tokens a batch it does not.
+
+    Attributes:
+        minutes: Time to train, saves and evaluations included, summed over resumed runs; None for no limit of time.
+        steps: Steps to train, summed over resumed runs; None for no limit of steps. With both, whichever ends first.
+        learning_rate: Peak rate of all matrices.
+        new_row_learning_rate: Peak rate of the `new_rows` last rows of the vocabulary.
+        new_rows: How many of the last vocabulary rows are new to the model; 0 trains all rows at `learning_rate`.
+        batch_tokens: Most tokens of one step, padding included.
+        max_tokens: Longest row, prompt and answer together; longer rows are left out.
+        warmup_steps: Steps over which the rate rises from nothing at the start; 0 starts at the peak.
+        schedule: `cosine` and `decay` (a straight line) fall to `floor` at the end of `minutes` or `steps`; `constant`
+            stays at the peak, for a run of unknown length. A run resumed under another schedule starts its clock anew.
+        floor: Lowest rate as a share of the peak.
+        int8_share: Last share of the run with weights rounded to CTranslate2's int8 grid, gradients straight through
+            (Bengio et al. 2013), so that the export loses nothing; 0 never. A `constant` run has no last share.
+        save_every_s: Seconds between checkpoints, the most that a killed run loses; 0 saves after every step.
+        evaluate_every_s: Seconds between evaluations on the dev rows; 0 evaluates at start and end only.
+        seed: Of the order of rows. The same seed, rows, options and machine give the same weights.
+        precision: Of matrix products; masters and optimiser are always float32. `auto` tests the machine.
+        device: `auto` takes a GPU where there is one.
+        threads: Processor threads; 0 takes every core that this process may use.
+        anchor_weight: Weight of the penalty `anchor_weight / 2 * |w - w_start|^2` (L2-SP, Li et al. 2018, "Explicit
+            inductive bias for transfer learning with convolutional networks"); 0 is off.
+        compile: Compile the layers with torch.compile; None does where there is a C++ compiler.
+    """
+
+    minutes: float | None = None
+    steps: int | None = None
+    learning_rate: float = 5e-5
+    new_row_learning_rate: float = 1e-3
+    new_rows: int = 0
+    batch_tokens: int = 4096
+    max_tokens: int = 512
+    warmup_steps: int = 40
+    schedule: ScheduleKind = "cosine"
+    floor: float = 0.05
+    int8_share: float = 0.35
+    save_every_s: float = 600.0
+    evaluate_every_s: float = 600.0
+    seed: int = 0
+    precision: PrecisionWish = "auto"
+    device: DeviceWish = "auto"
+    threads: int = 0
+    anchor_weight: float = 0.0
+    compile: bool | None = None
+
+    def __post_init__(self) -> None:
+        """Check what can be known without model and machine.
+
+        Raises:
+            OptionsError: A value is out of range, or two contradict each other.
+        """
+        for field in fields(self):
+            _check_number(field.name, getattr(self, field.name))
+        hints = get_type_hints(type(self))
+        for name in ("schedule", "precision", "device"):
+            if getattr(self, name) not in get_args(hints[name]):
+                raise OptionsError(f"{name} is {getattr(self, name)!r} and must be one of {get_args(hints[name])}")
+        if self.max_tokens > self.batch_tokens:
+            raise OptionsError(
+                f"max_tokens {self.max_tokens} is more than batch_tokens {self.batch_tokens}: "
+                "the longest row must fit into a batch"
+            )
+        if self.schedule != "constant" and self.minutes is None and self.steps is None:
+            raise OptionsError(f"the schedule {self.schedule} needs an end: give minutes or steps")
+
+
+def _check_number(name: str, value: object) -> None:
+    """Check the range of one option; what is no number passes."""
+    if not isinstance(value, int | float):
+        return
+    if name in _ABOVE_ZERO and not value > 0:
+        raise OptionsError(f"{name} is {value} and must be greater than 0")
+    if not 0 <= value < float("inf"):
+        raise OptionsError(f"{name} is {value} and must be a number from 0 up")
+    if name in _SHARES and value > 1:
+        raise OptionsError(f"{name} is {value} and must be between 0 and 1")

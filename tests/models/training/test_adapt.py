@@ -1,0 +1,188 @@
+"""Adaptation from a memory to a model that a server serves, on a checkpoint that seconds teach something."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kunnafoni.v1 import translation_pb2
+from kunnafoni_models import registry
+from kunnafoni_models.backend import CatalogError
+from kunnafoni_models.importing import Order, import_checkpoint
+from kunnafoni_models.model_files import problems
+from kunnafoni_models.training.adapt import adapt, run_folder
+from kunnafoni_models.training.adaptation import Adaptation, Watch
+from kunnafoni_models.training.errors import TrainingError
+from kunnafoni_models.training.log import Log
+from kunnafoni_models.training.measuring import Measurement
+from kunnafoni_models.training.memory import MINIMUM_PAIRS, read_memory
+from kunnafoni_models.training.options import TrainingOptions
+from kunnafoni_models.training.verdict import Comparison, objections
+from tests.conftest import serve
+from tests.models.tiny_checkpoints import SHAPES, tiny
+from tests.models.training.texts import memory, pairs
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kunnafoni_models.entries import CatalogEntry
+    from kunnafoni_models.training.progress import Progress
+
+QUICK = TrainingOptions(
+    steps=40, learning_rate=1e-2, batch_tokens=1024, max_tokens=256, warmup_steps=5, save_every_s=0, compile=False
+)
+
+
+@pytest.fixture(scope="module")
+def parent(tmp_path_factory: pytest.TempPathFactory) -> CatalogEntry:
+    folder = tmp_path_factory.mktemp("parent")
+    (checkpoint := tiny("gemma3", folder / "checkpoint")).joinpath("LICENSE").write_text("The terms.")
+    return import_checkpoint(Order(checkpoint, folder / "models", "tiny", wishes=SHAPES["gemma3"].wishes))
+
+
+def order(parent: CatalogEntry, folder: Path, **changes: Any) -> Adaptation:
+    given: dict[str, Any] = {
+        "memories": [folder / "memory.tsv"],
+        "parent": parent,
+        "models_dir": folder / "models",
+        "model_id": "ours",
+        "minutes": 5.0,
+        "replay_rows": 5,
+        "options": QUICK,
+        **changes,
+    }
+    if not given["memories"][0].exists():
+        memory(given["memories"][0])
+    return Adaptation(**given)
+
+
+async def test_a_model_that_got_better_is_installed_and_served(tmp_path: Path, parent: CatalogEntry) -> None:
+    general = tmp_path / "general.tsv"
+    general.write_text("en\tfr\tbm\nThe council met.\tLe conseil s'est réuni.\tDugutigi ye jama lajɛ.\n", "utf-8")
+    stages: list[str] = []
+    done = adapt(order(parent, tmp_path, general=general, force=True), Watch(on_stage=stages.append))
+    entry = registry.catalog([tmp_path / "models"])["ours"]
+    assert problems(entry) == []
+    assert (entry.parent, entry.data_sha256) == (f"tiny@{parent.revision}", done.memory.fingerprint)
+    assert entry.licence == parent.licence
+    assert (entry.folder / "LICENSE").read_text() == "The terms."
+    learnt = done.comparisons[0]
+    assert learnt.before
+    assert learnt.after.mean > learnt.before.mean + 3
+    assert {each.test_set.split(",")[0] for each in entry.quality} == {"held-out tenth of the memory", "general.tsv"}
+    assert "training" in stages
+    assert done.replayed > 0
+    assert Log(done.folder / "training.jsonl").events("progress")[-1]["dev"]
+    assert [path.name for path in (tmp_path / "models").iterdir() if path.name.startswith(".")] == []
+    async with serve(entry) as served:
+        request = translation_pb2.TranslateRequest(
+            contents=[pairs(1)[0][0]], source_language_code="en", target_language_code="fr"
+        )
+        answer = (await served.translation.Translate(request)).translations[0]
+    assert answer.text
+    assert answer.route[0].model_id == "ours"
+
+
+def test_a_model_that_got_worse_is_refused(tmp_path: Path, parent: CatalogEntry) -> None:
+    ruin = replace(QUICK, steps=4, learning_rate=1.0)
+    done = adapt(order(parent, tmp_path, options=ruin), Watch())
+    assert done.entry is None
+    assert "the mean fell" in done.objections[0]
+    assert [path.name for path in (tmp_path / "models").iterdir()] == [".adapting-ours"]
+    assert sorted(path.name for path in done.folder.iterdir()) == ["order", "replay.json", "training.jsonl"]
+    assert Log(done.folder / "training.jsonl").events("compared")[0]["objections"] == list(done.objections)
+
+
+def test_a_stopped_adaptation_goes_on_where_it_was(tmp_path: Path, parent: CatalogEntry) -> None:
+    few = replace(QUICK, steps=12)
+    steps: list[int] = []
+
+    def seen(progress: Progress) -> None:
+        steps.append(progress.step)
+
+    with pytest.raises(TrainingError, match="the same command goes on from what is kept in"):
+        adapt(order(parent, tmp_path, options=few), Watch(on_progress=seen, should_stop=lambda: 5 in steps))
+    assert run_folder(tmp_path / "models", "ours").is_dir()
+    assert registry.catalog([tmp_path / "models"]).keys() == registry.catalog().keys()
+    steps.clear()
+    done = adapt(order(parent, tmp_path, options=few, force=True), Watch(on_progress=seen))
+    assert (min(steps), max(steps), done.outcome.steps) == (5, 12, 12)
+    assert done.entry
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "is empty"),
+        ("en\tfr\n", "is empty"),
+        ("en\tfr\n" + "".join(f"{a}\t{b}\n" for a, b in pairs(10)), f"10 of 10 pairs .* at least {MINIMUM_PAIRS}"),
+        ("en\tfr\n" + "".join(f"{a}\t\n" for a, _ in pairs(300)), "none of its 300 units has both|one side only"),
+        ("en\tfr\n" + f"{pairs(1)[0][0]}\t{pairs(1)[0][1]}\n" * 300, "1 of 300 pairs .*299 twice in the data"),
+    ],
+)
+def test_a_memory_that_is_of_no_use(tmp_path: Path, parent: CatalogEntry, text: str, says: str) -> None:
+    (tmp_path / "memory.tsv").write_text(text, "utf-8")
+    with pytest.raises(TrainingError, match=says):
+        adapt(order(parent, tmp_path), Watch())
+    assert not (tmp_path / "models").exists()
+
+
+def test_a_memory_that_is_the_evaluation_set(tmp_path: Path, parent: CatalogEntry) -> None:
+    with pytest.raises(TrainingError, match="240 of the memory's 240 pairs are in the evaluation file"):
+        adapt(order(parent, tmp_path, general=memory(tmp_path / "general.tsv")), Watch())
+    assert not (tmp_path / "models").exists()
+
+
+def test_names_directions_and_test_sets_are_checked_first(tmp_path: Path, parent: CatalogEntry) -> None:
+    with pytest.raises(CatalogError, match="exists: take another name"):
+        adapt(order(parent, tmp_path, models_dir=parent.folder.parent, model_id="tiny"), Watch())
+    general = tmp_path / "general.tsv"
+    general.write_text("en\tde\nThe river\tDer Fluss\n", "utf-8")
+    with pytest.raises(TrainingError, match="no two of the model's languages"):
+        adapt(order(parent, tmp_path, general=general, pair=("en", "fr")), Watch())
+    only = replace(parent, directions=tuple(each for each in parent.directions if each.source == "bm"))
+    with pytest.raises(TrainingError, match="does not translate en>fr"):
+        adapt(order(only, tmp_path), Watch())
+    with pytest.raises(TrainingError, match="is no decoder on CTranslate2"):
+        adapt(order(replace(parent, backend="transformers"), tmp_path), Watch())
+    assert not (tmp_path / "models").exists()
+
+
+def test_what_is_held_out_stays_held_out(tmp_path: Path) -> None:
+    small = read_memory([memory(tmp_path / "a.tsv", 300)], languages=["en", "fr"])
+    large = read_memory([memory(tmp_path / "b.tsv", 600)], languages=["en", "fr"])
+    assert set(small.held_out) <= set(large.held_out)
+    assert 0.05 < len(large.held_out) / 600 < 0.15
+    assert not {row.source for row in large.learn} & {row.source for row in large.held_out}
+    assert small.fingerprint != large.fingerprint
+    lines = (tmp_path / "a.tsv").read_text("utf-8").splitlines()
+    (tmp_path / "c.tsv").write_text("\n".join([lines[0], *reversed(lines[1:])]) + "\n", "utf-8")
+    assert read_memory([tmp_path / "c.tsv"], languages=["en", "fr"]).fingerprint == small.fingerprint
+
+
+def test_memories_of_both_directions_join_and_others_do_not(tmp_path: Path) -> None:
+    one = memory(tmp_path / "one.tsv", 200)
+    other = tmp_path / "other.tsv"
+    other.write_text("fr\ten\n" + "".join(f"{b}\t{a}\n" for a, b in pairs(260)[200:]), "utf-8")
+    found = read_memory([one, other], languages=["en", "fr", "bm"])
+    assert len(found.learn) + len(found.held_out) == 260
+    assert {row.task for row in found.learn} == {"en>fr"}
+    other.write_text("en>bm\t1\tThe river\tBa\n", "utf-8")
+    with pytest.raises(TrainingError, match=r"other\.tsv has en>bm where en>fr is to be learnt"):
+        read_memory([one, other], languages=["en", "fr", "bm"])
+    other.write_text("en\tbm\nThe river\tBa\n", "utf-8")
+    with pytest.raises(TrainingError, match="none of its 1 units has both en and fr"):
+        read_memory([one, other], languages=["en", "fr", "bm"])
+
+
+def test_what_counts_as_worse() -> None:
+    def compared(before: dict[str, float], after: dict[str, float], may_lose: float) -> list[str]:
+        old, new = Measurement(before, {}, "", ""), Measurement(after, {}, "", "")
+        return objections([Comparison("set", 10, old, new, may_lose)])
+
+    assert compared({"a": 10.0, "b": 20.0}, {"a": 9.5, "b": 20.5}, 0.0) == []
+    assert len(compared({"a": 10.0, "b": 20.0}, {"a": 9.5, "b": 20.1}, 0.0)) == 1
+    assert compared({"a": 10.0, "b": 20.0}, {"a": 9.5, "b": 19.6}, 0.5) == []
+    assert compared({"a": 10.0, "b": 20.0}, {"a": 8.9, "b": 25.0}, 0.5) == ["set: a fell from 10.0 to 8.9 chrF++"]

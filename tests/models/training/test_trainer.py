@@ -1,0 +1,139 @@
+"""Runs of the trainer on a tiny checkpoint: that they learn, end, and say what is wrong."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+
+from kunnafoni_models.backend import ModelFileError
+from kunnafoni_models.training import precision
+from kunnafoni_models.training.corpus import Row
+from kunnafoni_models.training.errors import DivergedError, OptionsError, RowsError, StartError
+from kunnafoni_models.training.weights import read_weights
+from tests.models.tiny_checkpoints import tiny
+from tests.models.training.runs import QUICK, ROWS, run, tensors
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kunnafoni_models.training.progress import Progress
+
+EMBEDDING = "model.embed_tokens.weight"
+
+
+def test_it_learns_and_tells(tmp_path: Path, checkpoint: Path) -> None:
+    told: list[Progress] = []
+    outcome = run(checkpoint, tmp_path / "run", on_progress=told.append)
+    assert (outcome.finished, outcome.steps, outcome.rows, outcome.precision) == (True, 20, len(ROWS), "float32")
+    assert all(outcome.dev_after[task] < 0.8 * outcome.dev_before[task] for task in ("en>fr", "fr>en"))
+    assert [progress.step for progress in told] == list(range(21))
+    assert (told[0].dev, told[0].loss, told[-1].dev) == (outcome.dev_before, None, outcome.dev_after)
+    assert told[-1].share == 1.0
+    assert [progress.on_int8_grid for progress in told].index(True) == 13
+    assert 0 < told[-1].rate < told[5].rate <= 1
+
+
+def test_the_new_rows_of_the_vocabulary_have_a_rate_of_their_own(tmp_path: Path, checkpoint: Path) -> None:
+    run(checkpoint, tmp_path / "run", new_rows=200, learning_rate=1e-7, new_row_learning_rate=1e-2, steps=5)
+    moved = (tensors(tmp_path / "run")[EMBEDDING] - read_weights(checkpoint).tensors[EMBEDDING]).abs().amax(1)
+    assert moved[:-200].max() < 1e-5
+    assert moved[-200:].max() > 1e-3
+    with pytest.raises(OptionsError, match="new_rows is 100000, but there are"):
+        run(checkpoint, tmp_path / "other", new_rows=100_000)
+
+
+def test_a_penalty_keeps_weights_near_their_start(tmp_path: Path, checkpoint: Path) -> None:
+    start = read_weights(checkpoint).tensors[EMBEDDING]
+    moved: list[float] = []
+    for folder, weight in (("free", 0.0), ("held", 100.0)):
+        run(checkpoint, tmp_path / folder, anchor_weight=weight)
+        moved.append((tensors(tmp_path / folder)[EMBEDDING] - start).square().sum().item())
+    assert moved[1] < 0.5 * moved[0]
+
+
+def test_it_stops_when_asked_and_at_the_end_of_its_time(tmp_path: Path, checkpoint: Path) -> None:
+    asked = iter([False] * 3 + [True])
+    stopped = run(checkpoint, tmp_path / "stopped", should_stop=lambda: next(asked))
+    assert (stopped.finished, stopped.steps) == (False, 3)
+    timed = run(checkpoint, tmp_path / "timed", steps=None, minutes=0.002)
+    assert timed.finished
+    assert timed.seconds > 0.1
+
+
+def test_bfloat16_is_for_machines_that_have_it(
+    tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = {torch.float32: 1.0, torch.bfloat16: 0.9}
+    monkeypatch.setattr(precision, "_product_s", seconds.__getitem__)
+    assert run(checkpoint, tmp_path / "run", precision="auto", steps=2).precision == "float32"
+    seconds[torch.bfloat16] = 0.3
+    assert run(checkpoint, tmp_path / "other", precision="auto", steps=2).precision == "bfloat16"
+    # A run goes on in the format that it began with.
+    assert run(checkpoint, tmp_path / "run", precision="auto", steps=3, resume=True).precision == "float32"
+
+
+def test_bfloat16_learns_the_same(tmp_path: Path, checkpoint: Path) -> None:
+    exact = run(checkpoint, tmp_path / "float32").dev_after
+    rough = run(checkpoint, tmp_path / "bfloat16", precision="bfloat16").dev_after
+    assert rough == pytest.approx(exact, rel=0.05)
+
+
+def test_a_run_that_diverges_keeps_its_last_sound_checkpoint(tmp_path: Path, checkpoint: Path) -> None:
+    with pytest.raises(DivergedError, match="at a lower rate"):
+        run(checkpoint, tmp_path / "run", learning_rate=1e18, floor=1.0)
+    assert all(tensor.isfinite().all() for tensor in tensors(tmp_path / "run").values())
+
+
+def test_rows_that_cannot_be_trained_on(tmp_path: Path, checkpoint: Path) -> None:
+    long = Row("en>fr", 1.0, "word " * 300, "mot")
+    assert run(checkpoint, tmp_path / "run", rows=[*ROWS, long], steps=1).rows_too_long == 1
+    with pytest.raises(RowsError, match="of 1 rows none has at most 256 tokens"):
+        run(checkpoint, tmp_path / "other", rows=[long])
+    with pytest.raises(RowsError, match="'en>de' is none of the model's, whose languages are bm, en, fr"):
+        run(checkpoint, tmp_path / "other", rows=[Row("en>de", 1.0, "The river", "Der Fluss")])
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"steps": 0}, "steps is 0 and must be greater than 0"),
+        ({"floor": 1.5}, "floor is 1.5 and must be between 0 and 1"),
+        ({"seed": -1}, "seed is -1 and must be a number from 0 up"),
+        ({"learning_rate": float("nan")}, "learning_rate is nan"),
+        ({"schedule": "linear"}, "schedule is 'linear' and must be one of"),
+        ({"max_tokens": 8192}, "the longest row must fit into a batch"),
+        ({"steps": None}, "needs an end: give minutes or steps"),
+    ],
+)
+def test_options_out_of_range(changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(OptionsError, match=says):
+        replace(QUICK, **changes)
+
+
+def test_starts_that_are_none(tmp_path: Path, checkpoint: Path) -> None:
+    with pytest.raises(StartError, match="model_type 't5'; only 'gemma3_text' can be trained"):
+        run(tiny("t5", tmp_path / "t5"), tmp_path / "run")
+    with pytest.raises(ModelFileError, match=r"config\.json is missing"):
+        run(tmp_path, tmp_path / "run")
+    changed = tmp_path / "changed"
+    shutil.copytree(checkpoint, changed)
+    config = json.loads((changed / "config.json").read_text())
+    for change, says in (
+        ({"intermediate_size": 64}, r"has shape \(48, 32\) and should have \(64, 32\)"),
+        ({"num_hidden_layers": 1, "layer_types": ["full_attention"]}, "which the architecture has not"),
+        ({"query_pre_attn_scalar": 4}, "scales its attention otherwise"),
+    ):
+        (changed / "config.json").write_text(json.dumps(config | change))
+        with pytest.raises(StartError, match=says):
+            run(changed, tmp_path / "run")
+    (changed / "config.json").write_text(json.dumps(config))
+    weights = (changed / "model.safetensors").read_bytes()
+    (changed / "model.safetensors").write_bytes(weights[: len(weights) // 2])
+    with pytest.raises(ModelFileError, match="is damaged: copy the checkpoint again"):
+        run(changed, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
