@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kunnafoni.engine.engines import State
+from kunnafoni.engine.turnstile import Turnstile
 from kunnafoni.errors import LoadingError, UnsupportedPairError
 from kunnafoni.hops import DirectHop, PivotHop
 from kunnafoni.routes import Hop, Served, best, pairs, plan
@@ -39,6 +40,7 @@ class Fleet:
         summaries: Mapping[str, str] | None = None,
     ) -> None:
         self._engines = engines
+        self._turnstile = Turnstile()
         self.adopt(entries, routes=routes or {}, summaries=summaries or {})
 
     def adopt(
@@ -125,14 +127,18 @@ class Fleet:
         """All pairs that the ready models serve, with their hops, ordered by source and target."""
         return pairs(self._served())
 
+    def first_models(self, source: str | None, target: str) -> set[str]:
+        """With what models translations to `target` begin, from `source` or, if it is None, from any language."""
+        return {route[0].model_id for (s, t), route in self.routes().items() if t == target and source in {None, s}}
+
     def sentence_translator(self, route: Sequence[Hop]) -> SentenceTranslator:
         """The translator of a route: one hop is direct, two are a pivot.
 
         Raises:
             NotFoundError: a model has been unloaded since the route was planned.
         """
-        hops = [DirectHop(self.engine(hop.model_id), hop) for hop in route]
-        return hops[0] if len(hops) == 1 else PivotHop(*hops, route=route)
+        hops = [DirectHop(self.engine(hop.model_id), hop, self._turnstile) for hop in route]
+        return hops[0] if len(hops) == 1 else PivotHop(*hops, route=route, turnstile=self._turnstile)
 
     def _extracts(self, entry: CatalogEntry, language: str) -> bool:
         """Whether a text's own sentences measured better than the model's summaries, and the operator lets that be."""

@@ -10,20 +10,20 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
+from kunnafoni.engine.engine import Engine
 from kunnafoni.text.checks import Finding, WarningKind, check
 from kunnafoni.text.cuts import cut, halve
 from kunnafoni.text.orthography import normalise_input, standardise_bambara
 from kunnafoni.text.segments import Segment, SegmentKind
-from kunnafoni_models.backend import InputTooLongError
+from kunnafoni_models.backend import Decoding, InputTooLongError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kunnafoni.engine.caller import Caller
-    from kunnafoni.engine.engine import Engine
+    from kunnafoni.engine.turnstile import Turnstile
     from kunnafoni.routes import Hop
-    from kunnafoni_models.backend import Decoding, Prompt
-
+    from kunnafoni_models.backend import Prompt
 # Of second decodings for sentences that look wrong, measured on 60 lines of FLORES-200 dev (chrF++ fr-bm 20.2 as it is,
 # 23.8 with a penalty of 1.1, 24.6 with 1.2, 25.1 with 1.3, 20.4 with a beam of 4, 23.8 without repeated trigrams; other
 # directions within 0.2 but for bm-fr, 24.3 as it is, 24.2 with 1.3), this one mends most and costs half of a beam.
@@ -88,9 +88,9 @@ class Prepared:
     pieces: tuple[tuple[str, Prompt | None], ...]
 
     @property
-    def weight(self) -> int:
-        """Tokens that it may come to hold, prompts and outputs, as the engine's admission counts them."""
-        return sum(len(prompt.tokens) + prompt.max_output_tokens for _, prompt in self.pieces if prompt)
+    def weights(self) -> list[int]:
+        """Tokens that each prompt may come to hold with its output, as the engine counts them, decoded greedily."""
+        return [Engine.weight(prompt, Decoding()) for _, prompt in self.pieces if prompt]
 
 
 class SentenceTranslator(Protocol):
@@ -115,9 +115,10 @@ class SentenceTranslator(Protocol):
 class DirectHop:
     """A sentence through one model."""
 
-    def __init__(self, engine: Engine, hop: Hop) -> None:
+    def __init__(self, engine: Engine, hop: Hop, turnstile: Turnstile) -> None:
         self._engine = engine
         self._hop = hop
+        self._turnstile = turnstile
 
     def prepare(self, sentence: str) -> Prepared:
         """See SentenceTranslator."""
@@ -134,7 +135,7 @@ class DirectHop:
         ]
         if [text for text, _ in prepared.pieces] == [prepared.sentence]:
             return parts[0]
-        return self._joined(prepared.sentence, parts)
+        return await self._joined(prepared.sentence, parts)
 
     def _fits(self, text: str) -> bool:
         try:
@@ -160,7 +161,7 @@ class DirectHop:
     async def _in_halves(self, piece: str, *, decoding: Decoding, caller: Caller) -> Sentence:
         halves = [half.strip() for half in halve(piece) if half.strip()]
         parts = [await self._once(half, self._prompt(half), decoding=decoding, caller=caller) for half in halves]
-        return self._joined(piece, parts, separator=" ")
+        return await self._joined(piece, parts, separator=" ")
 
     async def _once(self, piece: str, prompt: Prompt, *, decoding: Decoding, caller: Caller) -> Sentence:
         answer = await self._engine.submit(prompt, decoding, caller=caller)
@@ -172,18 +173,20 @@ class DirectHop:
             cached_segments=int(answer.cached),
         )
         reason = FinishReason.LENGTH if answer.output.reached_cap else FinishReason.STOP
-        return self._checked(piece, answer.output.text, reason, usage)
+        return await self._checked(piece, answer.output.text, reason, usage)
 
-    def _joined(self, source: str, parts: Sequence[Sentence], separator: str = "") -> Sentence:
+    async def _joined(self, source: str, parts: Sequence[Sentence], separator: str = "") -> Sentence:
         capped = any(part.finish_reason is FinishReason.LENGTH for part in parts)
         reason = FinishReason.LENGTH if capped else FinishReason.STOP
         usage = sum((part.usage for part in parts), Usage())
-        return self._checked(source, separator.join(part.text for part in parts), reason, usage)
+        return await self._checked(source, separator.join(part.text for part in parts), reason, usage)
 
-    def _checked(self, source: str, text: str, reason: FinishReason, usage: Usage) -> Sentence:
+    async def _checked(self, source: str, text: str, reason: FinishReason, usage: Usage) -> Sentence:
         if self._hop.target == "bm":
             text = standardise_bambara(text)
-        findings = check(source, text, source_language=self._hop.source, target_language=self._hop.target)
+        findings = await self._turnstile.run(
+            lambda: check(source, text, source_language=self._hop.source, target_language=self._hop.target)
+        )
         return Sentence(text, reason, tuple(findings), usage)
 
 
@@ -196,9 +199,12 @@ def _wrongness(sentence: Sentence) -> int:
 class PivotHop:
     """A sentence through two models, by way of a third language."""
 
-    def __init__(self, first: SentenceTranslator, second: SentenceTranslator, route: Sequence[Hop]) -> None:
+    def __init__(
+        self, first: SentenceTranslator, second: SentenceTranslator, *, route: Sequence[Hop], turnstile: Turnstile
+    ) -> None:
         self._first = first
         self._second = second
+        self._turnstile = turnstile
         self._source, self._middle, self._target = route[0].source, route[0].target, route[-1].target
 
     def prepare(self, sentence: str) -> Prepared:
@@ -208,8 +214,11 @@ class PivotHop:
     async def translate(self, prepared: Prepared, *, decoding: Decoding, caller: Caller) -> Sentence:
         """See SentenceTranslator; what is checked is the last text against the first."""
         middle = await self._first.translate(prepared, decoding=decoding, caller=caller)
-        last = await self._second.translate(self._second.prepare(middle.text), decoding=decoding, caller=caller)
-        findings = check(prepared.sentence, last.text, source_language=self._source, target_language=self._target)
+        between = await self._turnstile.run(lambda: self._second.prepare(middle.text))
+        last = await self._second.translate(between, decoding=decoding, caller=caller)
+        findings = await self._turnstile.run(
+            lambda: check(prepared.sentence, last.text, source_language=self._source, target_language=self._target)
+        )
         pivoted = Finding(WarningKind.PIVOTED, detail=f"translated by way of {self._middle}")
         capped = FinishReason.LENGTH in {middle.finish_reason, last.finish_reason}
         return Sentence(

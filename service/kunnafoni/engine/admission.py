@@ -28,8 +28,8 @@ class Admission:
         self._gates: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._draining = self._closed = False
 
-    def admit(self, weight: int, caller: Caller) -> None:
-        """See `Batcher.admit`."""
+    def check_room(self, weight: int, caller: Caller) -> None:
+        """See `Batcher.check_room`."""
         caller.check()
         if self._closed or (self._draining and not caller.admitted):
             raise DrainingError
@@ -39,7 +39,12 @@ class Admission:
         if excess > 0:
             self._meter.refused_requests += 1
             raise OverloadedError(self._meter.delay_s(excess))
-        caller.admitted = True
+
+    def admit(self, weight: int, caller: Caller) -> None:
+        """See `Batcher.admit`."""
+        self.check_room(weight, caller)
+        # A job that is refused while the model drains goes on when the server is back, so none is let in for good.
+        caller.admitted = caller.priority is not Priority.JOB
 
     async def wait_for_room(self, weight: int, caller: Caller) -> None:
         """Let a job wait until the queue of jobs is below the bound, a window.

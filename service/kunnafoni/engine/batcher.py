@@ -71,6 +71,27 @@ class Batcher(Generic[RowT, OutputT]):
             return ""
         return f"the batcher stopped: {self._worker.exception()!r}"
 
+    def check_weight(self, weight: int) -> None:
+        """Check that a row is not heavier than a batch may be.
+
+        Raises:
+            InvalidInputError: It is, and no waiting will help.
+        """
+        if weight > self._policy.batch_tokens:
+            raise InvalidInputError(
+                "contents",
+                f"a segment takes up to {weight} tokens, in all hypotheses of its beam, "
+                f"and a batch holds {self._policy.batch_tokens}",
+            )
+
+    def check_room(self, weight: int, *, caller: Caller) -> None:
+        """Check whether `admit` would let in now as much as `weight`, before the work that says how much it is.
+
+        Raises:
+            OverloadedError, DrainingError, DeadlineError, CancelledCallError: As `admit` would.
+        """
+        self._admission.check_room(weight, caller)
+
     def admit(self, weight: int, *, caller: Caller) -> None:
         """Let in all that a caller is about to submit, about `weight` tokens, as a whole; a job needs no admission.
 
@@ -91,10 +112,7 @@ class Batcher(Generic[RowT, OutputT]):
             DeadlineError, CancelledCallError: The caller does not wait any more.
             Exception: Whatever the model raised on this row.
         """
-        if row.weight > self._policy.batch_tokens:
-            raise InvalidInputError(
-                "contents", f"a segment takes {row.weight} tokens and a batch holds {self._policy.batch_tokens}"
-            )
+        self.check_weight(row.weight)
         self._admission.admit(row.weight, caller)
         if caller.priority is Priority.JOB and row not in self._slots:
             await self._admission.wait_for_room(row.weight, caller)
@@ -154,25 +172,34 @@ class Batcher(Generic[RowT, OutputT]):
         del self._slots[slot.row]
 
     async def _serve(self) -> None:
+        company_until_s = 0.0
         while True:
             await self._waiting.wait()
-            await self._wait_for_company()
+            await self._wait_for_company(company_until_s)
             async with self._turn:
                 queue = self._next_queue()
                 if queue is None:
                     self._waiting.clear()
                     continue
+                callers = self._callers()
                 batch = queue.cut()
                 self._admission.make_room()
                 await self._runner.run(batch)
+            # One caller alone has nobody to wait for: its next call would only be late.
+            crowded = len(callers | self._callers()) > 1
+            company_until_s = self._loop.time() + self._policy.max_wait_ms / 1000 if crowded else 0.0
 
-    async def _wait_for_company(self) -> None:
-        if self._interactive.fills_batch or self._jobs.fills_batch:
+    async def _wait_for_company(self, until_s: float) -> None:
+        if until_s <= self._loop.time() or self._interactive.fills_batch or self._jobs.fills_batch:
             return
         self._enough.clear()
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._policy.max_wait_ms / 1000):
+            async with asyncio.timeout_at(until_s):
                 await self._enough.wait()
+
+    def _callers(self) -> set[Caller]:
+        """Whose rows are waiting."""
+        return self._interactive.callers | self._jobs.callers
 
     def _next_queue(self) -> FairQueue[RowT] | None:
         if not self._jobs:

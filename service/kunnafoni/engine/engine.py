@@ -73,6 +73,22 @@ class Engine:
         """Tokens that the engine counts for a prompt: those that it may come to hold, in every hypothesis."""
         return (len(prompt.tokens) + len(prompt.target_prefix) + prompt.max_output_tokens) * decoding.beam_size
 
+    def check_weight(self, weight: int) -> None:
+        """Check that a prompt is not heavier than a batch may be.
+
+        Raises:
+            InvalidInputError: It is, and no waiting will help.
+        """
+        self._batcher.check_weight(weight)
+
+    def check_room(self, weight: int, *, caller: Caller) -> None:
+        """Check whether `admit` would let in now as much as `weight`; see `Batcher.check_room`.
+
+        Raises:
+            OverloadedError, DrainingError, DeadlineError, CancelledCallError: As `admit` would.
+        """
+        self._batcher.check_room(weight, caller=caller)
+
     def admit(self, weight: int, *, caller: Caller) -> None:
         """Let in as a whole what a caller is about to submit; see `Batcher.admit`, and `weight` for how to weigh it.
 

@@ -130,6 +130,11 @@ class FairQueue(Generic[RowT]):
         return bool(self._lanes)
 
     @property
+    def callers(self) -> set[Caller]:
+        """Whose rows wait."""
+        return set(self._lanes)
+
+    @property
     def fills_batch(self) -> bool:
         """Whether about a batch waits; how much really fits depends on the lengths."""
         return self.rows >= self._policy.batch_rows or self.tokens >= self._policy.batch_tokens

@@ -45,7 +45,7 @@ def test_every_row_gets_its_own_answer_and_times() -> None:
     assert texts(results) == [f"<{number}>" for number in range(6)]
     assert model.batches == [["0", "1", "2", "3"], ["4", "5"]]
     waits = [(round(each.queue_ms), round(each.inference_ms)) for each in results if isinstance(each, Answer)]
-    assert waits == [(0, 2000)] * 4 + [(2004, 2000)] * 2
+    assert waits == [(0, 2000)] * 4 + [(2000, 2000)] * 2
 
 
 def test_a_batch_is_cut_by_rows_times_the_heaviest() -> None:
@@ -90,21 +90,43 @@ def test_company_is_sought_only_among_the_rows_due_soon() -> None:
     assert model.batches == [["0"], ["1", "2"], ["3", "4"], ["5", "6"], ["7"], ["8"]]
 
 
-def test_a_free_model_waits_for_company_but_not_longer_than_allowed() -> None:
+def test_callers_who_were_answered_together_come_back_together() -> None:
     async def main() -> None:
         model = FakeModel()
         batcher = Batcher(model, Policy(max_wait_ms=5))
-
-        async def late(text: str, delay_s: float) -> Answer[str]:
-            await asyncio.sleep(delay_s)
-            return await batcher.submit(FakeRow(text), caller=Caller())
-
-        await asyncio.gather(late("a", 0), late("b", 0.004), late("c", 0.006))
-        assert model.batches == [["a", "b"], ["c"]]
-        assert model.began_s == pytest.approx([0.005, 1.010])
+        # (a) finds the model idle. Then there are always two callers, at work or waiting, until (f) is alone; (g) comes
+        # when nobody is expected any more.
+        await asyncio.gather(
+            *(
+                late(batcher, text, at_s)
+                for text, at_s in (("a", 0), ("b", 0.5), ("c", 0.6), ("d", 2.008), ("e", 2.009), ("f", 3.011))
+            )
+        )
+        assert model.batches == [["a"], ["b", "c"], ["d", "e"], ["f"]]
+        assert model.began_s == pytest.approx([0, 1.005, 2.010, 3.015])
+        await late(batcher, "g", 1.0)
+        assert model.began_s[-1] == pytest.approx(5.015)
         await batcher.close()
 
     run(main())
+
+
+def test_one_caller_alone_never_waits_for_company() -> None:
+    async def main() -> None:
+        model = FakeModel()
+        batcher = Batcher(model, Policy(max_wait_ms=5))
+        for number in range(3):
+            await late(batcher, str(number), 0.001)
+        assert model.began_s == pytest.approx([0.001, 1.002, 2.003])
+        await batcher.close()
+
+    run(main())
+
+
+async def late(batcher: Batcher[FakeRow, str], text: str, delay_s: float) -> Answer[str]:
+    """Submit a row of a new caller after a while."""
+    await asyncio.sleep(delay_s)
+    return await batcher.submit(FakeRow(text), caller=Caller())
 
 
 def test_a_full_batch_waits_for_nobody() -> None:

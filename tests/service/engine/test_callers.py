@@ -63,11 +63,13 @@ def test_a_row_cancelled_in_the_instant_of_its_batch_does_not_run() -> None:
     async def main() -> None:
         model = FakeModel()
         batcher = Batcher(model, Policy(batch_tokens=100, batch_rows=4, max_wait_ms=5))
+        before = begin(batcher, Caller(), "0")
+        await asyncio.sleep(0.5)
         tasks = begin(batcher, Caller(), *"ab")
-        # The timer is set first, so it fires just before that of the batch.
-        asyncio.get_running_loop().call_at(0.005, tasks[0].cancel)
-        await asyncio.gather(*tasks, return_exceptions=True)
-        assert model.batches == [["b"]]
+        # The batch is cut when the model has waited for company; this timer is set first, so it fires just before.
+        asyncio.get_running_loop().call_at(1.005, tasks[0].cancel)
+        await asyncio.gather(*before, *tasks, return_exceptions=True)
+        assert model.batches == [["0"], ["b"]]
         await batcher.close()
 
     run(main())

@@ -1,0 +1,131 @@
+"""A server that has more to do than it can take, and calls that it can never take."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2  # pyright: ignore[reportMissingTypeStubs]
+from google.rpc.status_pb2 import Status
+
+from kunnafoni import hops
+from kunnafoni.rpc.status import DETAILS_KEY
+from kunnafoni.v1 import translation_pb2
+from kunnafoni_models.entries import Direction
+from tests.conftest import echo_entry, serve
+
+if TYPE_CHECKING:
+    from kunnafoni_models.backend import Prompt
+    from tests.conftest import Served
+
+LINE = "The children of the village go to school in the morning."
+EIGHT_LINES = " ".join([LINE] * 8)
+
+
+def request(*contents: str, source: str = "en", target: str = "fr", beam: int = 0) -> translation_pb2.TranslateRequest:
+    return translation_pb2.TranslateRequest(
+        contents=contents,
+        source_language_code=source,
+        target_language_code=target,
+        decoding=translation_pb2.Decoding(beam_size=beam),
+    )
+
+
+async def fill(served: Served, model_id: str, *, target: str = "fr") -> list[grpc.aio.UnaryUnaryCall[Any, Any]]:
+    """Calls of different texts, as many as the model's queue takes; the last one was refused."""
+    calls: list[grpc.aio.UnaryUnaryCall[Any, Any]] = []
+    for number in range(100):
+        text = " ".join(f"{LINE[:-1]}, {number} {each}." for each in range(20))
+        calls.append(served.translation.Translate(request(text, target=target)))
+        await asyncio.wait([asyncio.ensure_future(calls[-1].code())], timeout=0.05)
+        if calls[-1].done():
+            return calls
+    raise AssertionError(f"the queue of {model_id} has no end")
+
+
+def count_prompts(served: Served, model_id: str) -> list[str]:
+    """The texts of which the model makes a prompt from now on."""
+    backend: Any = served.fleet.engine(model_id).backend
+    make, texts = backend.translation_prompt, list[str]()
+
+    def counted(text: str, *, source: str, target: str) -> Prompt:
+        texts.append(text)
+        return make(text, source=source, target=target)
+
+    backend.translation_prompt = counted
+    return texts
+
+
+async def test_a_full_queue_refuses_before_it_reads_and_serves_again_afterwards() -> None:
+    async with serve(echo_entry(batch_delay_ms=300), max_queue_tokens=1024, max_batch_tokens=1024) as served:
+        *accepted, refused = await fill(served, "echo")
+        assert await refused.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        raw = dict(await refused.trailing_metadata())[DETAILS_KEY]
+        assert isinstance(raw, bytes)
+        status = Status.FromString(raw)
+        retry = error_details_pb2.RetryInfo()
+        assert any(packed.Unpack(retry) for packed in status.details)
+        assert retry.retry_delay.ToTimedelta().total_seconds() > 0
+        texts = count_prompts(served, "echo")
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await served.translation.Translate(request(EIGHT_LINES * 200))
+        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert not texts
+        for answer in await asyncio.gather(*accepted):
+            assert len(answer.translations[0].segments) == 20
+        await served.translation.Translate(request(EIGHT_LINES))
+        assert texts
+
+
+async def test_a_call_for_two_models_needs_room_at_both() -> None:
+    free = replace(echo_entry(), id="free", directions=(Direction("fr", "bm"),))
+    full = replace(echo_entry(batch_delay_ms=300), id="full", directions=(Direction("en", "bm"),))
+    async with serve(free, full, max_queue_tokens=1024, max_batch_tokens=1024) as served:
+        *accepted, _ = await fill(served, "full", target="bm")
+        french = "Les enfants du village vont à l'école le matin avec leurs parents."
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await served.translation.Translate(request(french, EIGHT_LINES * 10, source="", target="bm"))
+        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert served.fleet.engine("free").stats().batcher.batches == 0
+        await served.translation.Translate(request(french, source="", target="bm"))
+        await asyncio.gather(*accepted)
+
+
+async def test_a_segment_too_heavy_for_any_batch_is_refused_before_any_runs() -> None:
+    async with serve(echo_entry(), max_batch_tokens=64, max_queue_tokens=1024) as served:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await served.translation.Translate(request("Good morning.", LINE, beam=4))
+        assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert served.fleet.engine("echo").stats().batcher.batches == 0
+        await served.translation.Translate(request(LINE))
+
+
+async def test_thousands_of_sentences_leave_the_event_loop_to_others() -> None:
+    async with serve(echo_entry(), max_batch_rows=1000, max_queue_tokens=1_000_000) as served:
+        checked, turns, most = 0, 0, 0
+        check = hops.check
+
+        def counted(source: str, target: str, **languages: str) -> Any:
+            nonlocal checked
+            checked += 1
+            return check(source, target, **languages)
+
+        async def watch() -> None:
+            nonlocal turns, most
+            while True:
+                before = checked
+                await asyncio.sleep(0)
+                turns, most = turns + 1, max(most, checked - before)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(hops, "check", counted)
+            watching = asyncio.create_task(watch())
+            lines = "\n".join(f"The children of house {number} go to school." for number in range(1000))
+            await served.translation.Translate(request(lines))
+            watching.cancel()
+        assert checked == 1000
+        assert turns >= checked
+        assert most == 1
