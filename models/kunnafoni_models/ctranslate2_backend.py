@@ -7,8 +7,11 @@ Two habits of CTranslate2 shape it (measured with 4.8.5 and int8 on FLORES-200 d
 - Of the prompts of a batch it reads as many tokens in one go as the shortest has, and the rest one by one. The two ways
   round differently, and four answers in ten change. Rows whose prompts are read alike give the same tokens alone and in
   any company, so greedy rows are grouped by length rounded down, and one short row more fixes what is read in one go.
-- Its penalties on repetition count prompt tokens that were read one by one as if the model had said them, and beams
-  have no callback to stop a row at its cap. There only rows with prompts and caps of equal size share a run.
+- Its penalty on repetition counts prompt tokens that were read one by one as if the model had said them. Of a row those
+  are the same in any company, fifteen at most and the end of the template among them, and the answers are no worse for
+  it (chrF++ of 20 sentences that had looped, fr-bm: 22.8, and 21.2 with none counted, 2026-11-25). With a ban on
+  n-grams names could not be said, and beams have no callback to stop a row at its cap: there only rows with prompts,
+  and with beams caps, of equal size share a run.
 """
 
 from __future__ import annotations
@@ -196,6 +199,6 @@ class _Group:
         length = len(prompt.tokens)
         if decoding.beam_size > 1:
             return cls(length, prompt.max_output_tokens)
-        if decoding.repetition_penalty != 1 or decoding.no_repeat_ngram_size:
+        if decoding.no_repeat_ngram_size:
             return cls(length, None)
         return cls(max(min(length, _READ_AT_LEAST), length - length % _READ_IN_STEPS_OF), None)
