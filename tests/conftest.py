@@ -56,7 +56,11 @@ async def serve(*entries: CatalogEntry, **settings: Any) -> AsyncGenerator[Serve
     configured = Settings(address="localhost:0", **settings)
     engines = make_engines(configured)
     fleet = Fleet(
-        {entry.id: entry for entry in entries}, engines, routes=configured.routes, summaries=configured.summaries
+        {entry.id: entry for entry in entries},
+        engines,
+        routes=configured.routes,
+        summaries=configured.summaries,
+        second_tries=configured.second_tries,
     )
     server, _ = make_server(configured, fleet)
     address = await server.start(configured.address)

@@ -63,6 +63,9 @@ class Settings(BaseSettings):
     max_queue_tokens: Annotated[int, Field(ge=1024, description="Most tokens that a new call may find before it")] = (
         20_000
     )
+    second_tries: Annotated[
+        bool, Field(description="Whether a sentence that looks wrong is translated once more, with another decoding")
+    ] = True
     cache_bytes: Annotated[int, Field(ge=0, description="Memory for recent outputs; 0 turns it off")] = 32 * 1024 * 1024
 
     data_dir: Annotated[Path, Field(description="Folder of the jobs database")] = Path("~/.local/share/kunnafoni")

@@ -27,7 +27,10 @@ SUMMARY_METRIC = "ROUGE-L"
 
 
 class Fleet:
-    """Catalog entries by identifier, and the engines of those that were told to load. Arguments: see `adopt`."""
+    """Catalog entries by identifier, and the engines of those that were told to load.
+
+    Arguments: see `adopt`, and `DirectHop` for `second_tries`.
+    """
 
     entries: Mapping[str, CatalogEntry]
 
@@ -38,9 +41,11 @@ class Fleet:
         *,
         routes: Mapping[str, str] | None = None,
         summaries: Mapping[str, str] | None = None,
+        second_tries: bool = True,
     ) -> None:
         self._engines = engines
         self._turnstile = Turnstile()
+        self._second_tries = second_tries
         self.adopt(entries, routes=routes or {}, summaries=summaries or {})
 
     def adopt(
@@ -137,7 +142,10 @@ class Fleet:
         Raises:
             NotFoundError: a model has been unloaded since the route was planned.
         """
-        hops = [DirectHop(self.engine(hop.model_id), hop, self._turnstile) for hop in route]
+        hops = [
+            DirectHop(self.engine(hop.model_id), hop, turnstile=self._turnstile, second_tries=self._second_tries)
+            for hop in route
+        ]
         return hops[0] if len(hops) == 1 else PivotHop(*hops, route=route, turnstile=self._turnstile)
 
     def _extracts(self, entry: CatalogEntry, language: str) -> bool:

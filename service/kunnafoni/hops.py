@@ -113,12 +113,20 @@ class SentenceTranslator(Protocol):
 
 
 class DirectHop:
-    """A sentence through one model."""
+    """A sentence through one model.
 
-    def __init__(self, engine: Engine, hop: Hop, turnstile: Turnstile) -> None:
+    Args:
+        engine: The model at work.
+        hop: Names the model and its direction.
+        turnstile: Lets through the checks of sentences one by one.
+        second_tries: Whether outputs that look wrong are tried again; otherwise they are only marked.
+    """
+
+    def __init__(self, engine: Engine, hop: Hop, *, turnstile: Turnstile, second_tries: bool = True) -> None:
         self._engine = engine
         self._hop = hop
         self._turnstile = turnstile
+        self._second_tries = second_tries
 
     def prepare(self, sentence: str) -> Prepared:
         """See SentenceTranslator."""
@@ -150,7 +158,7 @@ class DirectHop:
     async def _mended(self, piece: str, prompt: Prompt, *, decoding: Decoding, caller: Caller) -> Sentence:
         """Translate `piece`; while it looks wrong, once more with another decoding, then in halves; keep the best."""
         attempts = [await self._once(piece, prompt, decoding=decoding, caller=caller)]
-        if _wrongness(attempts[0]):
+        if self._second_tries and _wrongness(attempts[0]):
             careful = replace(decoding, repetition_penalty=CAREFUL_REPETITION_PENALTY)
             attempts.append(await self._once(piece, prompt, decoding=careful, caller=caller))
             if attempts[1].finish_reason is FinishReason.LENGTH:

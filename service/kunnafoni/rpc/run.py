@@ -69,7 +69,13 @@ def load_fleet(settings: Settings, engines: Engines[CatalogEntry]) -> Fleet:
     Raises:
         CatalogError: the catalog is wrong, or a model is not in it or cannot do what it is chosen for.
     """
-    fleet = Fleet(_catalog(settings), engines, routes=settings.routes, summaries=settings.summaries)
+    fleet = Fleet(
+        _catalog(settings),
+        engines,
+        routes=settings.routes,
+        summaries=settings.summaries,
+        second_tries=settings.second_tries,
+    )
     for entry in [entry_of(fleet.entries, model_id) for model_id in settings.models_to_load]:
         engines.load(entry.id, entry)
     return fleet
