@@ -11,7 +11,7 @@ cancel    1,000 calls, cancelled in flight: what is left queued, rows run after 
 doubling  Time of 1 to 1,000 segments of equal length; the time a segment relative to the next smaller number.
 company   Requests alone and all at once: how many answers differ.
 
-Minutes on 2 quiet cores: 3, 4, 1, 8 and 3. `overload` asks a server in a process of its own, the others one in this
+Minutes on 2 quiet cores: 3, 5, 1, 7 and 7. `overload` asks a server in a process of its own, the others one in this
 process over real gRPC, so that the batches that run can be counted. Caches are off.
 """
 
@@ -97,7 +97,7 @@ async def overload(traffic: Traffic, *, quick: bool) -> Figures:
     duration_s = 15.0 if quick else 60.0
     with local_server() as server:
         callers, process = Callers(server.address), psutil.Process(server.process.pid)
-        work = traffic.requests(24 if quick else 192)
+        work = traffic.requests(24 if quick else 96)
         full = await callers.closed(work, 64)
         rate = len(full.answered) / full.elapsed_s
         saturated = await callers.open(traffic, rate=rate, duration_s=duration_s)

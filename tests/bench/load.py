@@ -1,18 +1,20 @@
 """Throughput and latency under load: the server, the raw backend as the limit, and a naive server as the peer.
 
-    python tests/bench/load.py [--quick] [--shared ../shared] [--rounds 3]
+    python tests/bench/load.py [raw] [naive] [alone] [open] [--quick] [--shared ../shared] [--rounds 3]
 
-All on the same weights, in one run, in turns: a real `kunnafoni serve` and `naive_server.py` in processes of their own,
-the raw backend in this one. The server's cache is off. Requests are made of FLORES-200 dev, see `traffic.py`.
+Without names all parts run. All on the same weights, in turns: a real `kunnafoni serve`, another one without second
+tries, and `naive_server.py`, in processes of their own, the raw backend in this one. Caches are off. Requests are of
+FLORES-200 dev, see `traffic.py`. Second tries of outputs that look wrong are work that neither the naive server nor the
+model by itself does; so the server without them is what compares with the peer on equal work, and both are shown.
 
-1. Raw: the rows that the service runs for the requests of (2), offline, batch sizes swept. With and without the second
-   tries of outputs that look wrong, which are work of the service that the others do not do.
-2. 64 callers at once: source characters a second beside (1).
-3. 32 callers at once: beside the naive server on the same requests.
-4. One caller: median latency of one-line requests beside the naive server's, and of articles.
-5. Open loop: Poisson arrivals at fractions of each server's own throughput in (3); p50, p95, p99.
+raw     64 callers: source characters a second beside those of the rows that the server runs for the same requests,
+        offline in the best batches (sizes swept).
+naive   32 callers: beside the naive server on the same requests.
+alone   One caller: one-line requests and articles, each sent to all servers.
+open    Open loop: Poisson arrivals at fractions of each server's own throughput with 32 callers; p50, p95, p99.
 
-Prints a table; writes bench-results/load.json and load.png. Takes about 25 minutes on 2 quiet cores, 5 with --quick.
+Prints a table; writes bench-results/load.json and load.png. Minutes on 2 quiet cores with one round: 9, 4, 3 and 8;
+with --quick one each.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ import statistics
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,14 +43,13 @@ from tests.bench.raw import RawBackend, first_tries
 from tests.bench.traffic import ARTICLE_SENTENCES, Callers, Traffic, characters
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
-
-    from tests.bench.traffic import Load
+    from collections.abc import Callable, Coroutine, Generator
 
 RESULTS = Path("bench-results")
-BATCH_ROWS = (8, 16, 32, 64, 128)
+BATCH_ROWS = (16, 32, 64, 128)
 FRACTIONS = (0.25, 0.5, 0.75, 0.9, 1.0)
 PERCENTILES = (50, 95, 99)
+COLOURS = ("tab:blue", "tab:red")
 Figures = dict[str, Any]
 
 
@@ -63,86 +65,112 @@ def naive_server() -> Generator[str]:
             process.terminate()
 
 
-async def against_raw(
-    ours: Callers, traffic: Traffic, *, requests: int, rounds: int, batch_rows: Sequence[int]
-) -> Figures:
-    """64 callers beside the raw backend (1 and 2); ratios are medians of the rounds."""
-    raw = await RawBackend.open()
-    work = traffic.requests(requests)
+@dataclass(frozen=True)
+class Servers:
+    """What is measured, and how thoroughly.
+
+    Attributes:
+        ours: The server as it comes.
+        plain: The same without second tries.
+        naive: The peer.
+        rounds: Over how many rounds medians are taken.
+    """
+
+    ours: Callers
+    plain: Callers
+    naive: Callers
+    traffic: Traffic
+    rounds: int
+    quick: bool
+
+    @property
+    def named(self) -> dict[str, Callers]:
+        """The servers with their names in the table."""
+        return {"kunnafoni": self.ours, "without second tries": self.plain, "naive": self.naive}
+
+
+async def raw(servers: Servers) -> Figures:
+    """64 callers beside the raw backend; ratios are medians of the rounds."""
+    backend = await RawBackend.open()
+    work = servers.traffic.requests(24 if servers.quick else 128)
     size = sum(map(characters, work))
-    rows = await raw.rows(work)
+    rows = await backend.rows(work)
     firsts = first_tries(rows)
-    sweep = {number: size / raw.seconds(rows, number) for number in batch_rows}
-    best = max(sweep, key=lambda number: sweep[number])
+    sweep_s = {number: backend.seconds(firsts[::2], number) for number in BATCH_ROWS}
+    best = min(sweep_s, key=lambda number: sweep_s[number])
     figures: list[Figures] = []
-    for _ in range(rounds):
-        load = await ours.closed(work, 64)
-        raw_per_s, firsts_per_s = size / raw.seconds(rows, best), size / raw.seconds(firsts, best)
+    for _ in range(servers.rounds):
+        served, plain = await servers.ours.closed(work, 64), await servers.plain.closed(work, 64)
+        limit, limit_plain = size / backend.seconds(rows, best), size / backend.seconds(firsts, best)
         figures.append(
             {
-                "served": load.characters_per_s,
-                "raw": raw_per_s,
-                "raw without second tries": firsts_per_s,
-                "of raw": load.characters_per_s / raw_per_s,
-                "of raw without second tries": load.characters_per_s / firsts_per_s,
+                "served": served.characters_per_s,
+                "raw": limit,
+                "of raw": served.characters_per_s / limit,
+                "served without second tries": plain.characters_per_s,
+                "raw without second tries": limit_plain,
+                "of raw without second tries": plain.characters_per_s / limit_plain,
             }
         )
-    await raw.close()
+    await backend.close()
     return {
         "characters": size,
         "rows": len(rows),
         "rows of second tries": len(rows) - len(firsts),
-        "raw by batch rows": sweep,
+        "seconds of every second first try by batch rows": sweep_s,
         "best batch rows": best,
     } | _medians(figures)
 
 
-async def against_naive(ours: Callers, naive: Callers, traffic: Traffic, *, requests: int, rounds: int) -> Figures:
-    """32 callers beside the naive server (3)."""
+async def naive(servers: Servers) -> Figures:
+    """32 callers on the same requests at each server in turn; ratios are medians of the rounds."""
     figures: list[Figures] = []
-    for _ in range(rounds):
-        work = traffic.requests(requests)
-        served, peer = await ours.closed(work, 32), await naive.closed(work, 32)
-        figures.append(
-            {
-                "served": served.characters_per_s,
-                "naive": peer.characters_per_s,
-                "times naive": served.characters_per_s / peer.characters_per_s,
-                "requests a second": len(work) / served.elapsed_s,
-                "naive requests a second": len(work) / peer.elapsed_s,
-            }
-        )
+    for _ in range(servers.rounds):
+        work = servers.traffic.requests(16 if servers.quick else 64)
+        loads = {name: await callers.closed(work, 32) for name, callers in servers.named.items()}
+        peer = loads["naive"].characters_per_s
+        figures.append({name: load.characters_per_s for name, load in loads.items()})
+        figures[-1] |= {f"{name}, times naive": load.characters_per_s / peer for name, load in loads.items()}
+        figures[-1] |= {f"{name}, requests/s": len(work) / load.elapsed_s for name, load in loads.items()}
     return _medians(figures)
 
 
-async def alone(ours: Callers, naive: Callers, traffic: Traffic, *, requests: int) -> Figures:
-    """One caller, each request to both servers, in changing order (4)."""
+async def alone(servers: Servers) -> Figures:
+    """One caller, each request to all servers, in changing order."""
     figures: Figures = {}
-    for name, sentences in (("line", 1), ("article", ARTICLE_SENTENCES)):
-        served: list[float] = []
-        peer: list[float] = []
-        for number in range(requests if sentences == 1 else requests // 4):
-            request = traffic.request(sentences)
-            turns = [(ours, served), (naive, peer)]
-            for callers, latencies in turns if number % 2 else turns[::-1]:
-                latencies.append((await callers.call(request)).latency_s)
-        figures |= {
-            f"{name}, s": statistics.median(served),
-            f"{name} naive, s": statistics.median(peer),
-            f"{name}, times naive": statistics.median(a / b for a, b in zip(served, peer, strict=True)),
-            f"{name}, sum times naive": sum(served) / sum(peer),
-        }
+    for name, sentences, requests in (("line", 1, 36), ("article", ARTICLE_SENTENCES, 6)):
+        latencies_s: dict[str, list[float]] = {server: [] for server in servers.named}
+        for number in range(3 if servers.quick else requests):
+            request = servers.traffic.request(sentences)
+            turns = list(servers.named.items())
+            for server, callers in turns[number % 3 :] + turns[: number % 3]:
+                latencies_s[server].append((await callers.call(request)).latency_s)
+        peer = latencies_s["naive"]
+        for server, latencies in latencies_s.items():
+            figures[f"{name}, {server}, s"] = statistics.median(latencies)
+            ratios = [ours / other for ours, other in zip(latencies, peer, strict=True)]
+            figures[f"{name}, {server}, times naive, median"] = statistics.median(ratios)
+            figures[f"{name}, {server}, times naive, sum"] = sum(latencies) / sum(peer)
     return figures
 
 
-async def open_loop(callers: Callers, traffic: Traffic, *, full_rate: float, duration_s: float) -> list[Figures]:
-    """Throughput and latency at fractions of `full_rate` requests a second (5)."""
-    points: list[Figures] = []
-    for fraction in FRACTIONS:
-        load: Load = await callers.open(traffic, rate=fraction * full_rate, duration_s=duration_s)
-        point = {"requests a second": fraction * full_rate, "characters_per_s": load.characters_per_s}
-        points.append(point | {f"p{percentile}, s": load.latency_s(percentile) for percentile in PERCENTILES})
-    return points
+async def open_loop(servers: Servers) -> Figures:
+    """Throughput and latency at fractions of each server's own full rate, which it finds first."""
+    figures: Figures = {}
+    for name in ("kunnafoni", "naive"):
+        callers = servers.named[name]
+        work = servers.traffic.requests(16 if servers.quick else 64)
+        load = await callers.closed(work, 32)
+        figures[name] = [
+            await _point(callers, servers, rate=fraction * len(work) / load.elapsed_s) for fraction in FRACTIONS
+        ]
+    return figures
+
+
+async def _point(callers: Callers, servers: Servers, *, rate: float) -> Figures:
+    load = await callers.open(servers.traffic, rate=rate, duration_s=8.0 if servers.quick else 30.0)
+    point = {"requests a second": rate, "characters_per_s": load.characters_per_s}
+    return point | {f"p{percentile}, s": load.latency_s(percentile) for percentile in PERCENTILES}
 
 
 def _medians(rounds: list[Figures]) -> Figures:
@@ -150,87 +178,82 @@ def _medians(rounds: list[Figures]) -> Figures:
 
 
 def draw(figures: Figures, path: Path) -> None:
-    """Plot latency against throughput; the raw limit is a line."""
+    """Plot latency against throughput of the open loop; the raw limits are lines if they were measured."""
     mpl.use("agg")
     from matplotlib import pyplot as plt  # noqa: PLC0415 - after the choice of a drawing engine that needs no screen
 
     plots: Any = plt
     figure, axes = plots.subplots(figsize=(8, 5))
-    for name, colour in (("kunnafoni", "tab:blue"), ("naive", "tab:red")):
-        points = figures["open loop"][name]
+    for (name, points), colour in zip(figures["open"]["servers"].items(), COLOURS, strict=True):
         for percentile, style in zip(PERCENTILES, ("-o", "--s", ":^"), strict=True):
             throughput = [point["characters_per_s"] for point in points]
             latency = [point[f"p{percentile}, s"] for point in points]
             axes.plot(throughput, latency, style, color=colour, label=f"{name} p{percentile}")
-    axes.axvline(figures["64 callers"]["raw"], color="grey", label="raw backend, offline")
+    if "raw" in figures:
+        axes.axvline(figures["raw"]["raw"], color="grey", label="raw backend, offline")
     axes.set(xlabel="source characters a second", ylabel="latency, s", yscale="log", xlim=(0, None))
-    axes.legend()
+    axes.legend(fontsize="small")
     figure.savefig(path, dpi=120)
 
 
 def show(figures: Figures) -> None:
     """Print all figures."""
-    table = Table("what", "figure", "value")
-    for what in ("64 callers", "32 callers", "one caller"):
-        for name, value in figures[what].items():
-            table.add_row(what, name, f"{value:,.2f}" if isinstance(value, int | float) else str(value))
-    for name, points in figures["open loop"].items():
-        for point in points:
-            values = "  ".join(f"{key} {value:.2f}" for key, value in point.items())
-            table.add_row("open loop", name, values)
+    table = Table("part", "figure", "value")
+    for part, values in figures.items():
+        for name, value in values.items():
+            table.add_row(part, name, f"{value:,.3f}" if isinstance(value, float) else json.dumps(value))
     Console(width=160).print(table)
 
 
-async def measure(ours: Callers, naive: Callers, traffic: Traffic, options: argparse.Namespace) -> Figures:
-    """All parts in turn."""
-    quick = options.quick
-    rounds = 1 if quick else options.rounds
-    figures: Figures = {"date": time.strftime("%Y-%m-%d", time.gmtime()), "quick": quick, "cores": os.cpu_count()}
-    await asyncio.gather(*(callers.call(traffic.request(1)) for callers in (ours, naive)))
-    figures["64 callers"] = await against_raw(
-        ours, traffic, requests=24 if quick else 256, rounds=rounds, batch_rows=BATCH_ROWS[-2:] if quick else BATCH_ROWS
-    )
-    figures["32 callers"] = peer = await against_naive(
-        ours, naive, traffic, requests=16 if quick else 128, rounds=rounds
-    )
-    # The peer makes no second tries. What it would be against a service without them is not measured but follows.
-    against = figures["64 callers"]
-    peer["times naive without second tries, estimated"] = (
-        peer["times naive"] * against["of raw"] / against["of raw without second tries"]
-    )
-    figures["one caller"] = await alone(ours, naive, traffic, requests=4 if quick else 60)
-    figures["load average"] = os.getloadavg()
-    duration_s = 8.0 if quick else 60.0
-    rates = {"kunnafoni": peer["requests a second"], "naive": peer["naive requests a second"]}
-    figures["open loop"] = {
-        name: await open_loop(callers, traffic, full_rate=rates[name], duration_s=duration_s)
-        for name, callers in (("kunnafoni", ours), ("naive", naive))
-    }
-    return figures
-
-
-async def run(options: argparse.Namespace) -> Figures:
-    """Start both servers and measure."""
+async def run(part: str, options: argparse.Namespace) -> Figures:
+    """Start the servers and measure one part."""
     os.environ |= {"KUNNAFONI_CACHE_BYTES": "0"}
-    with local_server() as server, naive_server() as naive_address:
-        ours, naive = Callers(server.address), Callers(naive_address)
-        figures = await measure(ours, naive, Traffic(options.shared), options)
-        await ours.close()
-        await naive.close()
-    return figures
+    with ExitStack() as stack:
+        addresses = [stack.enter_context(local_server()).address]
+        os.environ |= {"KUNNAFONI_SECOND_TRIES": "false"}
+        addresses += [stack.enter_context(local_server()).address, stack.enter_context(naive_server())]
+        del os.environ["KUNNAFONI_SECOND_TRIES"]
+        ours, plain, peer = map(Callers, addresses)
+        traffic = Traffic(options.shared)
+        servers = Servers(ours, plain, peer, traffic, 1 if options.quick else options.rounds, options.quick)
+        for callers in servers.named.values():
+            await callers.call(traffic.request(1))
+        figures: Figures = {
+            "date": time.strftime("%Y-%m-%d", time.gmtime()),
+            "quick": options.quick,
+            "cores": os.cpu_count(),
+        }
+        found = await PARTS[part](servers)
+        figures |= {"servers": found} if part == "open" else found
+        for callers in servers.named.values():
+            await callers.close()
+    return figures | {"load average": os.getloadavg()[0]}
+
+
+PARTS: dict[str, Callable[[Servers], Coroutine[Any, Any, Figures]]] = {
+    "raw": raw,
+    "naive": naive,
+    "alone": alone,
+    "open": open_loop,
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", metavar="part", help=", ".join(PARTS))
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    figures = asyncio.run(run(options))
+    path = RESULTS / "load.json"
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "load.json").write_text(json.dumps(figures, indent=1))
-    draw(figures, RESULTS / "load.png")
-    show(figures)
+    figures: Figures = json.loads(path.read_text()) if path.exists() else {}
+    for part in options.parts or PARTS:
+        figures[part] = asyncio.run(run(part, options))
+        path.write_text(json.dumps(figures, indent=1))
+        show({part: figures[part]})
+    if "open" in figures:
+        draw(figures, RESULTS / "load.png")
 
 
 if __name__ == "__main__":

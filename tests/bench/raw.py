@@ -41,11 +41,10 @@ class Row:
 class RawBackend:
     """The embedded model in this process. Make it with `open`."""
 
-    def __init__(self, engines: Engines[CatalogEntry], fleet: Fleet) -> None:
+    def __init__(self, engines: Engines[CatalogEntry]) -> None:
         self._engines = engines
-        self._fleet = fleet
         self._rows: list[Row] = []
-        self.backend = fleet.engine(MODEL).backend
+        self.backend = engines.engine(MODEL).backend
         self._generate = self.backend.generate
         recorded: Any = self.backend
         recorded.generate = self._record
@@ -53,16 +52,16 @@ class RawBackend:
     @classmethod
     async def open(cls) -> RawBackend:
         """Load the model."""
-        entries = registry.catalog()
         engines = make_engines(Settings(cache_bytes=0, max_queue_tokens=100_000_000))
-        engines.load(MODEL, entries[MODEL])
+        engines.load(MODEL, registry.catalog()[MODEL])
         await engines.wait()
-        return cls(engines, Fleet(entries, engines))
+        return cls(engines)
 
     async def rows(self, requests: Sequence[TranslateRequest]) -> list[Row]:
         """Translate the requests as the service does and give the rows that it took."""
         self._rows.clear()
-        await asyncio.gather(*(self._translate(request) for request in requests))
+        translator = Translator(Fleet(registry.catalog(), self._engines))
+        await asyncio.gather(*(_translate(translator, request) for request in requests))
         return list(self._rows)
 
     def seconds(self, rows: Sequence[Row], batch_rows: int) -> float:
@@ -83,21 +82,25 @@ class RawBackend:
         self._rows += (Row(prompt, decoding) for prompt in prompts)
         return self._generate(prompts, decoding)
 
-    async def _translate(self, request: TranslateRequest) -> None:
-        with Caller() as caller:
-            begun = Translator(self._fleet).begin(
-                request.contents,
-                source=request.source_language_code,
-                target=request.target_language_code,
-                decoding=Decoding(),
-                caller=caller,
-            )
-            async with begun as pending:
-                for content in pending:
-                    async for _ in content.pieces():
-                        pass
+
+async def _translate(translator: Translator, request: TranslateRequest) -> None:
+    with Caller() as caller:
+        begun = translator.begin(
+            request.contents,
+            source=request.source_language_code,
+            target=request.target_language_code,
+            decoding=Decoding(),
+            caller=caller,
+        )
+        async with begun as pending:
+            for content in pending:
+                async for _ in content.pieces():
+                    pass
 
 
 def first_tries(rows: Sequence[Row]) -> list[Row]:
-    """The rows without the second tries."""
-    return [row for row in rows if row.decoding == Decoding()]
+    """The rows without the second tries, which are the same prompts once more; the halves of a few sentences stay."""
+    first: dict[Prompt, Row] = {}
+    for row in rows:
+        first.setdefault(row.prompt, row)
+    return list(first.values())
