@@ -6,6 +6,7 @@ loops, stays untranslated or has an odd length. It knows nothing of contents, sp
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
@@ -136,14 +137,18 @@ class DirectHop:
         return Prepared(sentence, tuple(zip([piece.text for piece in pieces], prompts, strict=True)))
 
     async def translate(self, prepared: Prepared, *, decoding: Decoding, caller: Caller) -> Sentence:
-        """See SentenceTranslator; pieces of a sentence are translated one by one and joined."""
-        parts = [
-            await self._mended(text, prompt, decoding=decoding, caller=caller) if prompt else Sentence.copied(text)
-            for text, prompt in prepared.pieces
-        ]
+        """See SentenceTranslator; pieces of a sentence are translated by themselves and joined."""
+        parts = await asyncio.gather(
+            *(self._piece(text, prompt, decoding=decoding, caller=caller) for text, prompt in prepared.pieces)
+        )
         if [text for text, _ in prepared.pieces] == [prepared.sentence]:
             return parts[0]
         return await self._joined(prepared.sentence, parts)
+
+    async def _piece(self, text: str, prompt: Prompt | None, *, decoding: Decoding, caller: Caller) -> Sentence:
+        if prompt is None:
+            return Sentence.copied(text)
+        return await self._mended(text, prompt, decoding=decoding, caller=caller)
 
     def _fits(self, text: str) -> bool:
         try:
@@ -168,7 +173,9 @@ class DirectHop:
 
     async def _in_halves(self, piece: str, *, decoding: Decoding, caller: Caller) -> Sentence:
         halves = [half.strip() for half in halve(piece) if half.strip()]
-        parts = [await self._once(half, self._prompt(half), decoding=decoding, caller=caller) for half in halves]
+        parts = await asyncio.gather(
+            *(self._once(half, self._prompt(half), decoding=decoding, caller=caller) for half in halves)
+        )
         return await self._joined(piece, parts, separator=" ")
 
     async def _once(self, piece: str, prompt: Prompt, *, decoding: Decoding, caller: Caller) -> Sentence:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import sys
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from kunnafoni_models.entries import CatalogEntry
 
 LOG = logging.getLogger(__name__)
+# A runtime asks for the interpreter at each token of each row. By default it waits 5 ms for it while texts are read and
+# checked in another thread, which is as long as it takes to compute the token.
+SWITCH_INTERVAL_S = 0.0003
 
 
 async def run(settings: Settings, read_again: Callable[[], Settings]) -> None:
@@ -37,6 +41,7 @@ async def run(settings: Settings, read_again: Callable[[], Settings]) -> None:
         ListenError: the address cannot be listened on.
         ModelError: the catalog is wrong, a model is not in it, or none of the models could be loaded.
     """
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     loop, stopping, changing = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
