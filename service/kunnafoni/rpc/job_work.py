@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import kunnafoni
 from kunnafoni.engine.caller import Caller, Priority
-from kunnafoni.engine.engines import State
 from kunnafoni.errors import (
     CancelledCallError,
     DeadlyItemError,
     DrainingError,
     InternalError,
     KunnafoniError,
+    LoadingError,
     OverloadedError,
     UnavailableError,
 )
 from kunnafoni.jobs.work import Outcome
+from kunnafoni.languages import LANGUAGES
 from kunnafoni.rpc.job_options import merged
 from kunnafoni.rpc.status import to_status
 from kunnafoni.v1 import job_pb2, summarization_pb2
@@ -67,8 +68,7 @@ class PipelineWork:
         Args:
             translate: Translates a text.
             summarize: Makes editions.
-            revisions: Everything beside content and options that results depend on, as one string: version of the
-                server, loaded models and their revisions.
+            revisions: Everything beside content and options that results depend on, as one string; it may change.
         """
         self._translate = translate
         self._summarize = summarize
@@ -87,7 +87,7 @@ class PipelineWork:
 
     async def run(self, item: ClaimedItem) -> Outcome:
         """See Work."""
-        fingerprint = _fingerprint(item, self._revisions())
+        revisions = self._revisions()
         try:
             result = await self._result(item)
         except (OverloadedError, UnavailableError):
@@ -103,6 +103,8 @@ class PipelineWork:
             LOG.error("bug in %s: %s\n%s", request_id, type(error).__name__, trace)  # noqa: TRY400
             return _failed(item, InternalError(request_id=request_id))
         segments = sum(len(translation.segments) for translation in result.translations) + len(result.editions)
+        # Models that were changed meanwhile may each have had a part in it: nobody else is given that.
+        fingerprint = _fingerprint(item, revisions) if self._revisions() == revisions else None
         return Outcome(item, body=result.SerializeToString(), segments=segments, fingerprint=fingerprint)
 
     async def _result(self, item: ClaimedItem) -> job_pb2.JobResult:
@@ -161,13 +163,13 @@ def _fingerprint(item: ClaimedItem, revisions: str) -> bytes:
 
 
 def revisions_of(fleet: Fleet) -> str:
-    """What results depend on beside content and options: this version, and the models that are ready."""
-    ready = [
-        f"{entry.id}@{entry.revision}"
-        for entry in fleet.entries.values()
-        if (status := fleet.status(entry.id)) and status.state is State.READY
-    ]
-    return " ".join((kunnafoni.__version__, *sorted(ready)))
+    """What results depend on beside content and options: this version, and which models in which revision do what."""
+    routes = [hops for _, hops in sorted(fleet.routes().items())]
+    try:
+        summaries = [f"{fleet.summary_hop(language)} {fleet.extracts_better(language)}" for language in LANGUAGES]
+    except LoadingError:  # models are being changed: items wait for them
+        summaries = []
+    return " ".join((kunnafoni.__version__, *map(str, routes), *summaries))
 
 
 def _failed(item: ClaimedItem, error: KunnafoniError) -> Outcome:

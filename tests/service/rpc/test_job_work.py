@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from google.rpc.status_pb2 import Status
 
 from kunnafoni.config import Settings
 from kunnafoni.fleet import Fleet
+from kunnafoni.rpc.job_work import revisions_of
 from kunnafoni.rpc.run import make_engines
 from kunnafoni.rpc.servicers import Servicers
-from kunnafoni.v1 import job_pb2
+from kunnafoni.v1 import job_pb2, summarization_pb2
 from tests.conftest import echo_entry
-from tests.service.jobs.calls import create, read, texts, wait_for_end
+from tests.service.jobs.calls import create, read, requests, texts, wait_for_end
 from tests.service.jobs.job_server import serve
 
 if TYPE_CHECKING:
@@ -73,3 +75,43 @@ async def test_a_bug_costs_its_item_alone(tmp_path: Path) -> None:
         status = Status()
         assert (await read(running.stub, job.id))[20].error.Unpack(status)
         assert "poison" not in status.message
+
+
+async def test_articles_become_the_editions_that_calls_would_give(tmp_path: Path) -> None:
+    body = "The market opens at nine. It is full of people this morning. Prices fall again in the town."
+    summarize = job_pb2.JobSpec(
+        kind=job_pb2.JOB_KIND_SUMMARIZE,
+        options=job_pb2.JobOptions(target_language_codes=["fr", "bm"], key_points=1),
+    )
+    items = [
+        job_pb2.JobItem(id="a", article=summarization_pb2.Article(headline="Market day", body=body)),
+        job_pb2.JobItem(id="b", article=summarization_pb2.Article(body="qwzx vbnm")),
+    ]
+    async with pipeline() as work, serve(f"sqlite:///{tmp_path}/jobs.db", work) as running:
+        job = (await running.stub.CreateJob(requests(summarize, items))).job
+        ended = await wait_for_end(running.stub, job.id)
+        assert (ended.progress.done_items, ended.progress.failed_items, ended.progress.done_segments) == (1, 1, 2)
+        made, failed = await read(running.stub, job.id)
+    assert [edition.language_code for edition in made.editions] == ["fr", "bm"]
+    assert [len(edition.key_points) for edition in made.editions] == [1, 1]
+    assert all(edition.headline and edition.summary for edition in made.editions)
+    assert failed.HasField("error")
+
+
+async def test_what_another_model_would_do_is_not_taken_from_an_earlier_result() -> None:
+    entries = {name: replace(echo_entry(), id=name) for name in ("first", "second")}
+    engines = make_engines(Settings())
+    for name, entry in entries.items():
+        engines.load(name, entry)
+    await engines.wait()
+    try:
+        revisions = {
+            revisions_of(Fleet(entries, engines)),
+            revisions_of(Fleet(entries, engines, routes={"en>fr": "second"})),
+            revisions_of(Fleet(entries, engines, summaries={"en": "second"})),
+        }
+        assert len(revisions) == 3
+        revised = entries | {"first": replace(entries["first"], revision="2")}
+        assert revisions_of(Fleet(revised, engines)) not in revisions
+    finally:
+        await engines.close()
