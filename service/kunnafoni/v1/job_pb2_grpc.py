@@ -120,7 +120,7 @@ class JobServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchJob(self, request, context):
-        """Sends the job now and, at most twice a second, whenever its progress changes; ends after the job has.
+        """Sends the job now and, at most ten times a second, whenever its progress changes; ends after the job has.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -48,7 +48,7 @@ class JobServiceStub:
     it is.
     """
     WatchJob: _grpc.UnaryStreamMultiCallable[_job_pb2.WatchJobRequest, _job_pb2.WatchJobResponse]
-    """Sends the job now and, at most twice a second, whenever its progress changes; ends after the job has."""
+    """Sends the job now and, at most ten times a second, whenever its progress changes; ends after the job has."""
     ReadJobResults: _grpc.UnaryStreamMultiCallable[_job_pb2.ReadJobResultsRequest, _job_pb2.ReadJobResultsResponse]
     """Sends the results of a job."""
     DeleteJob: _grpc.UnaryUnaryMultiCallable[_job_pb2.DeleteJobRequest, _job_pb2.DeleteJobResponse]
@@ -74,7 +74,7 @@ class JobServiceAsyncStub(JobServiceStub):
     it is.
     """
     WatchJob: _aio.UnaryStreamMultiCallable[_job_pb2.WatchJobRequest, _job_pb2.WatchJobResponse]  # type: ignore[assignment]
-    """Sends the job now and, at most twice a second, whenever its progress changes; ends after the job has."""
+    """Sends the job now and, at most ten times a second, whenever its progress changes; ends after the job has."""
     ReadJobResults: _aio.UnaryStreamMultiCallable[_job_pb2.ReadJobResultsRequest, _job_pb2.ReadJobResultsResponse]  # type: ignore[assignment]
     """Sends the results of a job."""
     DeleteJob: _aio.UnaryUnaryMultiCallable[_job_pb2.DeleteJobRequest, _job_pb2.DeleteJobResponse]  # type: ignore[assignment]
@@ -133,7 +133,7 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _job_pb2.WatchJobRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_job_pb2.WatchJobResponse], _abc.AsyncIterator[_job_pb2.WatchJobResponse]]:
-        """Sends the job now and, at most twice a second, whenever its progress changes; ends after the job has."""
+        """Sends the job now and, at most ten times a second, whenever its progress changes; ends after the job has."""
 
     @_abc_1.abstractmethod
     def ReadJobResults(
