@@ -108,20 +108,9 @@ class Fleet:
         Raises:
             LoadingError: a model is still loading and none is ready.
         """
-        ready = self._ready()
-        if not ready:
+        if not self._ready():
             self._check_loading()
-        served = [
-            Served(
-                Hop(entry.id, entry.revision, language, language),
-                _score(entry, language, language, SUMMARY_METRIC),
-                entry.parameters,
-                chosen=self._summaries.get(language) == entry.id,
-            )
-            for entry in ready
-            if language in entry.summary_languages and not self._extracts(entry, language)
-        ]
-        return best(served, language, language)
+        return self._summary_hop(language)
 
     def extracts_better(self, language: str) -> bool:
         """Whether ready models summarise texts in `language`, but none better than the texts' own best sentences."""
@@ -136,6 +125,16 @@ class Fleet:
         """With what models translations to `target` begin, from `source` or, if it is None, from any language."""
         return {route[0].model_id for (s, t), route in self.routes().items() if t == target and source in {None, s}}
 
+    def translates(self, model_id: str, source: str, target: str) -> bool:
+        """Whether texts from `source` to `target` go to this model and no other now."""
+        hop = best(self._served(), source, target)
+        return hop is not None and hop.model_id == model_id
+
+    def summarizes(self, model_id: str, language: str) -> bool:
+        """Whether this model summarises texts in `language` now."""
+        hop = self._summary_hop(language)
+        return hop is not None and hop.model_id == model_id
+
     def sentence_translator(self, route: Sequence[Hop]) -> SentenceTranslator:
         """The translator of a route: one hop is direct, two are a pivot.
 
@@ -147,6 +146,19 @@ class Fleet:
             for hop in route
         ]
         return hops[0] if len(hops) == 1 else PivotHop(*hops, route=route, turnstile=self._turnstile)
+
+    def _summary_hop(self, language: str) -> Hop | None:
+        served = [
+            Served(
+                Hop(entry.id, entry.revision, language, language),
+                _score(entry, language, language, SUMMARY_METRIC),
+                entry.parameters,
+                chosen=self._summaries.get(language) == entry.id,
+            )
+            for entry in self._ready()
+            if language in entry.summary_languages and not self._extracts(entry, language)
+        ]
+        return best(served, language, language)
 
     def _extracts(self, entry: CatalogEntry, language: str) -> bool:
         """Whether a text's own sentences measured better than the model's summaries, and the operator lets that be."""

@@ -12,7 +12,6 @@ from kunnafoni.v1 import model_pb2, model_pb2_grpc
 if TYPE_CHECKING:
     import grpc
 
-    from kunnafoni.engine.engines import Status
     from kunnafoni.fleet import Fleet
     from kunnafoni.rpc.requests import Limits
     from kunnafoni_models.entries import CatalogEntry
@@ -71,12 +70,13 @@ class ModelServicer(model_pb2_grpc.ModelServiceServicer):
         rest = sorted(model_id for model_id in self._fleet.entries if model_id > request.page_token)
         page = rest[:size]
         return model_pb2.ListModelsResponse(
-            models=[_model_message(self._fleet.entries[model_id], self._fleet.status(model_id)) for model_id in page],
+            models=[_model_message(self._fleet.entries[model_id], self._fleet) for model_id in page],
             next_page_token=page[-1] if len(rest) > size else "",
         )
 
 
-def _model_message(entry: CatalogEntry, status: Status | None) -> model_pb2.Model:
+def _model_message(entry: CatalogEntry, fleet: Fleet) -> model_pb2.Model:
+    status = fleet.status(entry.id)
     return model_pb2.Model(
         id=entry.id,
         revision=entry.revision,
@@ -87,25 +87,40 @@ def _model_message(entry: CatalogEntry, status: Status | None) -> model_pb2.Mode
             model_pb2.Direction(
                 source_language_code=direction.source,
                 target_language_code=direction.target,
-                quality=[
-                    model_pb2.Quality(
-                        metric=quality.metric,
-                        score=quality.score,
-                        signature=quality.signature,
-                        test_set=quality.test_set,
-                        decoding=quality.decoding,
-                        measure_date=quality.date.isoformat(),
-                    )
-                    for quality in entry.quality
-                    if (quality.source, quality.target) == (direction.source, direction.target)
-                ],
+                quality=_quality(entry, direction.source, direction.target),
+                in_use=fleet.translates(entry.id, direction.source, direction.target),
             )
             for direction in entry.directions
         ],
         summary_language_codes=entry.summary_languages,
+        summaries=[
+            model_pb2.SummaryLanguage(
+                language_code=language,
+                quality=_quality(entry, language, language),
+                in_use=fleet.summarizes(entry.id, language),
+            )
+            for language in entry.summary_languages
+        ],
         licence=model_pb2.Licence(
             name=entry.licence.name, non_commercial=entry.licence.non_commercial, summary=entry.licence.summary
         ),
         parameters=entry.parameters,
         size_bytes=sum(file.bytes for file in entry.files),
+        memory_mb=entry.memory_mb,
     )
+
+
+def _quality(entry: CatalogEntry, source: str, target: str) -> list[model_pb2.Quality]:
+    return [
+        model_pb2.Quality(
+            metric=each.metric,
+            score=each.score,
+            signature=each.signature,
+            test_set=each.test_set,
+            decoding=each.decoding,
+            measure_date=each.date.isoformat(),
+            measured_by=each.measured_by,
+        )
+        for each in entry.quality
+        if (each.source, each.target) == (source, target)
+    ]

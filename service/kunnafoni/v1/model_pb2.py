@@ -24,15 +24,15 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18kunnafoni/v1/model.proto\x12\x0ckunnafoni.v1\"\x16\n\x14GetServerInfoRequest\"\xa4\x01\n\x15GetServerInfoResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12$\n\x06limits\x18\x02 \x01(\x0b\x32\x14.kunnafoni.v1.Limits\x12)\n\tlanguages\x18\x03 \x03(\x0b\x32\x16.kunnafoni.v1.Language\x12)\n\x05pairs\x18\x04 \x03(\x0b\x32\x1a.kunnafoni.v1.LanguagePair\"\x8f\x01\n\x06Limits\x12\x14\n\x0cmax_contents\x18\x01 \x01(\x05\x12\x1f\n\x17max_content_code_points\x18\x02 \x01(\x05\x12\x1c\n\x14max_call_code_points\x18\x03 \x01(\x05\x12\x19\n\x11max_message_bytes\x18\x04 \x01(\x05\x12\x15\n\rmax_beam_size\x18\x05 \x01(\x05\"C\n\x08Language\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x14\n\x0c\x65nglish_name\x18\x02 \x01(\t\x12\x13\n\x0bnative_name\x18\x03 \x01(\t\"]\n\x0cLanguagePair\x12\x1c\n\x14source_language_code\x18\x01 \x01(\t\x12\x1c\n\x14target_language_code\x18\x02 \x01(\t\x12\x11\n\tmodel_ids\x18\x03 \x03(\t\":\n\x11ListModelsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"R\n\x12ListModelsResponse\x12#\n\x06models\x18\x01 \x03(\x0b\x32\x13.kunnafoni.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x92\x02\n\x05Model\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12\x0f\n\x07\x62\x61\x63kend\x18\x03 \x01(\t\x12\'\n\x05state\x18\x04 \x01(\x0e\x32\x18.kunnafoni.v1.ModelState\x12\x14\n\x0cstate_detail\x18\x05 \x01(\t\x12+\n\ndirections\x18\x06 \x03(\x0b\x32\x17.kunnafoni.v1.Direction\x12\x1e\n\x16summary_language_codes\x18\x07 \x03(\t\x12&\n\x07licence\x18\x08 \x01(\x0b\x32\x15.kunnafoni.v1.Licence\x12\x12\n\nparameters\x18\t \x01(\x03\x12\x12\n\nsize_bytes\x18\n \x01(\x03\"o\n\tDirection\x12\x1c\n\x14source_language_code\x18\x01 \x01(\t\x12\x1c\n\x14target_language_code\x18\x02 \x01(\t\x12&\n\x07quality\x18\x03 \x03(\x0b\x32\x15.kunnafoni.v1.Quality\"u\n\x07Quality\x12\x0e\n\x06metric\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x01\x12\x11\n\tsignature\x18\x03 \x01(\t\x12\x10\n\x08test_set\x18\x04 \x01(\t\x12\x10\n\x08\x64\x65\x63oding\x18\x05 \x01(\t\x12\x14\n\x0cmeasure_date\x18\x06 \x01(\t\"@\n\x07Licence\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0enon_commercial\x18\x02 \x01(\x08\x12\x0f\n\x07summary\x18\x03 \x01(\t*\x8b\x01\n\nModelState\x12\x1b\n\x17MODEL_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13MODEL_STATE_LOADING\x10\x01\x12\x15\n\x11MODEL_STATE_READY\x10\x02\x12\x16\n\x12MODEL_STATE_FAILED\x10\x03\x12\x18\n\x14MODEL_STATE_UNLOADED\x10\x04\x32\xb9\x01\n\x0cModelService\x12X\n\rGetServerInfo\x12\".kunnafoni.v1.GetServerInfoRequest\x1a#.kunnafoni.v1.GetServerInfoResponse\x12O\n\nListModels\x12\x1f.kunnafoni.v1.ListModelsRequest\x1a .kunnafoni.v1.ListModelsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18kunnafoni/v1/model.proto\x12\x0ckunnafoni.v1\"\x16\n\x14GetServerInfoRequest\"\xa4\x01\n\x15GetServerInfoResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12$\n\x06limits\x18\x02 \x01(\x0b\x32\x14.kunnafoni.v1.Limits\x12)\n\tlanguages\x18\x03 \x03(\x0b\x32\x16.kunnafoni.v1.Language\x12)\n\x05pairs\x18\x04 \x03(\x0b\x32\x1a.kunnafoni.v1.LanguagePair\"\x8f\x01\n\x06Limits\x12\x14\n\x0cmax_contents\x18\x01 \x01(\x05\x12\x1f\n\x17max_content_code_points\x18\x02 \x01(\x05\x12\x1c\n\x14max_call_code_points\x18\x03 \x01(\x05\x12\x19\n\x11max_message_bytes\x18\x04 \x01(\x05\x12\x15\n\rmax_beam_size\x18\x05 \x01(\x05\"C\n\x08Language\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x14\n\x0c\x65nglish_name\x18\x02 \x01(\t\x12\x13\n\x0bnative_name\x18\x03 \x01(\t\"]\n\x0cLanguagePair\x12\x1c\n\x14source_language_code\x18\x01 \x01(\t\x12\x1c\n\x14target_language_code\x18\x02 \x01(\t\x12\x11\n\tmodel_ids\x18\x03 \x03(\t\":\n\x11ListModelsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"R\n\x12ListModelsResponse\x12#\n\x06models\x18\x01 \x03(\x0b\x32\x13.kunnafoni.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xd7\x02\n\x05Model\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12\x0f\n\x07\x62\x61\x63kend\x18\x03 \x01(\t\x12\'\n\x05state\x18\x04 \x01(\x0e\x32\x18.kunnafoni.v1.ModelState\x12\x14\n\x0cstate_detail\x18\x05 \x01(\t\x12+\n\ndirections\x18\x06 \x03(\x0b\x32\x17.kunnafoni.v1.Direction\x12\x1e\n\x16summary_language_codes\x18\x07 \x03(\t\x12&\n\x07licence\x18\x08 \x01(\x0b\x32\x15.kunnafoni.v1.Licence\x12\x12\n\nparameters\x18\t \x01(\x03\x12\x12\n\nsize_bytes\x18\n \x01(\x03\x12\x11\n\tmemory_mb\x18\x0b \x01(\x05\x12\x30\n\tsummaries\x18\x0c \x03(\x0b\x32\x1d.kunnafoni.v1.SummaryLanguage\"\x7f\n\tDirection\x12\x1c\n\x14source_language_code\x18\x01 \x01(\t\x12\x1c\n\x14target_language_code\x18\x02 \x01(\t\x12&\n\x07quality\x18\x03 \x03(\x0b\x32\x15.kunnafoni.v1.Quality\x12\x0e\n\x06in_use\x18\x04 \x01(\x08\"`\n\x0fSummaryLanguage\x12\x15\n\rlanguage_code\x18\x01 \x01(\t\x12&\n\x07quality\x18\x02 \x03(\x0b\x32\x15.kunnafoni.v1.Quality\x12\x0e\n\x06in_use\x18\x03 \x01(\x08\"\x8a\x01\n\x07Quality\x12\x0e\n\x06metric\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x01\x12\x11\n\tsignature\x18\x03 \x01(\t\x12\x10\n\x08test_set\x18\x04 \x01(\t\x12\x10\n\x08\x64\x65\x63oding\x18\x05 \x01(\t\x12\x14\n\x0cmeasure_date\x18\x06 \x01(\t\x12\x13\n\x0bmeasured_by\x18\x07 \x01(\t\"@\n\x07Licence\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0enon_commercial\x18\x02 \x01(\x08\x12\x0f\n\x07summary\x18\x03 \x01(\t*\x8b\x01\n\nModelState\x12\x1b\n\x17MODEL_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13MODEL_STATE_LOADING\x10\x01\x12\x15\n\x11MODEL_STATE_READY\x10\x02\x12\x16\n\x12MODEL_STATE_FAILED\x10\x03\x12\x18\n\x14MODEL_STATE_UNLOADED\x10\x04\x32\xb9\x01\n\x0cModelService\x12X\n\rGetServerInfo\x12\".kunnafoni.v1.GetServerInfoRequest\x1a#.kunnafoni.v1.GetServerInfoResponse\x12O\n\nListModels\x12\x1f.kunnafoni.v1.ListModelsRequest\x1a .kunnafoni.v1.ListModelsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'kunnafoni.v1.model_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MODELSTATE']._serialized_start=1263
-  _globals['_MODELSTATE']._serialized_end=1402
+  _globals['_MODELSTATE']._serialized_start=1468
+  _globals['_MODELSTATE']._serialized_end=1607
   _globals['_GETSERVERINFOREQUEST']._serialized_start=42
   _globals['_GETSERVERINFOREQUEST']._serialized_end=64
   _globals['_GETSERVERINFORESPONSE']._serialized_start=67
@@ -48,13 +48,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTMODELSRESPONSE']._serialized_start=603
   _globals['_LISTMODELSRESPONSE']._serialized_end=685
   _globals['_MODEL']._serialized_start=688
-  _globals['_MODEL']._serialized_end=962
-  _globals['_DIRECTION']._serialized_start=964
-  _globals['_DIRECTION']._serialized_end=1075
-  _globals['_QUALITY']._serialized_start=1077
-  _globals['_QUALITY']._serialized_end=1194
-  _globals['_LICENCE']._serialized_start=1196
-  _globals['_LICENCE']._serialized_end=1260
-  _globals['_MODELSERVICE']._serialized_start=1405
-  _globals['_MODELSERVICE']._serialized_end=1590
+  _globals['_MODEL']._serialized_end=1031
+  _globals['_DIRECTION']._serialized_start=1033
+  _globals['_DIRECTION']._serialized_end=1160
+  _globals['_SUMMARYLANGUAGE']._serialized_start=1162
+  _globals['_SUMMARYLANGUAGE']._serialized_end=1258
+  _globals['_QUALITY']._serialized_start=1261
+  _globals['_QUALITY']._serialized_end=1399
+  _globals['_LICENCE']._serialized_start=1401
+  _globals['_LICENCE']._serialized_end=1465
+  _globals['_MODELSERVICE']._serialized_start=1610
+  _globals['_MODELSERVICE']._serialized_end=1795
 # @@protoc_insertion_point(module_scope)

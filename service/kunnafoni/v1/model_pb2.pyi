@@ -282,6 +282,8 @@ class Model(_message.Message):
     LICENCE_FIELD_NUMBER: _builtins.int
     PARAMETERS_FIELD_NUMBER: _builtins.int
     SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    MEMORY_MB_FIELD_NUMBER: _builtins.int
+    SUMMARIES_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Output only. Identifier, unique in the catalog."""
     revision: _builtins.str
@@ -296,17 +298,23 @@ class Model(_message.Message):
     """Output only. Number of parameters; 0 if unknown."""
     size_bytes: _builtins.int
     """Output only. Size of its files in bytes."""
+    memory_mb: _builtins.int
+    """Output only. Peak memory of a process that runs it on 32 sentences at once, in MiB; 0 if it was not measured."""
     @_builtins.property
     def directions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Direction]:
         """Output only. The directions that it translates, each with its measured quality."""
 
     @_builtins.property
     def summary_language_codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Output only. The languages that it summarises, each in itself."""
+        """Output only. The languages that it summarises, each in itself. `summaries` says how well."""
 
     @_builtins.property
     def licence(self) -> Global___Licence:
         """Output only. Under which terms its weights may be used."""
+
+    @_builtins.property
+    def summaries(self) -> _containers.RepeatedCompositeFieldContainer[Global___SummaryLanguage]:
+        """Output only. The languages of `summary_language_codes` in the same order, each with its measured quality."""
 
     def __init__(
         self,
@@ -321,10 +329,12 @@ class Model(_message.Message):
         licence: Global___Licence | None = ...,
         parameters: _builtins.int = ...,
         size_bytes: _builtins.int = ...,
+        memory_mb: _builtins.int = ...,
+        summaries: _abc.Iterable[Global___SummaryLanguage] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["licence", b"licence"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["backend", b"backend", "directions", b"directions", "id", b"id", "licence", b"licence", "parameters", b"parameters", "revision", b"revision", "size_bytes", b"size_bytes", "state", b"state", "state_detail", b"state_detail", "summary_language_codes", b"summary_language_codes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backend", b"backend", "directions", b"directions", "id", b"id", "licence", b"licence", "memory_mb", b"memory_mb", "parameters", b"parameters", "revision", b"revision", "size_bytes", b"size_bytes", "state", b"state", "state_detail", b"state_detail", "summaries", b"summaries", "summary_language_codes", b"summary_language_codes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -339,13 +349,18 @@ class Direction(_message.Message):
     SOURCE_LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
     TARGET_LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
     QUALITY_FIELD_NUMBER: _builtins.int
+    IN_USE_FIELD_NUMBER: _builtins.int
     source_language_code: _builtins.str
     """Output only. BCP-47 code of the language read."""
     target_language_code: _builtins.str
     """Output only. BCP-47 code of the language written."""
+    in_use: _builtins.bool
+    """Output only. True if requests for this direction go to this model now: the operator's choice while it is ready, else
+    the ready model with the best `chrF++`, then the fewest parameters.
+    """
     @_builtins.property
     def quality(self) -> _containers.RepeatedCompositeFieldContainer[Global___Quality]:
-        """Output only. Measured quality, one a metric; empty if it was not measured."""
+        """Output only. Measured quality, one a metric and test set; empty if it was not measured."""
 
     def __init__(
         self,
@@ -353,18 +368,53 @@ class Direction(_message.Message):
         source_language_code: _builtins.str = ...,
         target_language_code: _builtins.str = ...,
         quality: _abc.Iterable[Global___Quality] | None = ...,
+        in_use: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["quality", b"quality", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["in_use", b"in_use", "quality", b"quality", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Direction: _TypeAlias = Direction  # noqa: Y015
 
 @_typing.final
+class SummaryLanguage(_message.Message):
+    """One language in which a model summarises texts of that language."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
+    QUALITY_FIELD_NUMBER: _builtins.int
+    IN_USE_FIELD_NUMBER: _builtins.int
+    language_code: _builtins.str
+    """Output only. BCP-47 code."""
+    in_use: _builtins.bool
+    """Output only. True if texts in this language are summarised by this model now, chosen as for directions by `ROUGE-L`.
+    False for all models where the texts' own best sentences measured better.
+    """
+    @_builtins.property
+    def quality(self) -> _containers.RepeatedCompositeFieldContainer[Global___Quality]:
+        """Output only. Measured quality, one a metric and test set; empty if it was not measured."""
+
+    def __init__(
+        self,
+        *,
+        language_code: _builtins.str = ...,
+        quality: _abc.Iterable[Global___Quality] | None = ...,
+        in_use: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["in_use", b"in_use", "language_code", b"language_code", "quality", b"quality"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SummaryLanguage: _TypeAlias = SummaryLanguage  # noqa: Y015
+
+@_typing.final
 class Quality(_message.Message):
-    """One measured figure."""
+    """One measured figure. Figures on different test sets do not compare."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -374,18 +424,23 @@ class Quality(_message.Message):
     TEST_SET_FIELD_NUMBER: _builtins.int
     DECODING_FIELD_NUMBER: _builtins.int
     MEASURE_DATE_FIELD_NUMBER: _builtins.int
+    MEASURED_BY_FIELD_NUMBER: _builtins.int
     metric: _builtins.str
-    """Output only. Name of the metric: `chrf++`, `bleu`."""
+    """Output only. Name of the metric: `chrF++`, `BLEU`, `ROUGE-L`."""
     score: _builtins.float
     """Output only. The figure, in the metric's own unit."""
     signature: _builtins.str
-    """Output only. Signature that makes the figure reproducible, as sacrebleu prints it."""
+    """Output only. Signature that makes the figure reproducible, as sacrebleu prints it; empty if the publisher gives none."""
     test_set: _builtins.str
     """Output only. The test set and the part of it that was used."""
     decoding: _builtins.str
     """Output only. How outputs were decoded."""
     measure_date: _builtins.str
-    """Output only. Day of the measurement, ISO 8601."""
+    """Output only. Day of the measurement or of the publication, ISO 8601."""
+    measured_by: _builtins.str
+    """Output only. Who measured: `kunnafoni` for this project and `kunnafoni evaluate`, else the publication that the
+    figure is taken from.
+    """
     def __init__(
         self,
         *,
@@ -395,10 +450,11 @@ class Quality(_message.Message):
         test_set: _builtins.str = ...,
         decoding: _builtins.str = ...,
         measure_date: _builtins.str = ...,
+        measured_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["decoding", b"decoding", "measure_date", b"measure_date", "metric", b"metric", "score", b"score", "signature", b"signature", "test_set", b"test_set"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decoding", b"decoding", "measure_date", b"measure_date", "measured_by", b"measured_by", "metric", b"metric", "score", b"score", "signature", b"signature", "test_set", b"test_set"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

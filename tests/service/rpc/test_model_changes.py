@@ -84,6 +84,22 @@ async def test_the_operators_model_goes_before_a_better_measured_one() -> None:
         assert await models_of(served, "fr", "en") == ["good"]
 
 
+async def test_the_list_tells_which_model_is_used() -> None:
+    good, poor = measured("good", 60.0), measured("poor", 20.0)
+    async with serve(good, poor, routes={"en>fr": "poor"}, summaries={"fr": "good"}) as served:
+        listed = {each.id: each for each in (await served.model.ListModels(model_pb2.ListModelsRequest())).models}
+        used = {
+            model_id: {
+                f"{each.source_language_code}>{each.target_language_code}" for each in found.directions if each.in_use
+            }
+            for model_id, found in listed.items()
+        }
+        assert used["poor"] == {"en>fr"}
+        assert len(used["good"]) == 5
+        summaries = {each.language_code: each.in_use for each in listed["good"].summaries}
+        assert summaries["fr"]
+
+
 async def test_health_tells_which_service_a_failed_model_takes_down() -> None:
     summaries_only = replace(model("writer"), directions=())
     async with serve(summaries_only, model("broken", no_such_option=1)) as served:

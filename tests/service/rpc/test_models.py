@@ -58,7 +58,26 @@ def test_the_embedded_model_states_its_licence_and_measured_quality(embedded: Lo
         metrics = {quality.metric: quality for quality in direction.quality}
         assert metrics["chrF++"].score > 0
         assert "nw:2" in metrics["chrF++"].signature
+        assert {quality.measured_by for quality in direction.quality} == {"kunnafoni"}
+        assert direction.in_use
     assert set(model.summary_language_codes) == {"en", "fr"}
+    assert [each.language_code for each in model.summaries] == list(model.summary_language_codes)
+    assert all(quality.measured_by == "kunnafoni" for each in model.summaries for quality in each.quality)
+    assert {each.language_code for each in model.summaries if each.in_use} == {"fr"}, "English is extracted"
+    assert model.memory_mb > 100
+
+
+def test_published_figures_say_whose_they_are(embedded: LocalServer) -> None:
+    with Client(embedded.address) as client:
+        models = {model.id: model for model in client.models()}
+    nllb = models["nllb-200-distilled-600m"]
+    assert nllb.state == model_pb2.MODEL_STATE_UNLOADED
+    for direction in nllb.directions:
+        assert not direction.in_use
+        [quality] = direction.quality
+        assert "kunnafoni" not in quality.measured_by
+        assert quality.measured_by
+        assert quality.measure_date
 
 
 def test_health_and_reflection(embedded: LocalServer) -> None:
