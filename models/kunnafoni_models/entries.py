@@ -78,7 +78,8 @@ class Quality:
         test_set: Which texts.
         decoding: Which weights and search, as `int8, beam 1`.
         date: Day of the measurement or of the publication.
-        measured_by: Who measured: `kunnafoni`, or the publication that the number is taken from.
+        measured_by: Who measured: `kunnafoni` for this project and `kunnafoni evaluate`, else the publication that the
+            number is taken from, and the day on which it was read if it has none of its own.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -153,7 +154,8 @@ class CatalogEntry:
 
     Attributes:
         id: Name in requests, routes and configuration.
-        revision: Which build; travels with every result.
+        revision: Which build; travels with every result. Of a model that is not on this machine: what `models import`
+            fetches, a branch, tag or commit of the hub.
         backend: The module that runs it: `ctranslate2` is `kunnafoni_models.ctranslate2_backend`.
         licence, limits, prompts: See there.
         languages: BCP-47 code -> the model's own code or name of the language.

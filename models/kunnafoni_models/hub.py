@@ -1,4 +1,8 @@
-"""Fetches a checkpoint from the model hub, only when somebody asks for it by name. Serving never comes here."""
+"""Fetches a checkpoint from the model hub, only when somebody asks for it by name. Serving never comes here.
+
+It knows which files of a repository are wanted, not what is in them. `HF_ENDPOINT`, `HF_HOME` and `HF_TOKEN` are the
+library's and work as it documents them.
+"""
 
 from __future__ import annotations
 
@@ -7,36 +11,56 @@ from typing import Any, cast
 
 from kunnafoni_models.backend import ModelFileError
 
-_FILES = ("*.json", "*.safetensors", "*.model", "*.spm", "*.txt", "*.jinja", "README.md", "LICENSE*", "NOTICE*")
-_UNSAFE_FILES = ("*.bin", "*.py")
+_FILES = ("*.json", "*.model", "*.spm", "*.txt", "*.jinja", "README.md", "LICENSE*", "NOTICE*")
 
 
 def fetch(hub_id: str, *, revision: str | None = None, allow_unsafe: bool = False) -> tuple[Path, str]:
     """Download the checkpoint `hub_id`, as `facebook/nllb-200-distilled-600M`, into the hub's own cache.
 
+    Weights come as safetensors; pickled ones only if there are no others and `allow_unsafe` is given.
+
     Args:
         hub_id: Owner and name.
         revision: Branch, tag or commit; None for the newest.
-        allow_unsafe: Fetch pickled weights and code too.
+        allow_unsafe: Take pickled weights where there are no others, and the checkpoint's own code.
 
     Returns:
         The folder, and the commit that was fetched.
 
     Raises:
-        ModelFileError: There is no such checkpoint, or no way to it.
+        ModelFileError: There is no such checkpoint, no way to it, or its weights are pickled; nothing is downloaded in
+            the last case.
     """
-    import huggingface_hub  # noqa: PLC0415 - nobody else needs the network
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled  # noqa: PLC0415
+    import httpx2  # noqa: PLC0415 - nobody else needs the network
+    import huggingface_hub  # noqa: PLC0415
 
-    patterns = [*_FILES, *(_UNSAFE_FILES if allow_unsafe else ())]
+    library = cast("Any", huggingface_hub)
     try:
-        folder = Path(
-            cast("Any", huggingface_hub).snapshot_download(hub_id, revision=revision, allow_patterns=patterns)
-        )
-    except (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, OSError, ValueError) as error:
+        info = library.HfApi().model_info(hub_id, revision=revision)
+        weights = _weights(hub_id, [file.rfilename for file in info.siblings], allow_unsafe=allow_unsafe)
+        wanted = [*_FILES, weights, *(("*.py",) if allow_unsafe else ())]
+        folder = library.snapshot_download(hub_id, revision=info.sha, allow_patterns=wanted)
+    except (httpx2.HTTPError, OSError, ValueError) as error:  # the library's own errors are kinds of these
         line = (str(error) or type(error).__name__).strip().splitlines()[0]
         raise ModelFileError(
-            f"{hub_id} cannot be fetched ({line}): check the name and the network, or copy the checkpoint to this "
-            "machine and give its folder"
+            f"{hub_id} cannot be fetched ({line}): check the name, the revision and the network, or copy the "
+            "checkpoint to this machine and give its folder"
         ) from error
-    return folder, folder.name
+    return Path(folder), str(info.sha)
+
+
+def _weights(hub_id: str, names: list[str], *, allow_unsafe: bool) -> str:
+    """The pattern of the files that hold the weights."""
+    here = [name for name in names if "/" not in name]
+    if any(name.endswith(".safetensors") for name in here):
+        return "*.safetensors"
+    pickled = next((name for name in here if name.endswith(".bin")), None)
+    if pickled is None:
+        raise ModelFileError(f"{hub_id} has no weights that can be read here: it has {', '.join(here) or 'no files'}")
+    if not allow_unsafe:
+        raise ModelFileError(
+            f"{hub_id} has pickled weights only ({pickled}), which can run code when they are read: name a revision "
+            "with safetensors (the hub offers conversions as --revision refs/pr/NUMBER; see the model's page), or give "
+            "--allow-unsafe if you trust its origin"
+        )
+    return "*.bin"

@@ -47,6 +47,8 @@ class Order:
         non_commercial: Whether the licence forbids commercial use; None to tell by its name.
         allow_unsafe: Take pickled weights, and code that comes with the checkpoint.
         wishes: What the checkpoint itself does not say.
+        known: The built-in entry of the same checkpoint, whose limits and published quality are taken over, and the
+            licence if the card states none; None if it is not in the catalog, or is used for something else.
     """
 
     checkpoint: Path
@@ -60,6 +62,7 @@ class Order:
     non_commercial: bool | None = None
     allow_unsafe: bool = False
     wishes: Wishes = field(default_factory=Wishes)
+    known: CatalogEntry | None = None
 
 
 def import_checkpoint(order: Order) -> CatalogEntry:
@@ -72,7 +75,12 @@ def import_checkpoint(order: Order) -> CatalogEntry:
     """
     check_name(order.models_dir, order.model_id)
     config = _checked(order)
-    licence = read_licence(order.checkpoint, name=order.licence, non_commercial=order.non_commercial)
+    licence = read_licence(
+        order.checkpoint,
+        name=order.licence,
+        non_commercial=order.non_commercial,
+        otherwise=order.known.licence if order.known else None,
+    )
     tokenizer = load_tokenizer(order.checkpoint, remote_code=order.allow_unsafe)
     on_ctranslate2 = order.backend == "ctranslate2" or (order.backend == "auto" and convertible(order.checkpoint))
     # CTranslate2 reads a prompt in one go and then lets a sliding window look back beyond its edge.
@@ -160,7 +168,7 @@ def _entry(order: Order, found: Recipe, licence: Licence, folder: Path, *, on_ct
         revision=order.revision or weights.sha256[:12],
         backend="ctranslate2" if on_ctranslate2 else "transformers",
         licence=licence,
-        limits=found.limits,
+        limits=order.known.limits if order.known else found.limits,
         languages=found.languages,
         directions=found.directions,
         summary_languages=found.summary_languages,
@@ -169,6 +177,7 @@ def _entry(order: Order, found: Recipe, licence: Licence, folder: Path, *, on_ct
         prompts=found.prompts,
         base=order.base or order.checkpoint.name,
         parameters=_parameters(order.checkpoint),
+        quality=order.known.quality if order.known else (),
         options=options,
     )
 

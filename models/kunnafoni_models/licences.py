@@ -16,18 +16,23 @@ _FIELD = re.compile(r"^(license|license_name):\s*['\"]?([^'\"\n#]+?)['\"]?\s*$",
 _NON_COMMERCIAL = re.compile(r"(^|[-_ ])(nc|non-?commercial|research)([-_ ]|$)", re.IGNORECASE)
 
 
-def read_licence(checkpoint: Path, *, name: str = "", non_commercial: bool | None = None) -> Licence:
+def read_licence(
+    checkpoint: Path, *, name: str = "", non_commercial: bool | None = None, otherwise: Licence | None = None
+) -> Licence:
     """The licence of the checkpoint in the folder `checkpoint`.
 
     Args:
         checkpoint: Holds `README.md`, the model card, and perhaps `LICENSE`.
         name: The licence if it is known otherwise; empty to read it off the card.
         non_commercial: Whether it forbids commercial use; None to tell by its name.
+        otherwise: The licence if neither `name` nor the card says it.
 
     Raises:
-        CatalogError: Neither `name` nor the card says it.
+        CatalogError: Nobody says it.
     """
     name = name or _on_card(checkpoint)
+    if not name and otherwise:
+        return otherwise
     if not name:
         raise CatalogError(
             f"{checkpoint / 'README.md'} states no licence: find out under what terms the model may be used and give "

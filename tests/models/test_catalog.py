@@ -77,6 +77,15 @@ def test_every_embedded_direction_has_a_reproducible_score(embedded_entry: Catal
     assert all(each.signature and each.test_set and each.decoding for each in embedded_entry.quality)
 
 
+@pytest.mark.parametrize("entry", [each for each in registry.catalog().values() if not each.files], ids=lambda x: x.id)
+def test_what_others_measured_has_its_source_and_terms(entry: CatalogEntry) -> None:
+    assert entry.licence.name
+    assert entry.licence.summary
+    if entry.base:
+        assert entry.parameters > 1_000_000
+        assert all(each.measured_by != "kunnafoni" and each.test_set for each in entry.quality)
+
+
 def test_output_caps_grow_with_the_text() -> None:
     direction = Direction("en", "fr", output_ratio=1.5, output_extra=10)
     assert [direction.output_cap(tokens) for tokens in (0, 1, 10, 100)] == [11, 12, 25, 160]

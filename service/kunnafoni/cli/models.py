@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from google.protobuf.json_format import MessageToJson
@@ -18,9 +18,12 @@ from kunnafoni.cli.models_train import train_model
 from kunnafoni.cli.options import Address, AnswerFormat, Local, OutputFormat, connect
 from kunnafoni.config import load_settings
 from kunnafoni.errors import NotFoundError
-from kunnafoni.v1.model_pb2 import ListModelsResponse, Model, ModelState
+from kunnafoni.v1.model_pb2 import ListModelsResponse, Model, ModelState, Quality
 from kunnafoni_models import registry
 from kunnafoni_models.model_files import problems
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 models = typer.Typer(help="List models, import one from a checkpoint, teach one your own words.", no_args_is_help=True)
 models.command("import")(import_model)
@@ -39,7 +42,7 @@ def list_models(
 ) -> None:
     """List the server's models: state, licence, and measured quality of each direction."""
     if everything:
-        list_catalog(models_dir=models_dir)
+        list_catalog(models_dir=models_dir, output=output)
         return
     with connect(address, local=local) as client:
         found = client.models()
@@ -94,13 +97,29 @@ def verify(
 def _table(model: Model) -> Table:
     state = ModelState.Name(model.state).removeprefix("MODEL_STATE_").lower()
     title = f"{model.id} {model.revision}: {state} {model.state_detail}".strip()
-    table = Table("direction", "quality", "test set", title=title, title_justify="left", caption_justify="left")
+    table = Table("task", "in use", "quality", title=title, title_justify="left", caption_justify="left")
     table.caption = f"{model.licence.name}. {model.licence.summary}"
     for each in model.directions:
-        scores = "\n".join(f"{quality.metric} {quality.score:.1f}" for quality in each.quality) or "not measured"
-        test_sets = "\n".join(quality.test_set for quality in each.quality)
-        table.add_row(f"{each.source_language_code}>{each.target_language_code}", scores, test_sets)
+        table.add_row(
+            f"{each.source_language_code}>{each.target_language_code}", _yes(each.in_use), _figures(each.quality)
+        )
+    for each in model.summaries:
+        table.add_row(f"summaries {each.language_code}", _yes(each.in_use), _figures(each.quality))
     return table
+
+
+def _yes(flag: bool) -> str:
+    return "yes" if flag else ""
+
+
+def _figures(quality: Iterable[Quality]) -> str:
+    return (
+        "\n".join(
+            f"{each.metric} {each.score:.1f} ({each.test_set}; {each.decoding}; {each.measured_by} {each.measure_date})"
+            for each in quality
+        )
+        or "not measured"
+    )
 
 
 def info(*, output: AnswerFormat = OutputFormat.TEXT, address: Address = None, local: Local = False) -> None:

@@ -10,6 +10,9 @@ import typer
 from rich.console import Console
 
 from kunnafoni.config import load_settings
+from kunnafoni_models import hub, registry
+from kunnafoni_models.installing import check_name
+from kunnafoni_models.recipes import Wishes
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
@@ -38,15 +41,6 @@ def import_model(
         raise typer.BadParameter("say where your models are kept: --models-dir, or models_dir in kunnafoni.toml")
     if backend not in {"auto", "ctranslate2", "transformers"}:
         raise typer.BadParameter("--backend is auto, ctranslate2 or transformers")
-    # The other commands need neither torch nor transformers.
-    from kunnafoni_models import hub, registry  # noqa: PLC0415
-    from kunnafoni_models.importing import Order, import_checkpoint  # noqa: PLC0415
-    from kunnafoni_models.recipes import Wishes  # noqa: PLC0415
-
-    path, commit = Path(checkpoint), revision or ""
-    if not path.exists() and _HUB_ID.fullmatch(checkpoint):
-        path, commit = hub.fetch(checkpoint, revision=revision, allow_unsafe=allow_unsafe)
-    known = next((entry for entry in registry.catalog().values() if entry.base == checkpoint), None)
     wishes = Wishes(
         tuple(_pair(each, ">") for each in direction or ()),
         tuple(summaries or ()),
@@ -54,7 +48,18 @@ def import_model(
         translate_prompt,
         summarize_prompt,
     )
-    if known and wishes == Wishes():
+    check_name(folder, name)
+    known = next((entry for entry in registry.catalog().values() if entry.base == checkpoint), None)
+    path, commit = Path(checkpoint), revision or ""
+    if not path.exists() and _HUB_ID.fullmatch(checkpoint):
+        wanted = revision or (known.revision if known else None)
+        path, commit = hub.fetch(checkpoint, revision=wanted, allow_unsafe=allow_unsafe)
+    # The other commands need neither torch nor transformers.
+    from kunnafoni_models.importing import Order, import_checkpoint  # noqa: PLC0415
+
+    if wishes != Wishes():
+        known = None  # the catalog tells of another use of it
+    elif known:
         pairs = tuple((each.source, each.target) for each in known.directions)
         wishes = Wishes(pairs, known.summary_languages, known.languages)
     entry = import_checkpoint(
@@ -69,6 +74,7 @@ def import_model(
             licence=licence,
             allow_unsafe=allow_unsafe,
             wishes=wishes,
+            known=known,
         )
     )
     typer.echo(f"{entry.id}: {entry.backend}, {sum(file.bytes for file in entry.files) / 1e6:.0f} MB in {entry.folder}")

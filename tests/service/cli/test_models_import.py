@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from pathlib import Path
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
-from kunnafoni.cli.catalog_table import list_catalog
-from kunnafoni.cli.models_import import import_model
+from kunnafoni.cli.models import models as APP  # noqa: N812
+from kunnafoni_models import registry
 from kunnafoni_models.backend import ModelFileError
 from tests.models.tiny_checkpoints import tiny
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-APP = typer.Typer()
-APP.command("import")(import_model)
-APP.command("list")(list_catalog)
 
 
 @pytest.fixture(autouse=True)
@@ -32,11 +25,33 @@ def test_a_non_commercial_model_is_imported_with_a_warning_and_listed(tmp_path: 
     result = CliRunner().invoke(APP, [*command, "--language", "bm=__sw__", "--license", "CC-BY-NC-4.0"])
     assert result.exit_code == 0, result.output
     assert "forbids commercial use" in result.stderr
-    listed = CliRunner().invoke(APP, ["list", "--models-dir", str(models)]).output
+    listed = CliRunner().invoke(APP, ["list", "--all", "--models-dir", str(models)]).output
     assert "ours" in listed
     assert "fr>bm" in listed
     assert "CC-BY-NC-4.0 (non-commercial)" in listed
     assert "import facebook/nllb-200-distilled-600M" in listed
+    assert "~1100 MiB" in listed
+    assert "OPUS-MT leaderboard" in listed
+    told = json.loads(
+        CliRunner().invoke(APP, ["list", "--all", "--models-dir", str(models), "--format", "json"]).output
+    )
+    assert {"ours": True, "nllb-200-distilled-600m": False}.items() <= {
+        each["id"]: each["here"] for each in told
+    }.items()
+
+
+def test_a_model_of_the_catalog_brings_its_limits_and_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `import facebook/nllb-200-distilled-600M` would, were this the folder of that name."""
+    monkeypatch.chdir(tmp_path)
+    checkpoint = tiny("nllb", tmp_path / "facebook" / "nllb-200-distilled-600M")
+    (checkpoint / "README.md").unlink()
+    command = ["import", "facebook/nllb-200-distilled-600M", "--as", "ours", "--models-dir", "models"]
+    result = CliRunner().invoke(APP, command)
+    assert result.exit_code == 0, result.output
+    known, made = (registry.catalog([Path("models")])[name] for name in ("nllb-200-distilled-600m", "ours"))
+    assert (made.limits, made.licence, dict(made.languages)) == (known.limits, known.licence, dict(known.languages))
+    assert sorted(map(repr, made.quality)) == sorted(map(repr, known.quality))
+    assert "forbids commercial use" in result.stderr
 
 
 def test_wrong_use(tmp_path: Path) -> None:
