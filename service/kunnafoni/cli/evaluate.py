@@ -8,6 +8,7 @@ import re
 import time
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -50,13 +51,18 @@ def evaluate(
     write_catalog: Annotated[bool, typer.Option("--write-catalog", help="Store the figures in the entries.")] = False,
 ) -> None:
     """Measure models and servers on your own test set. The second and further ones are compared with the first."""
+    if find_spec("sacrebleu") is None or find_spec("rouge_score") is None:
+        raise typer.BadParameter("install what measures first: pip install 'kunnafoni[evaluate]'")
     texts, wanted = _test_set(sources, references, tsv)
     if not model and not address:
         raise typer.BadParameter("name what to measure with --model or --address")
+    catalog = models_dir or load_settings().models_dir
+    if write_catalog and catalog is None:
+        raise typer.BadParameter("--write-catalog needs --models-dir: the built-in catalog is not changed")
     outputs: dict[str, list[str]] = {}
     seen: dict[str, tuple[float, float | None]] = {}
     for name in (*(model or ()), *(address or ())):
-        with _server(name, ours=name in (model or ()), models_dir=models_dir) as (client, process_id):
+        with _server(name, ours=name in (model or ()), models_dir=catalog) as (client, process_id):
             started = time.monotonic()
             outputs[name] = _run(client, texts, source, to, beam_size)
             speed = sum(map(len, texts)) / (time.monotonic() - started)
@@ -70,22 +76,19 @@ def evaluate(
         json_to.write_text(json.dumps(figures, ensure_ascii=False, indent=1) + "\n", "utf-8")
     if html_to:
         html_to.write_text(html(title, results), "utf-8")
-    if write_catalog:
-        folder = models_dir or load_settings().models_dir
-        if folder is None:
-            raise typer.BadParameter("--write-catalog needs --models-dir: the built-in catalog is not changed")
+    if write_catalog and catalog:
         for result in results[: len(model or ())]:
-            _store(folder, result, (source, to), test_set=title, beam_size=beam_size)
+            _store(catalog, result, (source, to), test_set=title, beam_size=beam_size)
 
 
 def _test_set(sources: Path | None, references: Path | None, tsv: Path | None) -> tuple[list[str], list[str]]:
     if tsv:
-        rows = [line.split("\t") for line in tsv.read_text("utf-8").splitlines() if line.strip()]
+        rows = [line.split("\t") for line in _lines(tsv) if line.strip()]
         if bad := next((number for number, row in enumerate(rows, 1) if len(row) < 2), None):  # noqa: PLR2004
             raise typer.BadParameter(f"{tsv}: line {bad} has no second column")
         found = [row[0] for row in rows], [row[1] for row in rows]
     elif sources and references:
-        found = sources.read_text("utf-8").splitlines(), references.read_text("utf-8").splitlines()
+        found = _lines(sources), _lines(references)
     else:
         raise typer.BadParameter("give --source and --reference, or --tsv")
     if len(found[0]) != len(found[1]) or not found[0]:
@@ -93,12 +96,25 @@ def _test_set(sources: Path | None, references: Path | None, tsv: Path | None) -
     return found
 
 
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise typer.BadParameter(f"{path} is not in UTF-8: save it as that") from error
+
+
 @contextmanager
 def _server(name: str, *, ours: bool, models_dir: Path | None) -> Generator[tuple[Client, int | None]]:
     """A client of the running server `name`, or of a new one that has the model `name` alone, and its process."""
     if ours:
-        more = ("--models-dir", str(models_dir)) if models_dir else ()
-        with local_server("--model", name, *more) as server, Client(server.address, timeout_s=3600) as client:
+        more = ("--models-dir", str(models_dir.absolute())) if models_dir else ()
+        own = load_settings()
+        # Without the routes of `kunnafoni.toml`, which would put another model in the place of this one.
+        settings = {"device": own.device, "threads": own.threads, "max_batch_rows": own.max_batch_rows}
+        with (
+            local_server("--model", name, *more, settings=settings) as server,
+            Client(server.address, timeout_s=3600) as client,
+        ):
             yield client, server.process.pid
     else:
         with Client(name, timeout_s=3600) as client:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -12,10 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kunnafoni.client import Client
+from kunnafoni.config import CONFIG_FILE
 from kunnafoni.errors import UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Mapping
 
 START_TIMEOUT_S = 120.0
 
@@ -30,8 +32,12 @@ class LocalServer:
 
 
 @contextmanager
-def local_server(*arguments: str) -> Generator[LocalServer]:
+def local_server(*arguments: str, settings: Mapping[str, str | int] | None = None) -> Generator[LocalServer]:
     """Run `kunnafoni serve` with `arguments` besides the address; ready to answer, ended with SIGTERM afterwards.
+
+    Args:
+        arguments: Flags; paths are absolute if `settings` are given.
+        settings: Takes the place of the working directory's `kunnafoni.toml`; None leaves that as it is.
 
     Raises:
         UnavailableError: it ended or was not ready in time; its log is on standard error.
@@ -40,7 +46,14 @@ def local_server(*arguments: str) -> Generator[LocalServer]:
     with tempfile.TemporaryDirectory() as folder:
         command += ["--data-dir", folder, *arguments]
         log = Path(folder) / "server.log"
-        with log.open("w") as output, subprocess.Popen(command, stderr=output) as process:  # noqa: S603 - our own command
+        here = None if settings is None else folder
+        for name, value in (settings or {}).items():
+            with (Path(folder) / CONFIG_FILE).open("a", encoding="utf-8") as lines:
+                lines.write(f"{name} = {json.dumps(value)}\n")
+        with (
+            log.open("w") as output,
+            subprocess.Popen(command, stderr=output, cwd=here) as process,  # noqa: S603 - our own command
+        ):
             try:
                 address = _listening(process, log)
                 _wait(process, address, log)

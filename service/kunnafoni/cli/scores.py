@@ -24,8 +24,8 @@ class Score:
         metric: Its name.
         value: Of the whole set.
         signature: What reproduces it.
-        p_value: Chance that a difference from the first system as large as this comes from the choice of sentences
-            (paired bootstrap, Koehn 2004); None for the first system and where it was not computed.
+        p_value: Chance that a difference from the first system as large as this comes from the choice of texts (paired
+            bootstrap, Koehn 2004); None for the first system.
     """
 
     metric: str
@@ -67,21 +67,40 @@ def translation_scores(outputs: Mapping[str, Sequence[str]], references: Sequenc
 
 
 def summary_scores(outputs: Mapping[str, Sequence[str]], references: Sequence[str]) -> dict[str, list[Score]]:
-    """ROUGE-1, ROUGE-2 and ROUGE-L of each system: mean F1 over the texts (Lin 2004), words in any alphabet."""
+    """ROUGE-1, ROUGE-2 and ROUGE-L of each system: mean F1 over the texts (Lin 2004), words in any alphabet.
+
+    Args:
+        outputs: Summaries by system, one a reference, in order; compared with the first by paired bootstrap.
+        references: Human summaries.
+    """
     from rouge_score import rouge_scorer  # noqa: PLC0415  # pyright: ignore[reportMissingTypeStubs]
 
     names = {"rouge1": "ROUGE-1", "rouge2": "ROUGE-2", "rougeL": "ROUGE-L"}
     scorer: Any = rouge_scorer.RougeScorer(list(names), tokenizer=_Words())
-    found: dict[str, list[Score]] = {}
-    for system, texts in outputs.items():
-        rows = [scorer.score(reference, text) for reference, text in zip(references, texts, strict=True)]
-        found[system] = [
-            Score(
-                label, 100 * sum(row[name].fmeasure for row in rows) / len(rows), r"rouge-score, words \w+ lower case"
-            )
-            for name, label in names.items()
-        ]
+    found: dict[str, list[Score]] = {system: [] for system in outputs}
+    rows = {
+        system: [scorer.score(reference, text) for reference, text in zip(references, texts, strict=True)]
+        for system, texts in outputs.items()
+    }
+    for name, label in names.items():
+        values = {system: [100 * row[name].fmeasure for row in each] for system, each in rows.items()}
+        first = next(iter(values.values()))
+        for system, mine in values.items():
+            p_value = None if mine is first else _bootstrap(mine, first)
+            found[system].append(Score(label, sum(mine) / len(mine), r"rouge-score, words \w+ lower case", p_value))
     return found
+
+
+def _bootstrap(mine: Sequence[float], first: Sequence[float]) -> float:
+    """The p-value of the difference of two means over the same texts, as sacrebleu takes it; drawn alike every time."""
+    import numpy as np  # noqa: PLC0415 - the other commands do without
+
+    differences = np.subtract(mine, first)
+    observed = differences.mean()
+    drawn = np.random.default_rng(12345).integers(len(differences), size=(SAMPLES, len(differences)))
+    centred = np.abs(differences[drawn].mean(axis=1) - observed)
+    # Equal within rounding counts as equal, so that of two systems that say the same none is better.
+    return float((1 + np.count_nonzero(centred >= abs(observed) - 1e-9)) / (SAMPLES + 1))
 
 
 class _Words:

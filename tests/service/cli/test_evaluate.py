@@ -11,6 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 from kunnafoni.cli.evaluate import evaluate
+from kunnafoni.cli.local_server import local_server
 from kunnafoni.cli.scores import summary_scores, translation_scores
 from kunnafoni_models import registry
 from kunnafoni_models.entry_writer import write_entry
@@ -29,11 +30,14 @@ def run(*arguments: str) -> str:
     return result.output
 
 
-def test_two_models_side_by_side(tmp_path: Path) -> None:
+def test_two_models_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "models"
     folder.mkdir()
     text = (registry.BUILT_IN_CATALOG / "echo.toml").read_text("utf-8").replace('id = "echo"', 'id = "other"')
     (folder / "other.toml").write_text(text, "utf-8")
+    # The operator's choice of another model is none of the measurement's business.
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "kunnafoni.toml").write_text('[routes]\n"en>fr" = "kunnafoni-270m"\n', "utf-8")
     table = tmp_path / "set.tsv"
     # The echo backend answers in capitals, so that the reference is what it should say.
     table.write_text("".join(f"{line}\t[EN>FR]{line.upper()}\n" for line in SOURCES), "utf-8")
@@ -61,9 +65,33 @@ def test_two_models_side_by_side(tmp_path: Path) -> None:
         assert entry.memory_mb > 10
 
 
-@pytest.mark.parametrize("options", [[], ["--model", "echo"], ["--model", "echo", "--tsv", "{folder}/bad.tsv"]])
+def test_a_running_server(tmp_path: Path) -> None:
+    (tmp_path / "source.txt").write_text("\n".join(SOURCES), "utf-8")
+    (tmp_path / "reference.txt").write_text("\n".join(f"[EN>FR]{line.upper()}" for line in SOURCES), "utf-8")
+    figures = tmp_path / "figures.json"
+    texts = ["--source", str(tmp_path / "source.txt"), "--reference", str(tmp_path / "reference.txt")]
+    with local_server("--model", "echo") as server:
+        run("--from", "en", "--to", "fr", *texts, "--address", server.address, "--json-to", str(figures))
+    [system] = json.loads(figures.read_text("utf-8"))["systems"]
+    assert system["system"] == server.address
+    assert system["scores"][0]["value"] == pytest.approx(100)
+    assert system["peak_mb"] is None, "the process is not ours to look at"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        [],
+        ["--model", "echo"],
+        ["--model", "echo", "--tsv", "{folder}/bad.tsv"],
+        ["--model", "echo", "--tsv", "{folder}/good.tsv", "--write-catalog"],
+        ["--model", "echo", "--tsv", "{folder}/latin.tsv"],
+    ],
+)
 def test_wrong_use(tmp_path: Path, options: list[str]) -> None:
     (tmp_path / "bad.tsv").write_text("only one column\n", "utf-8")
+    (tmp_path / "latin.tsv").write_bytes("year\tannée\n".encode("latin-1"))
+    (tmp_path / "good.tsv").write_text("yes\toui\n", "utf-8")
     arguments = [option.format(folder=tmp_path) for option in options]
     assert CliRunner().invoke(APP, ["--from", "en", "--to", "fr", *arguments]).exit_code == 2
 
@@ -83,6 +111,17 @@ def test_summaries_count_letters_of_every_language() -> None:
     found = summary_scores({"a": ["sɔngɔ yɛlɛla"], "b": ["sugu yɛlɛla"]}, ["sɔngɔ yɛlɛla"])
     assert found["a"][0].value == pytest.approx(100)
     assert found["b"][0].value == pytest.approx(50)
+
+
+def test_summaries_are_compared_text_by_text() -> None:
+    references = [f"la crue du fleuve a coupé {number} routes" for number in range(40)]
+    worse = [text.replace("crue", "pluie").replace("routes", "ponts") for text in references]
+    found = summary_scores({"good": references, "same": references, "bad": worse}, references)
+    assert [score.p_value for score in found["good"]] == [None] * 3
+    assert [score.p_value for score in found["same"]] == [1.0] * 3
+    for score in found["bad"]:
+        assert score.p_value is not None
+        assert score.p_value < 0.05
 
 
 def test_the_built_in_entries_survive_writing(tmp_path: Path) -> None:
