@@ -14,6 +14,7 @@ import transformers
 from safetensors import SafetensorError
 
 from kunnafoni_models.backend import ModelFileError, ModelLoadError
+from kunnafoni_models.free_memory import check_memory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,6 +57,7 @@ def load_model(folder: Path, *, remote_code: bool = False, pickled: bool = False
         ModelLoadError: The architecture is unknown, or there is too little memory.
     """
     config = load_config(folder, remote_code=remote_code)
+    check_memory(str(folder), sum(path.stat().st_size for path in _weights(folder)))
     kind = transformers.AutoModelForSeq2SeqLM if config.is_encoder_decoder else transformers.AutoModelForCausalLM
     again = "copy the checkpoint again"
     memory = f"{folder}: too little memory: free some, or take a smaller model, a smaller dtype or the other backend"
@@ -83,6 +85,10 @@ def load_model(folder: Path, *, remote_code: bool = False, pickled: bool = False
     if missing := sorted(cast("set[str]", loaded["missing_keys"])):
         raise ModelFileError(f"{folder}: the weights lack {', '.join(missing[:3])}: {again}")
     return model.eval()
+
+
+def _weights(folder: Path) -> list[Path]:
+    return list(folder.glob("*.safetensors")) or list(folder.glob("*.bin"))
 
 
 def load_tokenizer(folder: Path, *, remote_code: bool = False) -> Any:

@@ -1,7 +1,8 @@
 """The files of a model, each checked against the size and sha256 that its catalog entry gives.
 
-A file is read once: the digest is taken from the bytes that go to the runtime, so that what was checked is what runs.
-It knows nothing of what the files mean.
+What is read here is read once: the digest is taken from the bytes that are given out, so that what was checked is what
+runs. A runtime that reads a file itself, as is right for large ones, has it checked before. It knows nothing of what
+the files mean.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 # Hashing releases the interpreter lock, and a disk serves more than one reader well.
 _READERS = 4
+_PIECE_BYTES = 1 << 20
 
 
 def whole_names(entry: CatalogEntry) -> tuple[str, ...]:
@@ -43,28 +45,38 @@ def read_file(entry: CatalogEntry, name: str) -> bytearray:
         rooms.append(memoryview(content)[start : start + part.bytes])
         start += part.bytes
     with ThreadPoolExecutor(_READERS) as readers:
-        list(readers.map(partial(_read_into, entry.folder), parts, rooms))
+        list(readers.map(partial(_read, entry.folder), parts, rooms))
     return content
 
 
 def problems(entry: CatalogEntry) -> list[ModelFileError]:
     """Check every file of `entry` and say what is wrong with each bad one; an empty list means that all are right."""
-    found: list[ModelFileError] = []
-    for file in entry.files:
-        try:
-            _read_into(entry.folder, file, memoryview(bytearray(file.bytes)))
-        except ModelFileError as error:
-            found.append(error)
-    return found
+    with ThreadPoolExecutor(_READERS) as readers:
+        found = readers.map(partial(_problem, entry.folder), entry.files)
+        return [problem for problem in found if problem]
 
 
-def _read_into(folder: Path, file: ModelFile, room: memoryview) -> None:
+def _problem(folder: Path, file: ModelFile) -> ModelFileError | None:
+    try:
+        _read(folder, file)
+    except ModelFileError as error:
+        return error
+    return None
+
+
+def _read(folder: Path, file: ModelFile, room: memoryview | None = None) -> None:
+    """Read a file into `room`, or piece by piece over one small room if its content is not wanted, and check it."""
     path = folder / file.name
     remedy = "copy the file again from where the model came from"
+    piece = memoryview(bytearray(min(file.bytes, _PIECE_BYTES) if room is None else 0))
+    digest, read = hashlib.sha256(), 0
     try:
         with path.open("rb", buffering=0) as stream:
-            read = 0
-            while read < file.bytes and (count := stream.readinto(room[read:])):
+            while read < file.bytes:
+                target = piece[: file.bytes - read] if room is None else room[read:]
+                if not (count := stream.readinto(target)):
+                    break
+                digest.update(target[:count])
                 read += count
             longer = bool(stream.read(1))
     except FileNotFoundError as error:
@@ -74,5 +86,5 @@ def _read_into(folder: Path, file: ModelFile, room: memoryview) -> None:
     if read < file.bytes or longer:
         size = path.stat().st_size
         raise ModelFileError(f"{path} has {size} bytes and should have {file.bytes}: {remedy}")
-    if (digest := hashlib.sha256(room).hexdigest()) != file.sha256:
-        raise ModelFileError(f"{path} is corrupt (sha256 {digest}, should be {file.sha256}): {remedy}")
+    if digest.hexdigest() != file.sha256:
+        raise ModelFileError(f"{path} is corrupt (sha256 {digest.hexdigest()}, should be {file.sha256}): {remedy}")

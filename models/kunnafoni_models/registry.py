@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from kunnafoni_models.backend import Backend, CatalogError, ModelLoadError
 from kunnafoni_models.entry_file import read_entry
+from kunnafoni_models.free_memory import check_memory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,12 +71,13 @@ def load(
 
     Raises:
         ModelFileError: A file is missing or is not what the entry says.
-        ModelLoadError: There is no such backend or device, or the runtime cannot load the files.
+        ModelLoadError: There is no such backend or device, too little memory, or the runtime cannot load the files.
     """
     module = f"kunnafoni_models.{entry.backend}_backend"
     if find_spec(module) is None:
         raise ModelLoadError(
             f"the model {entry.id} needs the backend {entry.backend}, which this version does not have"
         )
+    check_memory(entry.id, sum(file.bytes for file in entry.files))
     loader = cast("Loader", import_module(module).load)
     return loader(replace(entry, options={**entry.options, **(options or {})}), threads=threads, device=device)

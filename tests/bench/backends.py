@@ -1,23 +1,27 @@
 """Ours (CTranslate2 int8 through the server) against transformers float32 called one text at a time.
 
-    python tests/bench/backends.py [--shape nllb-600m | gemma-3-270m] [--texts 32]
+    python -m tests.bench.backends [--shape nllb-600m | gemma-3-270m] [--rows 32 4] [--folder KEPT]
 
 Builds a checkpoint of the shape's real size with random weights, imports it, and runs both sides in processes of their
-own over the same texts, first one and then the other. Random weights never end an answer, so that every one has the
-length of its cap; tokens a second are the tokens produced over the wall time, and memory is the peak (VmHWM) of each
-process. Ends with the ratios. Writes bench-results/backends-SHAPE.json. Needs 8 GB of memory and 6 GB of disk.
+own over the same texts, first one and then the other; ours once for each number of `--rows`, which is the server's
+`max_batch_rows`. Random weights never end an answer, so that every one has the length of its cap; tokens a second are
+the tokens produced over the wall time, and memory is the peak (VmHWM) of each process. Ends with the ratios. Writes
+bench-results/backends-SHAPE.json. What it builds stays in `--folder` for the next run. Needs 8 GB of memory and 6 GB of
+disk.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any, cast
+from unittest.mock import patch
 
 import torch
 import transformers
@@ -122,18 +126,26 @@ def plain(folder: Path, texts: list[str], tokens: int, code: str) -> dict[str, f
     return json.loads(done.stdout)
 
 
-def ours(models_dir: Path, texts: list[str]) -> dict[str, float]:
+def ours(models_dir: Path, texts: list[str], rows: int) -> dict[str, float]:
     """The server, which gets all texts in one call."""
     with (
+        patch.dict(os.environ, KUNNAFONI_MAX_BATCH_ROWS=str(rows)),
         local_server("--model", "bench", "--models-dir", str(models_dir)) as server,
         Client(server.address, timeout_s=3600) as client,
     ):
+        idle_mb = peak_mb(server.process.pid)
         client.translate(texts[:1], source="en", target="fr")
         started = time.monotonic()
         answers = client.translate(texts, source="en", target="fr")
         elapsed_s = time.monotonic() - started
         made = sum(answer.usage.output_tokens for answer in answers)
-        return {"tokens_per_s": made / elapsed_s, "peak_mb": peak_mb(server.process.pid), "tokens": made}
+        return {
+            "rows": rows,
+            "tokens_per_s": made / elapsed_s,
+            "peak_mb": peak_mb(server.process.pid),
+            "idle_mb": idle_mb,
+            "tokens": made,
+        }
 
 
 def main() -> None:
@@ -141,22 +153,31 @@ def main() -> None:
     parser.add_argument("--shape", choices=SHAPES, default="nllb-600m")
     parser.add_argument("--texts", type=int, default=64)
     parser.add_argument("--plain-texts", type=int, default=4)
+    parser.add_argument("--rows", type=int, nargs="+", default=[32, 4])
+    parser.add_argument("--folder", type=Path)
     options = parser.parse_args()
     build, code, wishes = SHAPES[options.shape]
     texts = [text.capitalize() for text in sentences(options.texts + 1, seed=1, longest=12)][1:]
     with tempfile.TemporaryDirectory() as scratch:
-        checkpoint, models_dir = Path(scratch) / "checkpoint", Path(scratch) / "models"
-        build(checkpoint)
-        import_checkpoint(Order(checkpoint, models_dir, "bench", licence="none", wishes=wishes))
-        mine = ours(models_dir, texts)
+        folder = (options.folder or Path(scratch)) / options.shape
+        checkpoint, models_dir = folder / "checkpoint", folder / "models"
+        if not (models_dir / "bench.toml").is_file():
+            build(checkpoint)
+            import_checkpoint(Order(checkpoint, models_dir, "bench", licence="none", wishes=wishes))
+        mine = [ours(models_dir, texts, rows) for rows in options.rows]
         theirs = plain(checkpoint, texts[: options.plain_texts], 48, code)
     result = {
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "shape": options.shape,
-        "ours": {name: round(value, 1) for name, value in mine.items()},
         "transformers": {name: round(value, 1) for name, value in theirs.items()},
-        "speed_ratio": round(mine["tokens_per_s"] / theirs["tokens_per_s"], 2),
-        "memory_ratio": round(mine["peak_mb"] / theirs["peak_mb"], 2),
+        "ours": [
+            {
+                **{name: round(value, 1) for name, value in each.items()},
+                "speed_ratio": round(each["tokens_per_s"] / theirs["tokens_per_s"], 2),
+                "memory_ratio": round(each["peak_mb"] / theirs["peak_mb"], 2),
+            }
+            for each in mine
+        ],
     }
     print(json.dumps(result, indent=1))
     RESULTS.mkdir(exist_ok=True)

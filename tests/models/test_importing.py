@@ -170,27 +170,40 @@ def test_a_damaged_model_does_not_load(order: Order) -> None:
         registry.load(entry, device="cpu")
 
 
-def test_too_little_memory(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "what", ["registry.load(registry.catalog()['kunnafoni-270m'])", "load_model(Path({folder!r}))"]
+)
+def test_too_little_memory(tmp_path: Path, what: str) -> None:
     """In a process that may take a little more memory than it has, and not what the weights need."""
-    order = Order(tiny("nllb", tmp_path / "checkpoint"), tmp_path / "models", "mine", backend="transformers")
-    entry = import_checkpoint(order)
+    folder = tmp_path / "checkpoint"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"model_type": "bart"}')
+    with (folder / "model.safetensors").open("wb") as weights:
+        weights.truncate(10**9)
     code = f"""
-import resource, sys
+import resource
 from pathlib import Path
-from kunnafoni_models import checkpoints
-import torch
-config = checkpoints.load_config(Path({str(entry.folder)!r}))
+from kunnafoni_models import registry
+from kunnafoni_models.backend import ModelLoadError
+from kunnafoni_models.checkpoints import load_model
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-torch.set_num_threads(1)
-resource.setrlimit(resource.RLIMIT_AS, (used + 2_000_000, resource.RLIM_INFINITY))
+resource.setrlimit(resource.RLIMIT_AS, (used + 100_000_000, resource.RLIM_INFINITY))
 try:
-    checkpoints.load_model(Path({str(entry.folder)!r}), disable_mmap=True, dtype=torch.float64)
-    blocks = [torch.zeros(10**7) for _ in range(1000)]
-except checkpoints.ModelLoadError as error:
+    {what.format(folder=str(folder))}
+except ModelLoadError as error:
     print(error)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
     assert "too little memory" in done.stdout, done.stderr[-2000:]
+    assert "MiB are free" in done.stdout
+
+
+@pytest.mark.parametrize("backend", ["ctranslate2", "transformers"])
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there(order: Order, backend: str) -> None:
+    entry = import_checkpoint(replace(order, backend=backend))
+    with pytest.raises(ModelLoadError, match=r"mine: .*set the device to cpu"):
+        registry.load(entry, device="cuda")
 
 
 def test_the_hub_is_named_when_it_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:

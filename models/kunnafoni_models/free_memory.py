@@ -1,0 +1,62 @@
+"""Whether a model's files fit into memory at all, asked before they are read.
+
+Linux promises more memory than there is and kills who takes it: a load that does not fit would end the whole server,
+with no error to report. It knows files' sizes only; what a runtime needs besides is not counted.
+"""
+
+from __future__ import annotations
+
+import re
+import resource
+from pathlib import Path
+
+from kunnafoni_models.backend import ModelLoadError
+
+_MIB = 1 << 20
+
+
+def check_memory(name: str, needed_bytes: int) -> None:
+    """Check that `needed_bytes` more fit into memory; passes where the system does not tell.
+
+    Args:
+        name: The model or the folder of the checkpoint, for the message.
+        needed_bytes: The weights as they will lie in memory, at least.
+
+    Raises:
+        ModelLoadError: They do not.
+    """
+    free = min((each for each in (_of_machine(), _of_group(), _of_process()) if each is not None), default=None)
+    if free is not None and needed_bytes > free:
+        raise ModelLoadError(
+            f"{name}: too little memory: its weights take {needed_bytes // _MIB:,} MiB and {max(0, free) // _MIB:,} "
+            "MiB are free: free some, or take a smaller model or, at the import, a smaller --quantization"
+        )
+
+
+def _of_machine() -> int | None:
+    found = dict(re.findall(r"^(MemAvailable|SwapFree):\s+(\d+) kB", _text("/proc/meminfo"), re.MULTILINE))
+    return (int(found["MemAvailable"]) + int(found.get("SwapFree", 0))) * 1024 if "MemAvailable" in found else None
+
+
+def _of_group() -> int | None:
+    """Of a container with a limit (control groups, version 2)."""
+    limit, used = _text("/sys/fs/cgroup/memory.max"), _text("/sys/fs/cgroup/memory.current")
+    if not (limit.strip().isdigit() and used.strip().isdigit()):
+        return None
+    cached = re.search(r"^inactive_file (\d+)", _text("/sys/fs/cgroup/memory.stat"), re.MULTILINE)
+    return int(limit) - int(used) + (int(cached[1]) if cached else 0)
+
+
+def _of_process() -> int | None:
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    pages = _text("/proc/self/statm").split()
+    if limit == resource.RLIM_INFINITY or not pages:
+        return None
+    return limit - int(pages[0]) * resource.getpagesize()
+
+
+def _text(path: str) -> str:
+    try:
+        return Path(path).read_text()
+    except OSError:
+        return ""
