@@ -6,13 +6,17 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from kunnafoni.config import Settings
+from kunnafoni.fleet import Fleet
+from kunnafoni.rpc.run import make_engines
 from kunnafoni.v1 import job_pb2, model_pb2, summarization_pb2, translation_pb2
+from kunnafoni_models import registry
 
 if TYPE_CHECKING:
     from kunnafoni.cli.local_server import LocalServer
@@ -63,6 +67,15 @@ def test_every_rpc_is_listed() -> None:
             assert f"`{service.name}`" in README
             for method in service.methods:
                 assert f"`{method.name}`" in README, method.full_name
+
+
+@pytest.mark.parametrize("text", blocks("toml"))
+def test_settings_are_right(text: str) -> None:
+    settings = Settings(**tomllib.loads(text))
+    assert set(settings.models) < set(settings.models_to_load)
+    assert set(settings.models_to_load) <= registry.catalog().keys()
+    engines = make_engines(settings)
+    Fleet(registry.catalog(), engines, routes=settings.routes, summaries=settings.summaries)
 
 
 def test_every_setting_is_listed_with_its_default() -> None:
