@@ -35,6 +35,7 @@ protos: setup
 bench: setup bench-quality
 	$(BIN)/python -m tests.bench.start
 	$(BIN)/python -m tests.bench.load
+	$(BIN)/python -m tests.bench.limits
 
 bench-quality: setup
 	$(BIN)/python -m tests.bench.quality

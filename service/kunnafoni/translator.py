@@ -157,7 +157,10 @@ class Translator:
     def _knock(
         self, contents: Sequence[str], source: str | None, target: str, decoding: Decoding, caller: Caller
     ) -> None:
-        """Refuse at once, by size alone, what would be refused after all the work of splitting and tokenising it."""
+        """Refuse at once, by size alone, what would be refused after all the work of splitting and tokenising it.
+
+        While the queue is full, a large text that needs no model is refused as well; nobody has looked at it.
+        """
         models = self._fleet.first_models(source, target)
         if len(models) == 1:
             weight = sum(map(len, contents)) * decoding.beam_size * LEAST_TOKENS_OF_CODE_POINT

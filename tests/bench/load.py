@@ -1,6 +1,6 @@
 """Throughput and latency under load: the server, the raw backend as the limit, and a naive server as the peer.
 
-    python tests/bench/load.py [raw] [naive] [alone] [open] [--quick] [--shared ../shared] [--rounds 3]
+    python tests/bench/load.py [raw] [naive] [alone] [open] [--size 1.0] [--rounds 3] [--shared ../shared]
 
 Without names all parts run. All on the same weights, in turns: a real `kunnafoni serve`, another one without second
 tries, and `naive_server.py`, in processes of their own, the raw backend in this one. Caches are off. Requests are of
@@ -13,8 +13,8 @@ naive   32 callers: beside the naive server on the same requests.
 alone   One caller: one-line requests and articles, each sent to all servers.
 open    Open loop: Poisson arrivals at fractions of each server's own throughput with 32 callers; p50, p95, p99.
 
-Prints a table; writes bench-results/load.json and load.png. Minutes on 2 quiet cores with one round: 9, 4, 3 and 8;
-with --quick one each.
+Prints a table; writes bench-results/load.json and load.png. --size makes everything larger or smaller, in requests or
+seconds.
 """
 
 from __future__ import annotations
@@ -45,6 +45,8 @@ from tests.bench.traffic import ARTICLE_SENTENCES, Callers, Traffic, characters
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
 
+    from kunnafoni.v1 import translation_pb2
+
 RESULTS = Path("bench-results")
 BATCH_ROWS = (16, 32, 64, 128)
 FRACTIONS = (0.25, 0.5, 0.75, 0.9, 1.0)
@@ -74,6 +76,7 @@ class Servers:
         plain: The same without second tries.
         naive: The peer.
         rounds: Over how many rounds medians are taken.
+        size: Factor to the numbers of requests and to the seconds of the open loop.
     """
 
     ours: Callers
@@ -81,7 +84,11 @@ class Servers:
     naive: Callers
     traffic: Traffic
     rounds: int
-    quick: bool
+    size: float
+
+    def requests(self, number: int) -> list[translation_pb2.TranslateRequest]:
+        """The next requests of mixed length, so many times `size`."""
+        return self.traffic.requests(round(number * self.size))
 
     @property
     def named(self) -> dict[str, Callers]:
@@ -92,11 +99,11 @@ class Servers:
 async def raw(servers: Servers) -> Figures:
     """64 callers beside the raw backend; ratios are medians of the rounds."""
     backend = await RawBackend.open()
-    work = servers.traffic.requests(24 if servers.quick else 128)
+    work = servers.requests(128)
     size = sum(map(characters, work))
     rows = await backend.rows(work)
     firsts = first_tries(rows)
-    sweep_s = {number: backend.seconds(firsts[::2], number) for number in BATCH_ROWS}
+    sweep_s = {number: backend.seconds(firsts[::4], number) for number in BATCH_ROWS}
     best = min(sweep_s, key=lambda number: sweep_s[number])
     figures: list[Figures] = []
     for _ in range(servers.rounds):
@@ -117,7 +124,7 @@ async def raw(servers: Servers) -> Figures:
         "characters": size,
         "rows": len(rows),
         "rows of second tries": len(rows) - len(firsts),
-        "seconds of every second first try by batch rows": sweep_s,
+        "seconds of every fourth first try by batch rows": sweep_s,
         "best batch rows": best,
     } | _medians(figures)
 
@@ -126,7 +133,7 @@ async def naive(servers: Servers) -> Figures:
     """32 callers on the same requests at each server in turn; ratios are medians of the rounds."""
     figures: list[Figures] = []
     for _ in range(servers.rounds):
-        work = servers.traffic.requests(16 if servers.quick else 64)
+        work = servers.requests(64)
         loads = {name: await callers.closed(work, 32) for name, callers in servers.named.items()}
         peer = loads["naive"].characters_per_s
         figures.append({name: load.characters_per_s for name, load in loads.items()})
@@ -140,7 +147,7 @@ async def alone(servers: Servers) -> Figures:
     figures: Figures = {}
     for name, sentences, requests in (("line", 1, 36), ("article", ARTICLE_SENTENCES, 6)):
         latencies_s: dict[str, list[float]] = {server: [] for server in servers.named}
-        for number in range(3 if servers.quick else requests):
+        for number in range(round(requests * servers.size)):
             request = servers.traffic.request(sentences)
             turns = list(servers.named.items())
             for server, callers in turns[number % 3 :] + turns[: number % 3]:
@@ -159,7 +166,7 @@ async def open_loop(servers: Servers) -> Figures:
     figures: Figures = {}
     for name in ("kunnafoni", "naive"):
         callers = servers.named[name]
-        work = servers.traffic.requests(16 if servers.quick else 64)
+        work = servers.requests(64)
         load = await callers.closed(work, 32)
         figures[name] = [
             await _point(callers, servers, rate=fraction * len(work) / load.elapsed_s) for fraction in FRACTIONS
@@ -168,7 +175,7 @@ async def open_loop(servers: Servers) -> Figures:
 
 
 async def _point(callers: Callers, servers: Servers, *, rate: float) -> Figures:
-    load = await callers.open(servers.traffic, rate=rate, duration_s=8.0 if servers.quick else 30.0)
+    load = await callers.open(servers.traffic, rate=rate, duration_s=30.0 * servers.size)
     point = {"requests a second": rate, "characters_per_s": load.characters_per_s}
     return point | {f"p{percentile}, s": load.latency_s(percentile) for percentile in PERCENTILES}
 
@@ -215,12 +222,13 @@ async def run(part: str, options: argparse.Namespace) -> Figures:
         del os.environ["KUNNAFONI_SECOND_TRIES"]
         ours, plain, peer = map(Callers, addresses)
         traffic = Traffic(options.shared)
-        servers = Servers(ours, plain, peer, traffic, 1 if options.quick else options.rounds, options.quick)
+        servers = Servers(ours, plain, peer, traffic, options.rounds, options.size)
         for callers in servers.named.values():
             await callers.call(traffic.request(1))
         figures: Figures = {
             "date": time.strftime("%Y-%m-%d", time.gmtime()),
-            "quick": options.quick,
+            "size": options.size,
+            "rounds": options.rounds,
             "cores": os.cpu_count(),
         }
         found = await PARTS[part](servers)
@@ -241,7 +249,7 @@ PARTS: dict[str, Callable[[Servers], Coroutine[Any, Any, Figures]]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="part", help=", ".join(PARTS))
-    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--size", type=float, default=1.0)
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
