@@ -1,6 +1,6 @@
 """Jobs on the embedded model: throughput beside the raw backend's, and what interactive calls wait for meanwhile.
 
-    python tests/bench/job_speed.py [throughput] [company] [--contents 128] [--rounds 2] [--shared ../shared]
+    python tests/bench/job_speed.py [throughput] [company] [--contents 64] [--rounds 2] [--batch-rows 16 32 64]
 
 throughput  The texts of `traffic.py` as one job of a real server, from CreateJob to the end of WatchJob, in turns with
             the raw backend of `raw.py`: the rows that the service runs for the same texts, offline, in the best
@@ -9,7 +9,7 @@ company     One-line calls at random moments while a job runs: how long each wai
             (`Usage.queue_milliseconds`), in batch times. A batch time is the median of the job's full batches. The
             server is in this process, so that batches can be watched.
 
-Caches are off. Adds to bench-results/job_speed.json. Takes about 5 minutes on 2 quiet cores.
+Caches are off. Adds to bench-results/job_speed.json. Takes about 7 minutes on 2 quiet cores.
 """
 
 from __future__ import annotations
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     from kunnafoni.v1.translation_pb2 import TranslateRequest
 
 RESULTS = Path("bench-results")
-BATCH_ROWS = (16, 32, 64)
 CALL_EVERY_S = 2.0
 SPEC = job_pb2.JobSpec(kind=job_pb2.JOB_KIND_TRANSLATE, options=job_pb2.JobOptions(target_language_codes=["fr"]))
 Figures = dict[str, Any]
@@ -73,7 +72,7 @@ async def throughput(traffic: Traffic, options: argparse.Namespace) -> Figures:
     raw = await RawBackend.open()
     rows = await raw.rows(work)
     firsts = first_tries(rows)
-    seconds = {number: raw.seconds(rows, number) for number in BATCH_ROWS}
+    seconds = {number: raw.seconds(rows, number) for number in options.batch_rows}
     best = min(seconds, key=lambda number: seconds[number])
     rounds: list[tuple[float, float, float]] = []
     for _ in range(options.rounds):
@@ -157,8 +156,9 @@ CHECKS: dict[str, Callable[..., Coroutine[Any, Any, Figures]]] = {"throughput": 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checks", nargs="*", metavar="check", help=", ".join(CHECKS))
-    parser.add_argument("--contents", type=int, default=128)
+    parser.add_argument("--contents", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--batch-rows", type=int, nargs="+", default=[16, 32, 64], help="of the raw backend, to try")
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
     options = parser.parse_args()
     os.environ |= {"KUNNAFONI_CACHE_BYTES": "0"}

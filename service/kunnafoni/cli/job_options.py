@@ -11,6 +11,8 @@ from rich.console import Console
 from kunnafoni.config import load_settings
 from kunnafoni.job_client import JobClient
 from kunnafoni.jobs.writing import SUFFIXES, OutputFormat, errors_path, output_path, write_results
+from kunnafoni.languages import known_code
+from kunnafoni.v1 import job_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,6 +45,31 @@ def labels_of(pairs: list[str] | None) -> dict[str, str]:
     return {key: value for key, _, value in (pair.partition("=") for pair in pairs or [])}
 
 
+def targets_of(tags: str) -> list[str]:
+    """Read `--to`: codes of languages, with commas between.
+
+    Raises:
+        typer.BadParameter: one is not known, or is there twice.
+    """
+    codes = [known_code(tag) or tag.strip() for tag in tags.split(",")]
+    if wrong := [code for code in codes if not known_code(code)]:
+        raise typer.BadParameter(f"{wrong[0]!r} is no language of this program", param_hint="--to")
+    if len(set(codes)) < len(codes):
+        raise typer.BadParameter(f"{tags!r} has a language twice", param_hint="--to")
+    return codes
+
+
+def source_of(tag: str) -> str:
+    """Read `--from`: the code of a language, or empty for texts whose language is to be detected.
+
+    Raises:
+        typer.BadParameter: it is not known.
+    """
+    if tag and not known_code(tag):
+        raise typer.BadParameter(f"{tag!r} is no language of this program", param_hint="--from")
+    return known_code(tag) or ""
+
+
 def check_output(
     output: Path | None, chosen: OutputFormat | None, targets: Sequence[str], *, force: bool
 ) -> OutputFormat:
@@ -71,8 +98,10 @@ def save_results(client: JobClient, job: Job, output: Path | None, output_format
     targets = job.spec.options.target_language_codes
     results = client.results(job.id, include_items=True)
     done, failed = write_results(results, output, output_format, targets)
+    console = Console(stderr=True, highlight=False)
+    if job.state == job_pb2.JOB_STATE_RUNNING:
+        console.print("The job still runs: these are its results up to now.", markup=False)
     if output:
-        console = Console(stderr=True, highlight=False)
         console.print(f"{done:,} results in {output}", markup=False, soft_wrap=True)
         if failed:
             console.print(f"{failed:,} errors in {errors_path(output)}", markup=False, soft_wrap=True)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kunnafoni.cli.job_options import source_of, targets_of
 from kunnafoni.config import load_settings
 from kunnafoni.jobs.ray_runner import RayJob, run_ray
-from kunnafoni.languages import known_code
 from kunnafoni.v1 import job_pb2
+
+if TYPE_CHECKING:
+    from kunnafoni.config import Settings
 
 
 def run_on_ray(
@@ -21,9 +25,11 @@ def run_on_ray(
     source_language: Annotated[str, typer.Option("--from", "-f", help="Language of the texts; else detected.")] = "",
     address: Annotated[str | None, typer.Option(help="Ray cluster; `auto` finds it; none starts one here.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Actors, each with models of its own.")] = 2,
-    batch_rows: Annotated[int, typer.Option(min=1, help="Rows that an actor works on at once.")] = 64,
-    id_field: Annotated[str, typer.Option(help="Column of the ids; every row has one of its own.")] = "id",
-    text_field: Annotated[str, typer.Option(help="Column of the texts.")] = "text",
+    batch_rows: Annotated[
+        int, typer.Option(min=1, help="Rows of an actor at once, and of a part of the results.")
+    ] = 256,
+    id_field: Annotated[str, typer.Option(help="Field or column of the ids; no two rows have the same.")] = "id",
+    text_field: Annotated[str, typer.Option(help="Field or column of the texts.")] = "text",
     parquet: Annotated[bool, typer.Option("--parquet", help="Parquet in and out, whatever the names say.")] = False,
     model: Annotated[list[str] | None, typer.Option("--model", "-m", help="Model to load; repeatable.")] = None,
 ) -> None:
@@ -31,26 +37,43 @@ def run_on_ray(
 
     Each result row has the columns of the source, a column a language, its warnings, and `error`, empty if it is done.
     """
-    targets = [known_code(tag) or "" for tag in to.split(",")]
-    if "" in targets:
-        raise typer.BadParameter(f"{to!r} has a language that is not known", param_hint="--to")
-    options = job_pb2.JobOptions(target_language_codes=targets, source_language_code=source_language)
+    options = job_pb2.JobOptions(target_language_codes=targets_of(to), source_language_code=source_of(source_language))
     spec = job_pb2.JobSpec(kind=job_pb2.JOB_KIND_TRANSLATE, options=options)
+    settings = load_settings(models=tuple(model) if model else None)
+    # Imported here: no other command of jobs needs the pipeline.
+    from kunnafoni.rpc.job_pipeline import pipeline_work  # noqa: PLC0415
+
     job = RayJob(
-        source=source,
-        sink=sink,
-        checkpoint=f"{sink.rstrip('/')}.checkpoint",
+        source=_path(source),
+        sink=_path(sink),
         spec=spec.SerializeToString(deterministic=True),
+        models=_models(settings),
         id_column=id_field,
         text_column=text_field,
         parquet=parquet or source.endswith(".parquet"),
         workers=workers,
         batch_rows=batch_rows,
+        max_code_points=settings.max_content_code_points,
     )
-    from kunnafoni.rpc.job_pipeline import pipeline_work  # noqa: PLC0415 - no other command here needs the pipeline
-
-    settings = load_settings(models=tuple(model) if model else None)
     try:
         run_ray(partial(pipeline_work, settings), job, address=address)
     except ImportError as error:
         raise typer.BadParameter("Ray is not installed: pip install 'kunnafoni[ray]'") from error
+
+
+def _path(name: str) -> str:
+    """A URL as it is; a path made whole, because the cluster's processes have folders of their own."""
+    return name if "://" in name else str(Path(name).absolute())
+
+
+def _models(settings: Settings) -> tuple[str, ...]:
+    """The models that the settings name, with their revisions.
+
+    Raises:
+        CatalogError: one is not in the catalog.
+    """
+    from kunnafoni.fleet import entry_of  # noqa: PLC0415
+    from kunnafoni_models import registry  # noqa: PLC0415
+
+    entries = registry.catalog([settings.models_dir] if settings.models_dir else [])
+    return tuple(f"{name}@{entry_of(entries, name).revision}" for name in settings.models_to_load)

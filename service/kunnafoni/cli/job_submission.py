@@ -9,13 +9,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from kunnafoni.cli.job_options import Force, Format, Output, check_output, connect_jobs, labels_of, save_results
+from kunnafoni.cli.job_options import (
+    Force,
+    Format,
+    Output,
+    check_output,
+    connect_jobs,
+    labels_of,
+    save_results,
+    source_of,
+    targets_of,
+)
 from kunnafoni.cli.job_progress import show_progress
 from kunnafoni.cli.options import Address, connect
 from kunnafoni.jobs.lines import Problem
 from kunnafoni.jobs.reading import Fields, Reader
 from kunnafoni.jobs.records import InputError, InputFormat
-from kunnafoni.languages import known_code
 from kunnafoni.v1 import job_pb2, summarization_pb2, translation_pb2
 
 if TYPE_CHECKING:
@@ -85,7 +94,7 @@ def submit(
     """
     if output and not wait:
         raise typer.BadParameter("-o needs --wait; later, `kunnafoni jobs results JOB -o FILE` writes them")
-    options = job_pb2.JobOptions(target_language_codes=_targets(to), source_language_code=source)
+    options = job_pb2.JobOptions(target_language_codes=targets_of(to), source_language_code=source_of(source))
     chosen_format = check_output(output, output_format, options.target_language_codes, force=force)
     if summarize:
         options.length = _length(length)
@@ -115,13 +124,6 @@ def submit(
                 save_results(client, job, output, chosen_format)
     if sieve.problems or failed:
         raise typer.Exit(1)
-
-
-def _targets(tags: str) -> list[str]:
-    codes = [known_code(tag) or tag.strip() for tag in tags.split(",")]
-    if wrong := [code for code in codes if not known_code(code)]:
-        raise typer.BadParameter(f"{wrong[0]!r} is no language of this program", param_hint="--to")
-    return codes
 
 
 def _length(name: str) -> summarization_pb2.SummaryLength.ValueType:

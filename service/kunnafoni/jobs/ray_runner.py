@@ -1,34 +1,37 @@
 """Archives through a Ray cluster: read by Ray Data, worked on by a pool of actors, written in parts, resumable.
 
-An actor does to a row what a server's runner does to an item, by the same `Work`, so results are the same. It knows no
-models and no server; Ray is imported only when it runs (extra `ray`).
+An actor does to a row what a server's runner does to an item, by the same `Work`, so results are the same. What is
+written is noted by Ray Data's checkpoint, in two phases with each part: a kill at any moment neither loses a row nor
+writes one twice. It knows no models and no server; Ray is imported only when it runs (extra `ray`).
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
-import threading
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from google.rpc.status_pb2 import Status
-
-from kunnafoni.errors import InvalidInputError, OverloadedError, UnavailableError
-from kunnafoni.jobs.formats import by_language, warning_names
-from kunnafoni.jobs.work import ClaimedItem, Outcome
+from kunnafoni.errors import InvalidInputError, KunnafoniError
+from kunnafoni.jobs.ray_rows import RowWorker, result_columns
+from kunnafoni.jobs.ray_sink import Sink
 from kunnafoni.v1 import job_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import AbstractAsyncContextManager
+    from kunnafoni.jobs.ray_rows import MakeWork
 
-    from kunnafoni.jobs.work import Work
+CHECK_ROWS = 10_000
+# Beside one processor an actor: for reading, cutting and writing, and for the filter of rows that are done.
+OTHER_PROCESSORS = 2
 
-    MakeWork = Callable[[], AbstractAsyncContextManager[Work]]
 
-RETRY_S = 1.0
+class RayRunError(KunnafoniError):
+    """Ray gave up the run. What is written stays, and the same command goes on from there."""
+
+    code = "INTERNAL"
+    reason = "RAY"
+    english = "Ray gave up: {problem}"
+    french = "Ray a abandonné : {problem}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,80 +39,35 @@ class RayJob:
     """What is to be done.
 
     Attributes:
-        source: Folder or file of JSON lines or, if it ends in `.parquet` or says so, Parquet; any path that Ray reads.
-        sink: Folder for the results.
-        checkpoint: Folder that remembers which rows are written; the same one resumes. Seen by the whole cluster.
+        source: File or folder of JSON lines or Parquet; any path that Ray reads.
+        sink: Folder for the results. What is done is noted in a folder beside it, which the whole cluster must see.
         spec: Kind and options of the job; TRANSLATE only.
-        id_column: Column that tells rows apart: unique, present in every row.
+        models: The models and their revisions: a run with others is another job.
+        id_column: Column that tells rows apart; a line of JSON without it is told apart by its place.
         text_column: Column of the texts.
         parquet: Whether to read and write Parquet instead of JSON lines.
         workers: Actors; each has models of its own.
-        batch_rows: Rows that an actor works on at once.
+        batch_rows: Rows that an actor works on at once and that make a part of the result: what the death of one costs.
+        max_code_points: Longest text.
     """
 
     source: str
     sink: str
-    checkpoint: str
     spec: bytes
+    models: tuple[str, ...] = ()
     id_column: str = "id"
     text_column: str = "text"
     parquet: bool = False
     workers: int = 2
-    batch_rows: int = 64
-
-
-class RowWorker:
-    """An actor's callable: a batch of rows in, the same rows with their results out."""
-
-    def __init__(self, make_work: MakeWork, job: RayJob) -> None:
-        """Load the models, in an event loop of the actor's own."""
-        self._job = job
-        self._targets = tuple(job_pb2.JobSpec.FromString(job.spec).options.target_language_codes)
-        self._loop = asyncio.new_event_loop()
-        threading.Thread(target=self._loop.run_forever, daemon=True).start()
-        self._context = make_work()
-        self._work: Work = self._wait(self._context.__aenter__())
-
-    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """Work on all rows of a batch at the same time."""
-        texts = batch[self._job.text_column]
-        rows: list[dict[str, Any]] = self._wait(self._all([str(text or "") for text in texts]))
-        return {**batch, **{column: [row[column] for row in rows] for column in rows[0]}} if rows else batch
-
-    def _wait(self, work: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
-
-    async def _all(self, texts: list[str]) -> list[dict[str, Any]]:
-        return await asyncio.gather(*(self._row(position, text) for position, text in enumerate(texts)))
-
-    async def _row(self, position: int, text: str) -> dict[str, Any]:
-        # Empty instead of absent: a column then has one type in all parts.
-        row: dict[str, Any] = {"error": ""}
-        for target in self._targets:
-            row |= {target: "", f"{target}_warnings": ""}
-        if not text:
-            return row | {"error": "INVALID_ARGUMENT: the text is empty"}
-        body = job_pb2.JobItem(text=text).SerializeToString(deterministic=True)
-        item = ClaimedItem(job=0, chunk=0, position=position, code_points=len(text), spec=self._job.spec, body=body)
-        result = job_pb2.JobResult.FromString((await self._outcome(item)).body)
-        if result.HasField("error"):
-            status = Status()
-            result.error.Unpack(status)
-            return row | {"error": status.message}
-        for target, translation in by_language(result, self._targets):
-            row |= {target: translation.text, f"{target}_warnings": " ".join(warning_names(translation))}
-        return row
-
-    async def _outcome(self, item: ClaimedItem) -> Outcome:
-        while True:
-            try:
-                return await self._work.run(item)
-            except (OverloadedError, UnavailableError) as error:
-                await asyncio.sleep(error.retry_after_s or RETRY_S)
+    batch_rows: int = 256
+    max_code_points: int = 200_000
 
 
 def run_ray(make_work: MakeWork, job: RayJob, *, address: str | None = None) -> None:
-    """Run a job to its end; rows that an earlier run has written are passed over.
+    """Run a job to its end; rows that an earlier run has written are passed over, those with an error too.
+
+    One run at a time: nothing keeps two from writing the same rows. The ids of all rows pass through this process, at
+    about 100 bytes of memory each.
 
     Args:
         make_work: Makes the `Work` of an actor; it travels to the actors, so it must pickle.
@@ -118,39 +76,102 @@ def run_ray(make_work: MakeWork, job: RayJob, *, address: str | None = None) -> 
 
     Raises:
         ImportError: Ray is not installed.
-        InvalidInputError: the source has no such column.
+        InvalidInputError: the source lacks a column or has an id twice, the sink holds something else, or the cluster
+            is too small.
+        OSError: there is no such source.
+        RayRunError: Ray gave up.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing leaves the machine
     ray: Any = import_module("ray")
-    data: Any = import_module("ray.data")
-    checkpoint: Any = import_module("ray.data.checkpoint")
-    # A cluster of this machine alone counts a processor for each actor, one for the filter of what is done and one for
-    # reading and writing; with fewer they would wait for each other for ever.
-    here = {"num_cpus": job.workers + 2, "include_dashboard": False} if address is None else {}
-    ray.init(address=address, log_to_driver=False, **here)
+    here = {"num_cpus": job.workers + OTHER_PROCESSORS, "include_dashboard": False} if address is None else {}
+    ray.init(address=address or "local", log_to_driver=False, logging_level="WARNING", **here)
     try:
-        # Without `lines=True`, which gives the same rows as pandas blocks: the filter takes Arrow's alone.
-        read = data.read_parquet if job.parquet else data.read_json
-        columns = read(job.source).columns()
-        for column in (job.id_column, job.text_column):
-            if column not in columns:
-                raise InvalidInputError("column", f"{column} is not in the source, which has {', '.join(columns)}")
-        context = data.DataContext.get_current()
-        context.enable_progress_bars = False
-        context.checkpoint_config = checkpoint.CheckpointConfig(
-            id_column=job.id_column, checkpoint_path=job.checkpoint, delete_checkpoint_on_success=False
-        )
-        rows = read(job.source)  # only now: a dataset keeps the context that it began with
-        made = rows.map_batches(
-            RowWorker,
-            fn_constructor_args=(make_work, job),
-            batch_size=job.batch_rows,
-            batch_format="numpy",
-            compute=data.ActorPoolStrategy(size=job.workers),
-        )
-        if job.parquet:
-            made.write_parquet(job.sink)
-        else:
-            made.write_json(job.sink)
+        _check_cluster(ray, job)
+        Sink(job.sink).begin(_description(job))
+        _check_rows(_read(job), job)
+        _run(make_work, job)
+    except ray.exceptions.RayError as error:
+        raise RayRunError(problem=_problem(error)) from error
     finally:
         ray.shutdown()
+
+
+def _problem(error: Any) -> str:
+    """What went wrong, out of the many lines that Ray has to say: the first, and the last if it is another."""
+    cause = getattr(error, "cause", None) or error
+    lines = str(cause).strip().splitlines() or [""]
+    return f"{type(cause).__name__}: {' ... '.join(dict.fromkeys((lines[0], lines[-1])))}"
+
+
+def _check_cluster(ray: Any, job: RayJob) -> None:
+    """With too few processors the actors would take all, and wait for rows that nobody can read."""
+    have, need = round(ray.cluster_resources().get("CPU", 0)), job.workers + OTHER_PROCESSORS
+    if have < need:
+        raise InvalidInputError("workers", f"are {job.workers}, which takes {need} processors; the cluster has {have}")
+
+
+def _description(job: RayJob) -> dict[str, object]:
+    options = job_pb2.JobSpec.FromString(job.spec).options
+    return {
+        "source": job.source,
+        "to": list(options.target_language_codes),
+        "from": options.source_language_code,
+        "id-field": job.id_column,
+        "text-field": job.text_column,
+        "models": list(job.models),
+    }
+
+
+def _read(job: RayJob) -> Any:
+    data: Any = import_module("ray.data")
+    if job.parquet:
+        return data.read_parquet(job.source)
+    # Imported here: only where Ray is.
+    from kunnafoni.jobs.ray_source import JsonLines  # noqa: PLC0415
+
+    return data.read_datasource(JsonLines(job.source, id_column=job.id_column, text_column=job.text_column))
+
+
+def _check_rows(rows: Any, job: RayJob) -> None:
+    """Look through the source: the checkpoint would pass over the second of two rows with one id."""
+    columns: list[str] = rows.columns() or [job.id_column, job.text_column]
+    for column in (job.id_column, job.text_column):
+        if column not in columns:
+            raise InvalidInputError("column", f"{column} is not in the source, which has {', '.join(columns)}")
+    options = job_pb2.JobSpec.FromString(job.spec).options
+    for column in result_columns(tuple(options.target_language_codes)):
+        if column in columns:
+            raise InvalidInputError("column", f"{column} is in the source, and is a column of the results")
+    seen: set[int] = set()
+    for batch in rows.select_columns([job.id_column]).iter_batches(batch_size=CHECK_ROWS, batch_format="pyarrow"):
+        for row_id in batch[job.id_column].to_pylist():
+            if row_id is None:
+                raise InvalidInputError("column", f"{job.id_column} is empty in a row")
+            if (digest := hash(row_id)) in seen:
+                raise InvalidInputError("column", f"{job.id_column} has a value twice: {row_id}")
+            seen.add(digest)
+    if not seen:
+        raise InvalidInputError("source", "there are no rows in it")
+
+
+def _run(make_work: MakeWork, job: RayJob) -> None:
+    data: Any = import_module("ray.data")
+    checkpoint: Any = import_module("ray.data.checkpoint")
+    data.DataContext.get_current().checkpoint_config = checkpoint.CheckpointConfig(
+        id_column=job.id_column, checkpoint_path=Sink(job.sink).rows_done, delete_checkpoint_on_success=False
+    )
+    rows = _read(job)  # only now: a dataset keeps the context that it began with
+    # Without this a part is as large as what was read at once, and a kill costs all that was done of it.
+    parts = rows.repartition(target_num_rows_per_block=job.batch_rows, strict=True)
+    made = parts.map_batches(
+        RowWorker,
+        fn_constructor_args=(make_work, job.spec),
+        fn_constructor_kwargs={"text_column": job.text_column, "max_code_points": job.max_code_points},
+        batch_size=job.batch_rows,
+        batch_format="numpy",
+        compute=data.ActorPoolStrategy(size=job.workers),
+    )
+    if job.parquet:
+        made.write_parquet(job.sink)
+    else:
+        made.write_json(job.sink)

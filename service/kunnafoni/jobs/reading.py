@@ -109,7 +109,7 @@ class Reader:
     ) -> tuple[str, job_pb2.JobItem] | Problem:
         fields = self.fields
         names = (fields.id, self._content_field, fields.headline, fields.language)
-        item_id, content, headline, language = (_text(record.get(name)) for name in names)
+        item_id, content, headline, language = (text_of(record.get(name)) for name in names)
         if content is None or headline is None or language is None or item_id is None:
             return Problem(place, "has a field that is no text")
         if not content.strip() and not headline.strip():
@@ -130,7 +130,7 @@ class Reader:
         return place, item
 
 
-def _text(value: object) -> str | None:
+def text_of(value: object) -> str | None:
     """A field's value as text: absent is empty, a number its digits, anything else None."""
     if value is None:
         return ""

@@ -79,6 +79,27 @@ def test_submit_wait_and_results(server: JobProcess, tmp_path: Path) -> None:
     assert "There is no job" in told
 
 
+def test_a_terminal_gets_a_bar(server: JobProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, job_id, told = run(server, "submit", archive(tmp_path, 500), "--to", "fr", "--wait")
+    assert code == 0
+    assert "\x1b[" not in told
+    monkeypatch.setenv("FORCE_COLOR", "1")  # to rich, a terminal
+    code, _, told = run(server, "watch", job_id.strip())
+    assert code == 0
+    assert "\x1b[" in told
+    assert "finished: 500 of 500 items" in told
+
+
+def test_results_of_a_running_job_say_so(server: JobProcess, tmp_path: Path) -> None:
+    job_id = run(server, "submit", archive(tmp_path, 5000), "--to", "bm")[1].strip()
+    out = tmp_path / "out.jsonl"
+    code, _, told = run(server, "results", job_id, "-o", out)
+    assert code == 0
+    assert "still runs" in told
+    assert len(out.read_text().splitlines()) < 5000
+    assert run(server, "cancel", job_id)[0] == 0
+
+
 def test_what_cannot_be_taken_is_told_and_the_rest_goes_on(server: JobProcess, tmp_path: Path) -> None:
     path = archive(tmp_path)
     lines = path.read_text().splitlines()

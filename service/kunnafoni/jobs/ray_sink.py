@@ -1,0 +1,71 @@
+"""Where a Ray run writes, and whether it may: a folder that is new, or one that the same job has begun.
+
+A checkpoint beside the sink remembers rows by their ids alone. With other languages or models it would pass over rows
+that those have never seen, so what the job was is kept with it. It knows paths and files, not Ray.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from kunnafoni.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Sink:
+    """A folder for results on any file system that Arrow has: a path, or a URL such as `s3://bucket/folder`."""
+
+    path: str
+
+    @property
+    def rows_done(self) -> str:
+        """The folder in which Ray Data notes the rows that are written."""
+        return f"{self._beside}/rows"
+
+    @property
+    def _beside(self) -> str:
+        return f"{self.path.rstrip('/')}.checkpoint"
+
+    def begin(self, job: Mapping[str, object]) -> None:
+        """Take the sink for a job, or go on with what the same job has begun.
+
+        Args:
+            job: Everything that results depend on beside the rows, by the names that a user knows; values of JSON.
+
+        Raises:
+            InvalidInputError: it holds something else.
+        """
+        beside, results = self._files(self._beside), self._files(self.path)
+        note = f"{beside.path}/job.json"
+        if beside.filesystem.get_file_info(note).type.name == "File":
+            with beside.filesystem.open_input_stream(note) as file:
+                before: dict[str, object] = json.loads(file.read())
+            for name in (name for name in job if job[name] != before.get(name)):
+                problem = f"was begun with {name} {before.get(name)}, not {job[name]}; give another folder"
+                raise InvalidInputError(self.path, problem)
+            return
+        selector = import_module("pyarrow.fs").FileSelector(results.path, allow_not_found=True)
+        if results.filesystem.get_file_info(selector):
+            raise InvalidInputError(self.path, "has files that are no results of this job; give another folder")
+        beside.filesystem.create_dir(beside.path, recursive=True)
+        with beside.filesystem.open_output_stream(note) as file:
+            file.write(json.dumps(job).encode())
+
+    @staticmethod
+    def _files(path: str) -> _Place:
+        arrow_fs: Any = import_module("pyarrow.fs")
+        if "://" in path:
+            return _Place(*arrow_fs.FileSystem.from_uri(path))
+        return _Place(arrow_fs.LocalFileSystem(), path)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    filesystem: Any
+    path: str

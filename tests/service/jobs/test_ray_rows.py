@@ -1,0 +1,51 @@
+"""What an actor makes of rows, without Ray: every row comes back, with its texts or with what is wrong."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from kunnafoni.errors import OverloadedError
+from kunnafoni.jobs.ray_rows import RowWorker
+from tests.service.jobs.calls import spec
+from tests.service.jobs.job_server import CapitalsWork
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from kunnafoni.jobs.work import ClaimedItem, Outcome
+
+
+class Busy(CapitalsWork):
+    """Refuses the first time."""
+
+    refused = False
+
+    async def run(self, item: ClaimedItem) -> Outcome:
+        if not self.refused:
+            self.refused = True
+            raise OverloadedError(0.01)
+        return await super().run(item)
+
+
+@asynccontextmanager
+async def busy_work() -> AsyncGenerator[Busy]:
+    yield Busy()
+
+
+def test_every_row_comes_back() -> None:
+    worker = RowWorker(busy_work, spec("fr", "bm").SerializeToString(), text_column="body", max_code_points=10)
+    batch = {
+        "page": [0, 1, 2, 3, 4, 5],
+        "body": ["one", None, 5, "too long for it", "FAIL", ""],
+        "_problem": ["", "", "", None, "", "in.jsonl:6 is not JSON"],
+    }
+    made = worker(batch)
+    assert list(made) == ["page", "body", "fr", "fr_warnings", "bm", "bm_warnings", "error"]
+    assert made["page"] == [0, 1, 2, 3, 4, 5]
+    assert made["fr"] == ["fr:ONE", "", "", "", "", ""]
+    assert made["bm"] == ["bm:ONE", "", "", "", "", ""]
+    assert made["error"][0] == ""
+    assert made["error"][5] == "in.jsonl:6 is not JSON"
+    for row, part in ((1, "absent or empty"), (2, "is no text"), (3, "at most 10 are taken"), (4, "not recognised")):
+        assert part in made["error"][row]
