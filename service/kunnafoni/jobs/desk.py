@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 from kunnafoni.errors import DrainingError
@@ -18,10 +19,12 @@ if TYPE_CHECKING:
     from kunnafoni.jobs.work import Work
 
 SQLITE_FILE = "jobs.db"
+# A server listens before its store is open: longer than opening and migrating takes, shorter than a caller waits.
+FIRST_OPENING_S = 20.0
 
 
 class JobDesk:
-    """Starts with `start`, ends with `stop`. Everything but these two and `check` is blocking."""
+    """Starts with `start`, ends with `stop`. Everything else but `check` is blocking."""
 
     def __init__(self, url: str, work: Work, pace: Pace | None = None) -> None:
         """Put it together, without touching the database yet.
@@ -40,8 +43,8 @@ class JobDesk:
         self.draining = False
         self._running: asyncio.Task[None] | None = None
 
-    def check(self) -> None:
-        """Do nothing while the store can be used.
+    async def check(self) -> None:
+        """Do nothing while the store can be used; just after the start, wait until that is known.
 
         Raises:
             DrainingError: the server is shutting down, and whoever follows a job must come back later.
@@ -49,6 +52,9 @@ class JobDesk:
         """
         if self.draining:
             raise DrainingError
+        if not self.runner.tried.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.runner.tried.wait(), FIRST_OPENING_S)
         if self.runner.trouble:
             # A new one each time: a raised exception collects the traces of all who raise it.
             store, problem = (self.runner.trouble.parameters[name] for name in ("store", "problem"))

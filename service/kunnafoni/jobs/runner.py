@@ -55,10 +55,12 @@ class Runner:
 
     Attributes:
         trouble: Why the store cannot be used now; None if it can.
+        tried: Set once the store has been opened for the first time, or has been found unusable.
     """
 
     def __init__(self, database: Database, work: Work, pace: Pace) -> None:
         self.trouble: JobStoreError | None = JobStoreError(store=database.name, problem="it is not open yet")
+        self.tried = asyncio.Event()
         self.leases = Leases(database, lease_s=pace.lease_s)
         self._database = database
         self._store = JobStore(database)
@@ -86,10 +88,12 @@ class Runner:
                 if retry_s > MIN_RETRY_S:
                     LOG.info("the job store is in use again")
                 self.trouble, retry_s = None, MIN_RETRY_S
+                self.tried.set()
                 while not self._stopping:
                     await self._turn()
             except Exception as error:  # noqa: BLE001 - whatever it is, the jobs go on when it is over
                 self._note(error)
+                self.tried.set()
                 await self._sleep(retry_s)
                 retry_s = min(2 * retry_s, MAX_RETRY_S)
         await self._leave()

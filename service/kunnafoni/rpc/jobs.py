@@ -49,7 +49,7 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
         context: Context,  # noqa: ARG002 - the signature is gRPC's
     ) -> job_pb2.CreateJobResponse:
         """See the proto."""
-        self._desk.check()
+        await self._desk.check()
         job_id, already_created = await Reception(self._desk, self._limits).receive(request_iterator)
         self._desk.runner.wake()
         job = await asyncio.to_thread(self._desk.store.get, job_id)
@@ -57,13 +57,13 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
 
     async def GetJob(self, request: job_pb2.GetJobRequest, context: Context) -> job_pb2.GetJobResponse:  # noqa: N802, ARG002
         """See the proto."""
-        self._desk.check()
+        await self._desk.check()
         job = await asyncio.to_thread(self._desk.store.get, request.job_id)
         return job_pb2.GetJobResponse(job=self._message(job))
 
     async def ListJobs(self, request: job_pb2.ListJobsRequest, context: Context) -> job_pb2.ListJobsResponse:  # noqa: N802, ARG002
         """See the proto."""
-        self._desk.check()
+        await self._desk.check()
         if request.page_size < 0:
             raise InvalidInputError("page_size", f"is {request.page_size}; 1 to {MAX_PAGE_SIZE} are taken, 0 is 100")
         size = min(request.page_size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
@@ -75,13 +75,13 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
 
     async def CancelJob(self, request: job_pb2.CancelJobRequest, context: Context) -> job_pb2.CancelJobResponse:  # noqa: N802, ARG002
         """See the proto."""
-        self._desk.check()
+        await self._desk.check()
         job = await asyncio.to_thread(self._desk.store.cancel, request.job_id)
         return job_pb2.CancelJobResponse(job=self._message(job))
 
     async def RetryJob(self, request: job_pb2.RetryJobRequest, context: Context) -> job_pb2.RetryJobResponse:  # noqa: N802, ARG002
         """See the proto."""
-        self._desk.check()
+        await self._desk.check()
         job = await asyncio.to_thread(self._desk.store.retry, request.job_id)
         self._desk.runner.wake()
         return job_pb2.RetryJobResponse(job=self._message(job))
@@ -94,7 +94,7 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
         """See the proto."""
         meter, before, sent_s = RateMeter(), None, 0.0
         while True:
-            self._desk.check()
+            await self._desk.check()
             job = await asyncio.to_thread(self._desk.store.get, request.job_id)
             rate = meter.look(job)
             if job != before or time.monotonic() - sent_s > WATCH_SIGN_OF_LIFE_S:
@@ -115,7 +115,7 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
         if offset < 0:
             raise InvalidInputError("offset", f"is {offset}; give 0 or a `next_offset`")
         while True:
-            self._desk.check()
+            await self._desk.check()
             # The state is read before the page: results that come between are found by the next look.
             job = await asyncio.to_thread(self._desk.store.get, request.job_id)
             page = await asyncio.to_thread(self._read, job, request, offset)
@@ -129,7 +129,7 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
 
     async def DeleteJob(self, request: job_pb2.DeleteJobRequest, context: Context) -> job_pb2.DeleteJobResponse:  # noqa: N802, ARG002
         """See the proto."""
-        self._desk.check()
+        await self._desk.check()
         await asyncio.to_thread(self._desk.store.delete, request.job_id)
         return job_pb2.DeleteJobResponse()
 

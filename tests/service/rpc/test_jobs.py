@@ -35,6 +35,11 @@ async def test_results_in_both_orders_with_progress(url: str) -> None:
         assert sorted(result.index for result in completed) == list(range(700))
 
 
+async def test_a_call_right_after_the_start_waits_for_the_store(url: str) -> None:
+    async with serve(url, CapitalsWork(), ready=False) as running:
+        assert (await create(running.stub, texts(3))).progress.total_items == 3
+
+
 async def test_reading_follows_a_running_job_and_resumes_from_any_offset(url: str) -> None:
     async with serve(url, CapitalsWork(delay_s=0.005)) as running:
         job = await create(running.stub, texts(300))
