@@ -1,7 +1,9 @@
 """The client for asyncio: `client.py`'s calls, awaited. Same deadlines, retries and errors.
 
-async with AsyncClient("localhost:50051") as client:
-[translation] = await client.translate(["Good morning."], target="bm")
+    async with AsyncClient("localhost:50051") as client:
+        [translation] = await client.translate(["Good morning."], target="bm")
+
+It knows no calls of jobs: `job_client` has those, and waits.
 """
 
 from __future__ import annotations
@@ -12,8 +14,15 @@ from typing import TYPE_CHECKING, Self
 
 import grpc
 
-from kunnafoni.client import RETRY_POLICY, error_of
-from kunnafoni.v1 import model_pb2, model_pb2_grpc, translation_pb2, translation_pb2_grpc
+from kunnafoni.client import RETRY_POLICY, error_of, length_code
+from kunnafoni.v1 import (
+    model_pb2,
+    model_pb2_grpc,
+    summarization_pb2,
+    summarization_pb2_grpc,
+    translation_pb2,
+    translation_pb2_grpc,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Generator, Sequence
@@ -35,6 +44,7 @@ class AsyncClient:
         options = [("grpc.service_config", json.dumps(RETRY_POLICY)), ("grpc.max_receive_message_length", -1)]
         self._channel = grpc.aio.insecure_channel(address, options=options)
         self._translation = translation_pb2_grpc.TranslationServiceStub(self._channel)
+        self._summarization = summarization_pb2_grpc.SummarizationServiceStub(self._channel)
         self._model = model_pb2_grpc.ModelServiceStub(self._channel)
 
     async def translate(
@@ -75,6 +85,55 @@ class AsyncClient:
         with self._errors():
             answer = await self._translation.DetectLanguage(request, timeout=self._timeout_s, metadata=self._metadata)
         return list(answer.detections)
+
+    async def summarize(
+        self,
+        body: str,
+        *,
+        targets: Sequence[str],
+        headline: str = "",
+        source: str = "",
+        length: str = "medium",
+        max_words: int = 0,
+        key_points: int | None = None,
+    ) -> summarization_pb2.SummarizeResponse:
+        """See `Client.summarize`."""
+        request = summarization_pb2.SummarizeRequest(
+            article=summarization_pb2.Article(headline=headline, body=body, language_code=source),
+            target_language_codes=targets,
+            length=length_code(length),
+            max_words=max_words,
+            key_points=key_points,
+        )
+        with self._errors():
+            return await self._summarization.Summarize(request, timeout=self._timeout_s, metadata=self._metadata)
+
+    async def summarize_stream(
+        self,
+        body: str,
+        *,
+        targets: Sequence[str],
+        headline: str = "",
+        source: str = "",
+        length: str = "medium",
+        max_words: int = 0,
+        key_points: int | None = None,
+    ) -> AsyncIterator[summarization_pb2.SummarizeStreamResponse]:
+        """See `Client.summarize_stream`."""
+        request = summarization_pb2.SummarizeStreamRequest(
+            article=summarization_pb2.Article(headline=headline, body=body, language_code=source),
+            target_language_codes=targets,
+            length=length_code(length),
+            max_words=max_words,
+            key_points=key_points,
+        )
+        with self._errors():
+            call = self._summarization.SummarizeStream(request, timeout=self._timeout_s, metadata=self._metadata)
+            try:
+                async for piece in call:
+                    yield piece
+            finally:
+                call.cancel()
 
     async def server_info(self) -> model_pb2.GetServerInfoResponse:
         """See `Client.server_info`."""

@@ -151,7 +151,7 @@ class Client:
         request = summarization_pb2.SummarizeRequest(
             article=summarization_pb2.Article(headline=headline, body=body, language_code=source),
             target_language_codes=targets,
-            length=_length(length),
+            length=length_code(length),
             max_words=max_words,
             key_points=key_points,
         )
@@ -178,7 +178,7 @@ class Client:
         request = summarization_pb2.SummarizeStreamRequest(
             article=summarization_pb2.Article(headline=headline, body=body, language_code=source),
             target_language_codes=targets,
-            length=_length(length),
+            length=length_code(length),
             max_words=max_words,
             key_points=key_points,
         )
@@ -261,5 +261,10 @@ def error_of(error: grpc.RpcError, address: str) -> KunnafoniError:
     return from_status(call.code(), call.details() or "", details)
 
 
-def _length(name: str) -> summarization_pb2.SummaryLength.ValueType:
+def length_code(name: str) -> summarization_pb2.SummaryLength.ValueType:
+    """The wire's code of `short`, `medium` or `long`.
+
+    Raises:
+        ValueError: `name` is none of them.
+    """
     return summarization_pb2.SummaryLength.Value(f"SUMMARY_LENGTH_{name.upper()}")

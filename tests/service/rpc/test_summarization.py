@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from itertools import pairwise, permutations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
 
+from kunnafoni.async_client import AsyncClient
+from kunnafoni.client import Client
+from kunnafoni.errors import InvalidInputError
 from kunnafoni.v1 import result_pb2, summarization_pb2, summarization_pb2_grpc
 from kunnafoni_models.entries import Direction
 from tests.conftest import echo_entry, serve
@@ -108,6 +111,25 @@ async def test_a_stream_sends_the_same_editions_in_order(echo: Served) -> None:
             sent.ClearField(field)
             edition.ClearField(field)
         assert sent == edition
+
+
+async def test_the_async_client_makes_the_editions_of_the_client(echo: Served) -> None:
+    asked: dict[str, Any] = {"targets": ("fr", "bm"), "headline": HEADLINES["en"], "max_words": 40, "key_points": 1}
+    with Client(echo.address) as client:
+        expected = await asyncio.to_thread(client.summarize, BODIES["en"], **asked)
+    async with AsyncClient(echo.address) as client:
+        answer = await client.summarize(BODIES["en"], **asked)
+        pieces = [piece async for piece in client.summarize_stream(BODIES["en"], **asked)]
+        with pytest.raises(InvalidInputError) as caught:
+            await client.summarize(BODIES["en"], targets=())
+        with pytest.raises(ValueError, match="HUGE"):
+            await client.summarize(BODIES["en"], targets=("en",), length="huge")
+    assert [violation.field for violation in caught.value.violations] == ["target_language_codes"]
+    for editions_ in (answer.editions, [piece.edition for piece in pieces]):
+        assert [(e.language_code, e.headline, e.summary) for e in editions_] == [
+            (e.language_code, e.headline, e.summary) for e in expected.editions
+        ]
+    assert len(answer.editions) == 2
 
 
 async def test_the_summary_is_counted_once(echo: Served) -> None:
