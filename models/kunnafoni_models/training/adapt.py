@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import math
 import shutil
 import time
 from dataclasses import asdict, replace
@@ -26,7 +27,7 @@ from kunnafoni_models.training.log import Log, telling
 from kunnafoni_models.training.measuring import measured, metrics
 from kunnafoni_models.training.memory import read_memory
 from kunnafoni_models.training.replay import replayed
-from kunnafoni_models.training.selection import fitting, parallel_rows, qualities, some, taught
+from kunnafoni_models.training.selection import fitting, parallel_rows, qualities, some, taught, write_quality
 from kunnafoni_models.training.trainer import train
 from kunnafoni_models.training.verdict import MOST_LOST, Comparison, objections
 from kunnafoni_models.training.weights import read_weights
@@ -50,6 +51,8 @@ MEASURED_ROWS = 200
 HELD_OUT = "held-out tenth of the memory"
 _DEV_ROWS = 16
 _LEAST_TRAINING_S = 15.0
+# Rows a direction and minute: with four directions to keep, a sixth of the time on two cores.
+_REPLAYED_A_MINUTE = 10
 
 
 def adapt(order: Adaptation, watch: Watch) -> Adapted:
@@ -98,10 +101,12 @@ def adapt(order: Adaptation, watch: Watch) -> Adapted:
     installed = None
     if order.force or not wrong:
         figures = tuple(figure for each in comparisons for figure in qualities(each))
+        # The general set's if there is one: the memory's own figures say nothing of other texts.
+        write_quality(entry.folder / "quality.json", comparisons[-1])
         installed = _installed(replace(entry, quality=figures), order, run)
     else:
-        for done_with in (run / "export", run / "training"):
-            shutil.rmtree(done_with)
+        # The training stays: the same order with `force` has only to export and measure again.
+        shutil.rmtree(run / "export")
     return Adapted(installed, wrong, comparisons, memory, len(replay), outcome, installed.folder if installed else run)
 
 
@@ -130,9 +135,8 @@ def _replay(backend: Backend, order: Adaptation, memory: Memory, path: Path, wat
         watch.on_stage("writing down what the model knows already")
         started = time.monotonic()
         known = {row.task for row in taught(memory.learn, order)}
-        rows = (
-            replayed(backend, order.parent, memory, taught=known, count=order.replay_rows) if order.replay_rows else []
-        )
+        count = min(order.replay_rows, math.ceil(_REPLAYED_A_MINUTE * order.minutes))
+        rows = replayed(backend, order.parent, memory, taught=known, count=count) if count else []
         text = json.dumps({"seconds": time.monotonic() - started, "rows": [asdict(row) for row in rows]})
         path.with_suffix(".new").write_text(text, "utf-8")
         path.with_suffix(".new").replace(path)

@@ -36,7 +36,8 @@ class Adaptation:
         one_way: Teach the pair in its own direction only, not the reverse too.
         general: Texts in some of the model's languages, to see what else changes; kept out of training. None for none.
         minutes: Replay and training together; measuring takes its own time. With `options.steps` whichever ends first.
-        replay_rows: The model's own answers to keep, for each direction that is not taught; 0 keeps none.
+        replay_rows: Most of the model's own answers to keep, for each direction that is not taught; 0 keeps none. Ten
+            a minute are kept where that is less.
         force: Install the model even if it got worse.
         options: How to train; its `minutes` is not looked at.
     """

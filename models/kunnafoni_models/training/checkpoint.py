@@ -92,5 +92,5 @@ def _opened(run: Path) -> Any:
 def _full(run: Path, needed: int, free: int) -> str:
     return (
         f"{run}: the disk is full: a checkpoint takes {needed / 1e6:,.0f} MB and {free / 1e6:,.0f} MB are free; "
-        "the checkpoint before it, if there was one, is untouched: make room and run again with --resume"
+        "the checkpoint before it, if there was one, is untouched: make room and go on from there"
     )

@@ -70,7 +70,7 @@ class RowEncoder:
     """Encodes rows for one model.
 
     Args:
-        weights: Give the tokenizer and the prompts; the vocabulary must have a row for every token.
+        weights: Give the tokenizer and the prompts.
     """
 
     def __init__(self, weights: Weights) -> None:
@@ -79,15 +79,15 @@ class RowEncoder:
         self._tokenizer = Tokenizer.from_buffer(weights.tokenizer_json)
         self._tokenizer.encode_special_tokens = True
         self._ids = self._tokenizer.get_vocab()
-        if (highest := max(self._ids.values())) >= weights.architecture.vocabulary:
-            raise RowsError(f"the tokenizer counts to {highest}, the model to {weights.architecture.vocabulary - 1}")
+        self._vocabulary = weights.architecture.vocabulary
         self._end = self._ids[weights.prompts.prompts.end_token or "<eos>"]
 
     def encode(self, rows: Sequence[Row], *, max_tokens: int) -> EncodedRows:
         """Encode `rows`, in their order, without those longer than `max_tokens` and those of weight 0.
 
         Raises:
-            RowsError: No row is left, or one has a task that the model has no prompt for.
+            RowsError: No row is left, one has a task that the model has no prompt for, or the tokenizer is of another
+                model.
         """
         tokens: list[NDArray[np.int32]] = []
         prompt_lengths: list[int] = []
@@ -102,9 +102,13 @@ class RowEncoder:
                 kept.append(row)
         if not tokens:
             raise RowsError(f"there is nothing to train on: of {len(rows)} rows none has at most {max_tokens} tokens")
+        joined = np.concatenate(tokens)
+        # Gemma's tokenizer has tokens without a row, for images; texts have none of them.
+        if (highest := int(joined.max())) >= self._vocabulary:
+            raise RowsError(f"the tokenizer counts to {highest} and more, the model to {self._vocabulary - 1}")
         starts = np.cumsum([0, *map(len, tokens)], dtype=np.int64)
         return EncodedRows(
-            np.concatenate(tokens),
+            joined,
             starts,
             np.array(prompt_lengths, np.int64),
             np.array([len(row.target) for row in kept], np.int64),

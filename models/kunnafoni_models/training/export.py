@@ -15,6 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from safetensors import SafetensorError
+
 from kunnafoni_models.conversion import convert
 from kunnafoni_models.installing import described
 from kunnafoni_models.training import checkpoint
@@ -109,7 +111,7 @@ def _new_folder(out: Path) -> Generator[Path]:
             folder.mkdir()
             yield folder
             folder.rename(out)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         raise ExportError(f"{out} cannot be written: {error}") from error
 
 

@@ -7,26 +7,30 @@ from it. It knows no display.
 from __future__ import annotations
 
 import datetime as dt
-import json
 import shutil
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from kunnafoni_models import registry
 from kunnafoni_models.installing import check_name, install
 from kunnafoni_models.training.corpus_files import read_rows
 from kunnafoni_models.training.decontamination import held_back, without
+from kunnafoni_models.training.encoding import RowEncoder
 from kunnafoni_models.training.errors import TrainingError
 from kunnafoni_models.training.export import export_embedded, export_hugging_face
 from kunnafoni_models.training.filters import kept
 from kunnafoni_models.training.log import Log, telling
 from kunnafoni_models.training.measuring import measured, metrics
 from kunnafoni_models.training.memory import reversed_row
-from kunnafoni_models.training.selection import parallel_rows, qualities, some
+from kunnafoni_models.training.selection import parallel_rows, qualities, some, write_quality
 from kunnafoni_models.training.trainer import train
 from kunnafoni_models.training.verdict import Comparison
+from kunnafoni_models.training.vocabulary import cut, grown
+from kunnafoni_models.training.weights import EMBEDDED, read_weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -35,10 +39,13 @@ if TYPE_CHECKING:
     from kunnafoni_models.training.adaptation import Watch
     from kunnafoni_models.training.corpus import Row
     from kunnafoni_models.training.measuring import Measurement
+    from kunnafoni_models.training.options import TrainingOptions
     from kunnafoni_models.training.progress import Outcome
     from kunnafoni_models.training.recipe import Recipe, Source
+    from kunnafoni_models.training.weights import Weights
 
-EMBEDDED = "kunnafoni-270m"
+# The language whose pieces `Vocabulary.new_pieces` counts.
+_GROWN_FOR = "bm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +90,13 @@ def follow(recipe: Recipe, out: Path, watch: Watch, *, resume: bool = False) -> 
     log = Log(out / "training.jsonl")
     log.write("data", rows=len(rows), dropped=dropped)
     dev = parallel_rows(recipe.dev, like) if recipe.dev else []
+    operated, options = _operated(start, rows, recipe)
     watch.on_stage("training")
     outcome = train(
         rows,
-        start=start,
+        start=operated,
         out=out / "run",
-        options=recipe.options,
+        options=options,
         dev_rows={row.task: [r for r in some(dev, recipe.dev_lines) if r.task == row.task] for row in some(dev, 1)},
         resume=resume,
         on_progress=telling(log, watch.on_progress),
@@ -110,6 +118,37 @@ def _start(recipe: Recipe) -> tuple[CatalogEntry | Path, CatalogEntry]:
     if recipe.start not in entries:
         raise TrainingError(f"start: {recipe.start} is neither a model of the catalog nor the folder of a checkpoint")
     return entries[recipe.start], entries[recipe.start]
+
+
+def _operated(
+    start: CatalogEntry | Path, rows: Sequence[Row], recipe: Recipe
+) -> tuple[CatalogEntry | Path | Weights, TrainingOptions]:
+    """What training starts from once the vocabulary is as the recipe wants it, and the options that know its new rows.
+
+    It is made again for a resumed run: the same rows give the same pieces, and a run finds out if they are others.
+    """
+    wanted, options = recipe.vocabulary, recipe.options
+    if not (wanted.cut or wanted.new_pieces):
+        return start, options
+    weights = read_weights(start)
+    if wanted.cut:
+        encoded = RowEncoder(weights).encode(rows, max_tokens=options.max_tokens)
+        weights = cut(weights, np.unique(encoded.tokens).tolist())
+    if wanted.new_pieces:
+        old = weights.architecture.vocabulary
+        texts = dict.fromkeys(text for row in rows for text in _texts_in(row, _GROWN_FOR))
+        weights = grown(weights, texts, most=wanted.new_pieces)
+        options = replace(options, new_rows=weights.architecture.vocabulary - old)
+    return weights, options
+
+
+def _texts_in(row: Row, language: str) -> Iterator[str]:
+    """The sides of a row that are in `language`; a summary's article is in the summary's language."""
+    source, _, target = row.task.removeprefix("sum-").partition(">")
+    if source == language:
+        yield row.source
+    if (target or source) == language:
+        yield row.target
 
 
 def _rows(recipe: Recipe, like: CatalogEntry) -> tuple[list[Row], dict[str, int]]:
@@ -150,7 +189,7 @@ def _exported(
         after = _measured(entry, tests)
         name = f"{recipe.test.parent.name} {recipe.test.name}, first {recipe.test_lines} lines"
         comparisons = [Comparison(name, len(tests) // len(after.scores), before, after)]
-        (folder / "quality.json").write_text(json.dumps(_quality_json(comparisons[0]), indent=1) + "\n", "utf-8")
+        write_quality(folder / "quality.json", comparisons[0])
         entry = replace(entry, quality=tuple(qualities(comparisons[0])))
     return install(entry, out), comparisons
 
@@ -161,17 +200,3 @@ def _measured(entry: CatalogEntry, rows: Sequence[Row]) -> Measurement:
         return measured(backend, rows)
     finally:
         backend.close()
-
-
-def _quality_json(test: Comparison) -> dict[str, object]:
-    """In the form of `embedded/quality.json`."""
-    return {
-        "set": test.test_set,
-        "decoding": "int8, beam 1",
-        "chrf_signature": test.after.signature,
-        "bleu_signature": test.after.bleu_signature,
-        "directions": {
-            task.replace(">", "-"): {"chrf++": round(score, 2), "bleu": round(test.after.bleu[task], 2)}
-            for task, score in test.after.scores.items()
-        },
-    }

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from kunnafoni_models.training.weights import Weights
 
-_SPECIAL = {"pad_token": "<pad>", "bos_token": "<bos>", "eos_token": "<eos>", "unk_token": "<unk>"}
+SPECIAL_TOKENS = {"pad_token": "<pad>", "bos_token": "<bos>", "eos_token": "<eos>", "unk_token": "<unk>"}
 
 
 def write_hugging_face(folder: Path, weights: Weights) -> None:
@@ -25,15 +25,15 @@ def write_hugging_face(folder: Path, weights: Weights) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     vocabulary = json.loads(weights.tokenizer_json)["model"]["vocab"]
-    if missing := _SPECIAL.values() - vocabulary.keys():
+    if missing := SPECIAL_TOKENS.values() - vocabulary.keys():
         raise StartError(f"the tokenizer has no token {', '.join(sorted(missing))}")
-    numbers = {f"{name}_id": vocabulary[token] for name, token in _SPECIAL.items() if name != "unk_token"}
+    numbers = {f"{name}_id": vocabulary[token] for name, token in SPECIAL_TOKENS.items() if name != "unk_token"}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.tensors.items()}
     save_tensors(folder / "model.safetensors", tensors, metadata={"format": "pt"})
     (folder / "tokenizer.json").write_bytes(weights.tokenizer_json)
     for name, content in {
         "config.json": weights.architecture.to_hugging_face() | numbers,
         "generation_config.json": numbers,
-        "tokenizer_config.json": {"tokenizer_class": "GemmaTokenizer", **_SPECIAL},
+        "tokenizer_config.json": {"tokenizer_class": "GemmaTokenizer", **SPECIAL_TOKENS},
     }.items():
         (folder / name).write_text(json.dumps(content, indent=1) + "\n", "utf-8")

@@ -47,7 +47,8 @@ class Vocabulary:
 
     Attributes:
         cut: Keep only the pieces that occur in the data, and those that every text needs.
-        new_pieces: How many pieces of Bambara to add; 0 adds none.
+        new_pieces: Most pieces of Bambara to add, learnt from the data; 0 adds none. `options.new_rows` is then their
+            number, whatever it says.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT

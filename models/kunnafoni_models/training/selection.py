@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -99,3 +100,22 @@ def qualities(test: Comparison) -> Iterator[Quality]:
                 today,
                 signature,
             )
+
+
+def write_quality(path: Path, test: Comparison) -> None:
+    """Write the figures after training in the form of `embedded/quality.json`.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    figures = {
+        "set": test.test_set,
+        "decoding": "int8, beam 1",
+        "chrf_signature": test.after.signature,
+        "bleu_signature": test.after.bleu_signature,
+        "directions": {
+            task.replace(">", "-"): {"chrf++": round(score, 2), "bleu": round(test.after.bleu[task], 2)}
+            for task, score in test.after.scores.items()
+        },
+    }
+    path.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")

@@ -21,7 +21,7 @@ from kunnafoni_models.training.model import TrainedModel
 from kunnafoni_models.training.precision import choose_machine
 from kunnafoni_models.training.progress import Outcome, Progress
 from kunnafoni_models.training.schedule import on_int8_grid, rate, share_done
-from kunnafoni_models.training.weights import read_weights
+from kunnafoni_models.training.weights import Weights, read_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from kunnafoni_models.training.encoding import EncodedRows
     from kunnafoni_models.training.options import PrecisionWish, TrainingOptions
     from kunnafoni_models.training.precision import Machine
-    from kunnafoni_models.training.weights import Weights
 
 # Losses and speed are told as means over the last steps.
 _RECENT_STEPS = 20
@@ -46,7 +45,7 @@ _SAME_OPTIONS = ("seed", "batch_tokens", "max_tokens", "new_rows")
 def train(
     rows: Sequence[Row],
     *,
-    start: CatalogEntry | Path,
+    start: CatalogEntry | Path | Weights,
     out: Path,
     options: TrainingOptions,
     dev_rows: Mapping[str, Sequence[Row]],
@@ -59,13 +58,14 @@ def train(
 
     Args:
         rows: What to train on; a row's weight is its chance to be taken in an epoch.
-        start: A catalog entry in the embedded form (CTranslate2 int8), or the folder of a Hugging Face checkpoint.
+        start: A catalog entry in the embedded form (CTranslate2 int8), the folder of a Hugging Face checkpoint, or what
+            was read of either.
         out: Folder of the run; made if there is none.
         options: How to train.
         dev_rows: Rows to evaluate on, by the name that the figure is to have, as `en>fr`.
         resume: Go on from the checkpoint in `out` if there is one; else `out` must hold none.
         prompts: Entry whose prompts, languages and licence the model gets; None for those of `start`, or of the
-            embedded model if `start` is a checkpoint.
+            embedded model if `start` is a checkpoint. `Weights` have their own.
         on_progress: Called after every step, and once before the first.
         should_stop: Asked before every step; True saves and ends the run early.
 
@@ -73,7 +73,7 @@ def train(
         TrainingError: See `errors`.
         ModelFileError: A file of `start` is missing or damaged.
     """
-    weights = read_weights(start, prompts=prompts)
+    weights = start if isinstance(start, Weights) else read_weights(start, prompts=prompts)
     if options.new_rows >= weights.architecture.vocabulary:
         raise OptionsError(f"new_rows is {options.new_rows}, but there are {weights.architecture.vocabulary} in all")
     encoder = RowEncoder(weights)
@@ -86,7 +86,7 @@ def train(
     machine = choose_machine(options)
     evaluation = Evaluation(dev_rows, encoder, options, machine.device)
     model = TrainedModel(weights, machine, options)
-    del weights, encoder
+    del start, weights, encoder
     if saved:
         model.parameters.load(checkpoint.load_tensors(out))
     run = _Run(

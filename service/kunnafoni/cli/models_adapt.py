@@ -152,6 +152,10 @@ def _report(adapted: Adapted, *, order_name: str, parent: str, report: Path | No
     for each in adapted.objections:
         typer.echo(f"worse: {each}", err=True)
     if adapted.entry is None:
-        typer.echo(f"{order_name} is not installed because it got worse; --force would have installed it", err=True)
+        typer.echo(
+            f"{order_name} is not installed because it got worse. The same command with --force installs what was "
+            f"trained; else remove {adapted.folder}",
+            err=True,
+        )
     else:
         typer.echo(f"serve it: kunnafoni serve --models-dir {folder} --model {order_name}")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from kunnafoni_models.entries import CatalogEntry
     from kunnafoni_models.training.progress import Outcome
+    from kunnafoni_models.training.weights import Weights
 
 QUICK = TrainingOptions(
     steps=20,
@@ -40,7 +41,7 @@ _MADE = [
 ROWS, DEV = _MADE[:-40], {"en>fr": _MADE[-40::2], "fr>en": _MADE[-39::2]}
 
 
-def run(start: CatalogEntry | Path, out: Path, *, resume: bool = False, **changes: Any) -> Outcome:
+def run(start: CatalogEntry | Path | Weights, out: Path, *, resume: bool = False, **changes: Any) -> Outcome:
     """Train on `ROWS` from `start`; `changes` are of the options `QUICK`, or arguments of `train`."""
     arguments = {name: changes.pop(name) for name in ("on_progress", "should_stop", "rows") if name in changes}
     rows = arguments.pop("rows", ROWS)

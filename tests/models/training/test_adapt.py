@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +69,7 @@ async def test_a_model_that_got_better_is_installed_and_served(tmp_path: Path, p
     assert (entry.parent, entry.data_sha256) == (f"tiny@{parent.revision}", done.memory.fingerprint)
     assert entry.licence == parent.licence
     assert (entry.folder / "LICENSE").read_text() == "The terms."
+    assert json.loads((entry.folder / "quality.json").read_text())["set"].startswith("general.tsv")
     learnt = done.comparisons[0]
     assert learnt.before
     assert learnt.after.mean > learnt.before.mean + 3
@@ -91,8 +93,13 @@ def test_a_model_that_got_worse_is_refused(tmp_path: Path, parent: CatalogEntry)
     assert done.entry is None
     assert "the mean fell" in done.objections[0]
     assert [path.name for path in (tmp_path / "models").iterdir()] == [".adapting-ours"]
-    assert sorted(path.name for path in done.folder.iterdir()) == ["order", "replay.json", "training.jsonl"]
+    assert sorted(path.name for path in done.folder.iterdir()) == ["order", "replay.json", "training", "training.jsonl"]
     assert Log(done.folder / "training.jsonl").events("compared")[0]["objections"] == list(done.objections)
+    # Whoever wants it all the same need not wait for the training again.
+    steps: list[int] = []
+    forced = adapt(order(parent, tmp_path, options=ruin, force=True), Watch(on_progress=lambda p: steps.append(p.step)))
+    assert (steps, forced.objections) == ([4], done.objections)
+    assert registry.catalog([tmp_path / "models"])["ours"] == forced.entry
 
 
 def test_a_stopped_adaptation_goes_on_where_it_was(tmp_path: Path, parent: CatalogEntry) -> None:

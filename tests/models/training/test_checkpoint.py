@@ -103,7 +103,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(
 
     with monkeypatch.context() as patched:
         patched.setattr(shutil, "disk_usage", full)
-        with pytest.raises(CheckpointError, match=r"the disk is full: .* make room and run again with --resume"):
+        with pytest.raises(CheckpointError, match=r"the disk is full: .* make room and go on from there"):
             run(checkpoint, out, resume=True)
     assert (out / "state.safetensors").read_bytes() == before
     assert sorted(path.name for path in out.iterdir()) == ["parent.toml", "state.safetensors", "tokenizer.json"]

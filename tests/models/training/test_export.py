@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 import transformers
+from safetensors import SafetensorError
 
 from kunnafoni.v1 import translation_pb2
 from kunnafoni_models.model_files import problems
-from kunnafoni_models.training import export
+from kunnafoni_models.training import export, hugging_face
 from kunnafoni_models.training.encoding import RowEncoder
 from kunnafoni_models.training.errors import CheckpointError, ExportError, StartError
 from kunnafoni_models.training.export import export_embedded, export_hugging_face
@@ -101,6 +102,17 @@ async def test_a_run_is_served_and_trained_on(tmp_path: Path, trained: Path) -> 
     # What is served starts where the run ended: its weights are on the grid that they were trained on.
     further = run(entry, tmp_path / "run", steps=2)
     assert max(further.dev_before.values()) < 1.0
+
+
+def test_a_full_disk_leaves_nothing(tmp_path: Path, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        # As the library says it; it is no OSError.
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(hugging_face, "save_tensors", full)
+    with pytest.raises(ExportError, match=r"model cannot be written: .*No space left"):
+        export_embedded(trained, tmp_path / "model", name="ours", revision="1")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_exports_that_cannot_be(tmp_path: Path, trained: Path) -> None:

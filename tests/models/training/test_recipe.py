@@ -16,6 +16,7 @@ from kunnafoni_models.training.errors import TrainingError
 from kunnafoni_models.training.follow import follow
 from kunnafoni_models.training.log import Log
 from kunnafoni_models.training.recipe import read_recipe
+from kunnafoni_models.training.weights import read_weights
 from tests.models.tiny_checkpoints import tiny
 from tests.models.training.texts import memory
 
@@ -33,6 +34,10 @@ evaluation = ["plain.txt"]
 path = "memory.tsv"
 both_ways = true
 weight = 0.5
+
+[vocabulary]
+cut = true
+new_pieces = 10
 
 [options]
 steps = 20
@@ -77,7 +82,8 @@ def test_a_recipe_is_followed_stopped_and_resumed(tmp_path: Path, kitchen: Path)
     assert (entry.files, entry.folder) == (done.entry.files, done.entry.folder)
     assert {each.metric for each in entry.quality} == {"chrF++", "BLEU"}
     assert json.loads((entry.folder / "quality.json").read_text())["directions"].keys() >= {"en-fr", "fr-bm"}
-    assert (out / "hugging-face" / "model.safetensors").is_file()
+    written = read_weights(out / "hugging-face").architecture.vocabulary
+    assert written < read_weights(kitchen / "checkpoint").architecture.vocabulary
     assert [each["step"] for each in Log(out / "training.jsonl").events("progress")][-1] == 20
     with pytest.raises(CatalogError, match="exists"):
         follow(recipe, out, Watch(), resume=True)
