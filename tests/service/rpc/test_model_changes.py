@@ -115,16 +115,15 @@ async def test_health_tells_which_service_a_failed_model_takes_down() -> None:
 @pytest.mark.parametrize(
     ("settings", "named"),
     [
-        ({"routes": {"en>fr": "nobody"}}, "nobody"),
-        ({"routes": {"en>fr": "writer"}}, "writer does not translate en>fr"),
-        ({"summaries": {"bm": "writer"}}, "writer does not summarise bm"),
+        (Settings(routes={"en>fr": "nobody"}), "nobody"),
+        (Settings(routes={"en>fr": "writer"}), "writer does not translate en>fr"),
+        (Settings(summaries={"bm": "writer"}), "writer does not summarise bm"),
     ],
 )
-async def test_wrong_choices_are_named(settings: dict[str, dict[str, str]], named: str) -> None:
+async def test_wrong_choices_are_named(settings: Settings, named: str) -> None:
     writer = replace(model("writer"), directions=())
-    engines = make_engines(Settings())
     with pytest.raises(CatalogError, match=named):
-        Fleet({"writer": writer}, engines, **settings)
+        Fleet({"writer": writer}, make_engines(settings), routes=settings.routes, summaries=settings.summaries)
 
 
 def write_entry(folder: Path, model_id: str, revision: str = "1") -> None:
