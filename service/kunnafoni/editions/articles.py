@@ -25,7 +25,6 @@ FEWEST_WORDS = 25
 HEADLINE_WORDS = 14
 FEWEST_HEADLINE_WORDS = 8
 _CLAUSE_END = (",", ";", ":", "–", "—")
-_EXTRACT_SLACK = 1.2  # a selection of sentences stops at 80 % of what it may have: about the words asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +110,8 @@ def read(article: Article, *, points: int) -> Draft:
 
 def best_extract(sentences: Sequence[str], length: Length) -> list[str]:
     """The best sentences of an article as its summary, in order; the best one alone if none is as short as asked."""
-    for max_words in (min(length.most, round(length.aim * _EXTRACT_SLACK)), length.most):
-        if places := extract(sentences, max_words):
-            return [sentences[place] for place in places]
+    if places := extract(sentences, length.aim, max_words=length.most):
+        return [sentences[place] for place in places]
     ranks = rank(sentences)
     return [sentences[max(range(len(sentences)), key=ranks.__getitem__)]]
 

@@ -167,7 +167,8 @@ def _filled(text: str, beside: tuple[str, ...], length: Length) -> str:
         return text
     known = _long_words(text)
     new = [each for each in beside if len(_long_words(each) & known) < _TOLD * len(_long_words(each))]
-    return " ".join((text, *(new[place] for place in extract(new, length.aim - words, beside=text))))
+    places = extract(new, length.aim - words, max_words=length.most - words, beside=text)
+    return " ".join((text, *(new[place] for place in places)))
 
 
 def _long_words(text: str) -> set[str]:

@@ -62,5 +62,13 @@ def test_an_extract_fits_or_is_one_sentence(sentences: list[str], most: int) -> 
     assert len(clipped(" ".join(chosen), most).split()) <= max(1, most)
 
 
+@pytest.mark.parametrize("length", [SHORT, MEDIUM, LONG])
+def test_an_extract_has_about_as_many_words_as_asked_for(length: Length) -> None:
+    topics = ("rice", "roads", "goats", "schools", "wells", "music", "boats", "cotton", "radio", "football")
+    sentences = [f"{topic.title()} {' '.join(f'{topic}{letter}' for letter in 'abcdefgh')}." for topic in topics * 2]
+    words = sum(len(each.split()) for each in best_extract(sentences, length))
+    assert abs(words - min(length.aim, 9 * len(topics))) <= 5
+
+
 def test_lengths_are_about_what_they_say() -> None:
     assert [length.aim for length in (SHORT, MEDIUM, LONG)] == [30, 70, 150]

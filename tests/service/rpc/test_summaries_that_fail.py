@@ -133,6 +133,16 @@ async def test_it_is_filled_up_with_sentences_that_tell_something_new() -> None:
     assert "opened a new school in Sikasso" not in edition.summary
 
 
+@pytest.mark.parametrize("most", range(16, 40))
+async def test_filling_up_keeps_to_the_words_asked_for(most: int) -> None:
+    asked = request("en")
+    asked.max_words = most
+    async with scripted(GOOD, "") as stub:
+        [edition] = (await stub.Summarize(asked, timeout=60)).editions
+    assert edition.summary.startswith(GOOD)
+    assert len(edition.summary.split()) <= most
+
+
 @pytest.mark.parametrize("wrong", BAD)
 async def test_a_summary_that_does_not_hold_is_written_again(wrong: str) -> None:
     async with scripted(BAD[wrong], GOOD) as stub:
