@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kunnafoni.editions.articles import made_headline
 from kunnafoni.editions.passages import Passage, translated
-from kunnafoni.editions.remarks import Mark, Remark, in_order, not_in_article
+from kunnafoni.editions.remarks import Mark, Remark, in_another_language, in_order, not_in_article
 from kunnafoni.editions.summaries import Method
 from kunnafoni.hops import Usage
 from kunnafoni.languages import UNDETERMINED
@@ -88,16 +88,14 @@ class EditionMaker:
             *(Passage(point.text, draft.language) for point in points),
         ]
         passages, route, usage = await self._all_in(language, originals)
-        headline, text = await asyncio.to_thread(
-            lambda: [self._checked(*pair) for pair in zip(originals[:2], passages[:2], strict=True)]
-        )
+        headline, text, *told = await asyncio.to_thread(self._all_checked, originals, passages)
         return Edition(
             language,
             headline,
             text,
             tuple(
                 KeyPoint(point.text, Span(point.start, point.end), passage)
-                for point, passage in zip(points, passages[2:], strict=True)
+                for point, passage in zip(points, told, strict=True)
             ),
             summary.method,
             summary.coverage,
@@ -130,7 +128,15 @@ class EditionMaker:
                     route = each.route
         return passages, route, usage
 
-    def _checked(self, original: Passage, passage: Passage) -> Passage:
+    def _all_checked(self, originals: list[Passage], passages: list[Passage]) -> list[Passage]:
+        """`passages` with all that is to be said of them: headline, summary, then key points; blocking."""
+        made = [self._looked_up(*pair) for pair in zip(originals[:2], passages[:2], strict=True)]
+        return [
+            replace(passage, remarks=in_order((*passage.remarks, *in_another_language(passage.text, passage.language))))
+            for passage in (*made, *passages[2:])
+        ]
+
+    def _looked_up(self, original: Passage, passage: Passage) -> Passage:
         """`passage` with what it tells and the article does not; blocking.
 
         In the article's own language that was done when the summary was made.
@@ -143,7 +149,7 @@ class EditionMaker:
             remarks += not_in_article(
                 passage.text, draft.everything, language=passage.language, article_language=draft.language
             )
-        return replace(passage, remarks=in_order(remarks))
+        return replace(passage, remarks=tuple(remarks))
 
 
 def _headline(draft: Draft, summary: Summary) -> Passage:

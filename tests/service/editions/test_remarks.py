@@ -1,8 +1,8 @@
-"""The order in which an editor is told things."""
+"""The order in which an editor is told things, and sentences in another language than their edition."""
 
 from __future__ import annotations
 
-from kunnafoni.editions.remarks import WORST_FIRST, Mark, Remark, in_order
+from kunnafoni.editions.remarks import WORST_FIRST, Mark, Remark, in_another_language, in_order
 from kunnafoni.text.checks import WarningKind
 from kunnafoni.text.faithfulness import FindingKind
 from kunnafoni.text.spans import Span
@@ -29,3 +29,18 @@ def test_of_two_about_the_same_words_the_worse() -> None:
     number = Remark(FindingKind.UNSUPPORTED_NUMBER, "not in the article", WORDS)
     other = Remark(WarningKind.NUMBER_MISMATCH, "not in the source", Span(8, 9))
     assert in_order([mismatch, other, number]) == (number, other)
+
+
+def test_a_sentence_in_another_language_is_found_with_its_place() -> None:
+    english, french = "The bridge opened on Monday after two years. ", "Les camions paient deux mille francs au péage."
+    [remark] = in_another_language(english + french, "en")
+    assert remark.kind is WarningKind.UNTRANSLATED
+    assert remark.span == Span(len(english), len(english + french))
+    assert remark.detail == "this sentence is in French"
+    [remark] = in_another_language(english + french, "fr")
+    assert remark.span == Span(0, len(english))
+
+
+def test_names_and_scraps_have_no_language() -> None:
+    for text in ("", "12 340", "Aminata Coulibaly, Ségou", "“Allez les Aigles!”", "Oui."):
+        assert in_another_language(text, "en") == []

@@ -182,7 +182,9 @@ async def test_a_translated_summary_is_looked_up_in_the_article() -> None:
     told = [
         edition.summary[warning.span.start : warning.span.end]
         for warning in edition.warnings
-        if warning.part == summarization_pb2.EDITION_PART_SUMMARY and warning.HasField("span")
+        if warning.part == summarization_pb2.EDITION_PART_SUMMARY
+        and warning.HasField("span")
+        and warning.type != result_pb2.WARNING_TYPE_UNTRANSLATED  # the echo's French is English
     ]
     assert told == ["1998"]
     assert [(hop.source_language_code, hop.target_language_code) for hop in edition.route] == [

@@ -233,6 +233,21 @@ async def test_an_article_in_two_languages(echo: Served) -> None:
         assert answer.source_language_code in {"fr", "en"}
 
 
+async def test_sentences_in_another_language_than_their_edition_are_marked(echo: Served) -> None:
+    body = f"{BODIES['fr']}\n\n{BODIES['en']}"
+    [edition] = await editions(echo, request(body, "en", source="en", key_points=7))
+    french = [point.source_text in BODIES["fr"] for point in edition.key_points]
+    warned = [bool(point.warnings) for point in edition.key_points]
+    assert True in french
+    assert False in french
+    assert warned == french
+    asked = request(" ".join(body.split("\n\n")[:2]), "en", source="en", headline=HEADLINES["fr"], max_words=10)
+    [edition] = await editions(echo, asked)
+    assert "UNTRANSLATED" in kinds(edition)
+    parts = {warning.part for warning in edition.warnings if warning.type == result_pb2.WARNING_TYPE_UNTRANSLATED}
+    assert parts == {summarization_pb2.EDITION_PART_HEADLINE, summarization_pb2.EDITION_PART_SUMMARY}
+
+
 async def test_without_a_model_that_summarises_the_articles_sentences_do() -> None:
     entry = replace(echo_entry(), summary_languages=(), directions=(Direction("en", "fr"),))
     async with serve(entry) as served:
