@@ -1,87 +1,55 @@
 """Summaries beside their baselines: ROUGE, and how many tell what their article does not.
 
-    python tests/bench/summaries.py [--shared ../shared] [--set test] [--languages fr en] [--words 30] [--cache FILE]
+    python -m tests.bench.summaries [--shared ../shared] [--set test] [--languages fr en] [--length short] [--kept FILE]
 
 French: the first 150 documents of OrangeSum dev (`--set tuning`: the next 100, on which everything was chosen).
-English: all 111 of GUM, for both sets. Every method is a `Summarise`; `METHODS` lists them. The two baselines get, a
-document, as many words as the summary that ships has: whole sentences, the sum as close as it comes. Differences
-are means over documents with their 95 % interval by paired bootstrap (Koehn 2004). Prints tables and writes
-bench-results/summaries.json.
+English: all 111 of GUM, for both sets. What is measured is the product's own `SummaryWriter`, at three places: what the
+model writes first, what is left of that after the faithfulness step, and what goes out. Baselines: the product's
+extract, and with as many words as the shipped summary of that document the first sentences and the best ones.
+Differences are means over documents with their 95 % interval by paired bootstrap (Koehn 2004). Prints tables and writes
+bench-results/summaries-SET-LENGTH.json. With `--kept` a run that was cut off goes on where it was.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
-import random
-import re
 import time
-import unicodedata
+from collections import Counter
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
-from rouge_score.rouge_scorer import RougeScorer  # pyright: ignore[reportMissingTypeStubs]
-from rouge_score.tokenizers import Tokenizer  # pyright: ignore[reportMissingTypeStubs]
 
-from kunnafoni.text.failures import failures, finished
-from kunnafoni.text.faithfulness import FindingKind, unsupported
-from kunnafoni.text.ranking import extract, key_points
-from kunnafoni.text.reading import LEAD_TOKENS, parts
-from kunnafoni.text.segments import SegmentKind, split
-from kunnafoni_models.backend import Decoding
+from kunnafoni.editions.articles import LONG, MEDIUM, SHORT, Article, Draft, Length, read
+from kunnafoni.editions.readings import Reader
+from kunnafoni.editions.summaries import SEARCHES, Method, Summary, SummaryWriter, extractive
+from kunnafoni.engine.caller import Caller
+from kunnafoni.engine.engines import Engines
+from kunnafoni.engine.policy import Policy
+from kunnafoni.fleet import Fleet
+from kunnafoni.routes import Hop
+from kunnafoni.text.ranking import extract
+from kunnafoni.translator import Translator
 from kunnafoni_models.registry import catalog, load
+from tests.bench.kept_answers import KeptAnswers
+from tests.bench.summary_scores import METRICS, SIGNATURE, Document, measure, rouge_gain, word_count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
     from kunnafoni_models.backend import Backend
+    from kunnafoni_models.entries import CatalogEntry
 
-    Summarise = Callable[[str, str], str]
-    """From an article and its language to its summary."""
-
+MODEL = "kunnafoni-270m"
+LENGTHS = {"short": SHORT, "medium": MEDIUM, "long": LONG}
 RESULTS = Path("bench-results")
-METRICS = ("rouge1", "rouge2", "rougeL")
 FIRST_TUNING, LAST_TUNING = 150, 250
-
-
-class Words(Tokenizer):
-    """Runs of letters and digits of the NFC text in lower case; the default one drops every letter with an accent."""
-
-    def tokenize(self, text: str) -> list[str]:
-        return re.findall(r"[^\W_]+", unicodedata.normalize("NFC", text).lower())
-
-
-SIGNATURE = (
-    f"rouge-score {version('rouge-score')}, F1, mean over documents, no stemming, tokens [^\\W_]+ of NFC lower case"
-)
-SCORER = RougeScorer(METRICS, tokenizer=Words())
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """An article and what a person made of it."""
-
-    article: str
-    summary: str
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What one method reached in one language; shares in percent of the documents."""
-
-    language: str
-    method: str
-    words: float
-    rouge1: float
-    rouge2: float
-    rougeL: float  # noqa: N815  (its name everywhere)
-    number_or_name_percent: float
-    any_finding_percent: float
 
 
 def read_documents(shared: Path, language: str, chosen: str) -> list[Document]:
@@ -92,144 +60,97 @@ def read_documents(shared: Path, language: str, chosen: str) -> list[Document]:
     return [Document(row["document"], row["summary"]) for row in rows]
 
 
-def sentences_of(article: str, language: str) -> list[str]:
-    return [" ".join(piece.text.split()) for piece in split(article, language) if piece.kind is SegmentKind.TEXT]
+class Product:
+    """The product's summaries of one model."""
+
+    def __init__(self, fleet: Fleet, model: str) -> None:
+        self._fleet = fleet
+        self._entry = fleet.entries[model]
+        self._reader = Reader(fleet, Translator(fleet))
+        self._writer = SummaryWriter(fleet, self._reader, max_row_weight=Policy().batch_tokens)
+
+    @classmethod
+    @asynccontextmanager
+    async def loaded(cls, model: str, *, threads: int, kept: Path | None) -> AsyncGenerator[Product]:
+        """The product with that model loaded; `kept` is the file of its answers."""
+
+        def backend(entry: CatalogEntry) -> Backend:
+            loaded = load(entry, threads=threads)
+            return KeptAnswers(loaded, entry.revision, kept) if kept else loaded
+
+        entry = catalog()[model]
+        engines = Engines[Any](
+            backend,
+            warm_up=lambda _, loaded: loaded.summary_prompt("1", language="fr"),
+            policy=Policy(),
+            cache_bytes=1 << 25,
+        )
+        try:
+            fleet = Fleet({model: entry}, engines)
+            engines.load(model, entry)
+            await engines.wait()
+            yield cls(fleet, model)
+        finally:
+            await engines.close()
+
+    async def write(self, draft: Draft, length: Length) -> tuple[str, Summary]:
+        """What the model writes first, and the summary as it goes out; by the model even where extraction is better."""
+        hop = Hop(self._entry.id, self._entry.revision, draft.language, draft.language)
+        engine = self._fleet.engine(hop.model_id)
+        with Caller() as caller:
+            reading = await self._reader.read(draft, hop, caller=caller)
+            prompt = engine.backend.summary_prompt(" ".join(reading.sentences), language=draft.language)
+            answer = await engine.submit(prompt, SEARCHES[0], caller=caller)
+            return answer.output.text, await self._writer.write(draft, length, hop=hop, caller=caller)
 
 
-class Model:
-    """The embedded model, answers kept in a file so that a second run is quick."""
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The summaries of all documents by each method, in order, and how those that the product wrote came about."""
 
-    def __init__(self, cache: Path | None) -> None:
-        self.entry = catalog()["kunnafoni-270m"]
-        self._backend: Backend = load(self.entry)
-        self._cache = cache
-        self._answers: dict[str, str] = json.loads(cache.read_text()) if cache and cache.exists() else {}
+    texts: dict[str, list[str]]
+    summaries: list[Summary]
 
-    def lead(self, sentences: Sequence[str], max_tokens: int) -> str:
-        tokens = [self._backend.count_tokens(f" {sentence}") for sentence in sentences]
-        return " ".join(sentences[place] for place in parts(tokens, max_tokens)[0])
-
-    def answer(self, text: str, language: str, decoding: Decoding) -> str:
-        prompt = self._backend.summary_prompt(text, language=language)
-        key = json.dumps([self.entry.revision, prompt.tokens, asdict(decoding)])
-        if key not in self._answers:
-            self._answers[key] = self._backend.generate([prompt], decoding)[0].text
-            if self._cache:
-                self._cache.write_text(json.dumps(self._answers))
-        return finished(self._answers[key], language)
+    def told(self) -> str:
+        counts = Counter(summary.method for summary in self.summaries)
+        shares = ", ".join(f"{100 * counts[method] / counts.total():.1f} % {method}" for method in Method)
+        return f"{shares}; {100 * fmean(summary.coverage for summary in self.summaries):.0f} % of the sentences read"
 
 
-def generated(model: Model, decoding: Decoding, max_tokens: int) -> Summarise:
-    """The model's answer to the lead, as it is."""
-
-    def summarise(article: str, language: str) -> str:
-        return model.answer(model.lead(sentences_of(article, language), max_tokens), language, decoding)
-
-    return summarise
-
-
-def extracted(words: int) -> Summarise:
-    """Sentences of the article by rank."""
-
-    def summarise(article: str, language: str) -> str:
-        sentences = sentences_of(article, language)
-        chosen = extract(sentences, words) or key_points(sentences, 1) or [0]
-        return " ".join(sentences[place] for place in chosen)
-
-    return summarise
+async def make(product: Product, documents: Sequence[Document], language: str, length: Length) -> Made:
+    made = Made({name: [] for name in METHODS}, [])
+    for document in documents:
+        draft = await asyncio.to_thread(read, Article("", document.article, language), points=0)
+        written, summary = await product.write(draft, length)
+        extracted = extractive(draft, length, why="").text
+        words = word_count({"filled": summary.text, "extracted": extracted}[SHIPPED[language]])
+        best = " ".join(draft.texts[place] for place in extract(draft.texts, words) or [0])
+        texts = (written, summary.opening, summary.text, extracted, lead_of(words, draft.texts), best, document.summary)
+        for name, text in zip(METHODS, texts, strict=True):
+            made.texts[name].append(text)
+        made.summaries.append(summary)
+    return made
 
 
-def repaired(attempts: Sequence[Summarise], otherwise: Summarise) -> Summarise:
-    """The first attempt that does not fail, else what never fails."""
-
-    def summarise(article: str, language: str) -> str:
-        for attempt in attempts:
-            if not failures(summary := attempt(article, language), article, language=language):
-                return summary
-        return otherwise(article, language)
-
-    return summarise
+METHODS = ("written", "repaired", "filled", "extracted", "first sentences", "best sentences", "human")
+SHIPPED = {"fr": "filled", "en": "extracted"}
+"""What measures best; the baselines get its length."""
 
 
-def filled(summarise_first: Summarise, words: int) -> Summarise:
-    """A summary and, if it is well under the length asked for, the sentences of the article that add most to it."""
-
-    def summarise(article: str, language: str) -> str:
-        first = summarise_first(article, language)
-        sentences = sentences_of(article, language)
-        room = max(0, words - word_count(first))
-        return " ".join([first, *(sentences[place] for place in extract(sentences, room, beside=first))])
-
-    return summarise
-
-
-def word_count(text: str) -> int:
-    return len(text.split())
-
-
-def lead_of(words: int, article: str, language: str) -> str:
+def lead_of(words: int, sentences: Sequence[str]) -> str:
     """The first sentences, so many that they come closest to `words` words; one at least."""
-    sentences = sentences_of(article, language)
     leads = [" ".join(sentences[:count]) for count in range(1, len(sentences) + 1)]
     return min(leads, key=lambda lead: abs(word_count(lead) - words))
 
 
-def ranking_of(words: int, article: str, language: str) -> str:
-    """The extract of about `words` words."""
-    return extracted(words)(article, language)
-
-
-def rouge(document: Document, summary: str) -> dict[str, float]:
-    scores = cast("dict[str, Any]", SCORER.score(document.summary, summary))  # pyright: ignore[reportUnknownMemberType]
-    return {metric: 100 * scores[metric].fmeasure for metric in METRICS}
-
-
-def measure(language: str, method: str, documents: Sequence[Document], summaries: Sequence[str]) -> Row:
-    findings = [
-        {
-            finding.kind
-            for finding in unsupported(summary, document.article, summary_language=language, article_language=language)
-        }
-        for document, summary in zip(documents, summaries, strict=True)
-    ]
-    numbers_and_names = {FindingKind.UNSUPPORTED_NUMBER, FindingKind.UNSUPPORTED_NAME}
-    scores = [rouge(document, summary) for document, summary in zip(documents, summaries, strict=True)]
-    return Row(
-        language,
-        method,
-        words=fmean(map(word_count, summaries)),
-        rouge1=fmean(score["rouge1"] for score in scores),
-        rouge2=fmean(score["rouge2"] for score in scores),
-        rougeL=fmean(score["rougeL"] for score in scores),
-        number_or_name_percent=100 * fmean(not kinds.isdisjoint(numbers_and_names) for kinds in findings),
-        any_finding_percent=100 * fmean(map(bool, findings)),
-    )
-
-
-def interval(differences: Sequence[float]) -> tuple[float, float]:
-    """The 95 % interval of the mean by 2,000 bootstrap samples."""
-    chance = random.Random(1)
-    means = sorted(fmean(chance.choices(differences, k=len(differences))) for _ in range(2000))
-    return means[50], means[-51]
-
-
-def methods(model: Model, words: int) -> dict[str, Summarise]:
-    """All that is compared, by name."""
-    greedy, beams = Decoding(), Decoding(beam_size=4)
-    attempts = [generated(model, beams, LEAD_TOKENS), generated(model, greedy, LEAD_TOKENS)]
-    mended = repaired(attempts, extracted(words))
-    return {
-        "generated, 440 tokens, greedy": generated(model, greedy, 440),
-        "generated, lead, greedy": attempts[1],
-        "generated, lead, 4 beams": attempts[0],
-        "generated and repaired": mended,
-        "repaired and filled": filled(mended, words),
-        "extracted": extracted(words),
-    }
-
-
-SHIPPED = {"fr": "repaired and filled", "en": "extracted"}
-"""What measures best; the baselines get its length."""
+async def make_all(options: argparse.Namespace) -> dict[str, tuple[list[Document], Made]]:
+    """The documents of each language and what is made of them."""
+    made: dict[str, tuple[list[Document], Made]] = {}
+    async with Product.loaded(MODEL, threads=options.threads, kept=options.kept) as product:
+        for language in options.languages:
+            documents = read_documents(options.shared, language, options.set)
+            made[language] = documents, await make(product, documents, language, LENGTHS[options.length])
+    return made
 
 
 def main() -> None:
@@ -237,42 +158,27 @@ def main() -> None:
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
     parser.add_argument("--set", default="test", choices=["test", "tuning"])
     parser.add_argument("--languages", nargs="+", default=["fr", "en"], choices=["fr", "en"])
-    parser.add_argument("--words", type=int, default=30, help="length asked for: 30 is SHORT, 70 MEDIUM, 150 LONG")
-    parser.add_argument("--cache", type=Path, help="a JSON file that keeps the model's answers")
+    parser.add_argument("--length", default="short", choices=LENGTHS)
+    parser.add_argument("--threads", type=int, default=0, help="of the model; 0 means all cores")
+    parser.add_argument("--kept", type=Path, help="a file that keeps the model's answers")
     options = parser.parse_args()
-    model = Model(options.cache)
     table = Table("language", "method", "words", *METRICS, "number or name %", "any finding %")
     report: dict[str, object] = {"date": time.strftime("%Y-%m-%d", time.gmtime()), "signature": SIGNATURE}
-    report |= {"model": model.entry.revision, "set": options.set, "words": options.words}
-    for language in options.languages:
-        documents = read_documents(options.shared, language, options.set)
-        articles = [document.article for document in documents]
-        summaries = {
-            name: [summarise(article, language) for article in articles]
-            for name, summarise in methods(model, options.words).items()
-        }
-        pairs = zip(summaries["generated and repaired"], summaries["extracted"], strict=True)
-        print(f"{language}: {100 * fmean(ours == theirs for ours, theirs in pairs):.1f} % of the repaired are extracts")
-        lengths = [word_count(summary) for summary in summaries[SHIPPED[language]]]
-        for name, baseline in {"lead of equal length": lead_of, "ranking of equal length": ranking_of}.items():
-            pairs = zip(lengths, articles, strict=True)
-            summaries[name] = [baseline(words, article, language) for words, article in pairs]
-        summaries["human"] = [document.summary for document in documents]
-        rows = [measure(language, name, documents, texts) for name, texts in summaries.items()]
+    report |= {"model": catalog()[MODEL].revision, "set": options.set, "length": options.length}
+    for language, (documents, made) in asyncio.run(make_all(options)).items():
+        print(f"{language}, {len(documents)} documents: {made.told()}")
+        rows = [measure(language, name, documents, texts) for name, texts in made.texts.items()]
         for row in rows:
             table.add_row(*(f"{value:.1f}" if isinstance(value, float) else value for value in asdict(row).values()))
         report[language] = {"documents": len(documents), "methods": [asdict(row) for row in rows]}
-        for other in ("lead of equal length", "ranking of equal length"):
-            pairs = zip(documents, summaries[SHIPPED[language]], summaries[other], strict=True)
-            gains = [
-                rouge(document, ours)["rougeL"] - rouge(document, theirs)["rougeL"] for document, ours, theirs in pairs
-            ]
-            low, high = interval(gains)
-            print(f"{language}: {SHIPPED[language]} - {other}: ROUGE-L {fmean(gains):+.2f} ({low:+.2f} to {high:+.2f})")
+        shipped = SHIPPED[language]
+        for other in ("first sentences", "best sentences"):
+            gain, (low, high) = rouge_gain(documents, made.texts[shipped], made.texts[other])
+            print(f"  {shipped} - {other}: ROUGE-L {gain:+.2f} ({low:+.2f} to {high:+.2f})")
     Console(width=140).print(table)
     print(SIGNATURE)
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"summaries-{options.set}-{options.words}.json").write_text(json.dumps(report, indent=1))
+    (RESULTS / f"summaries-{options.set}-{options.length}.json").write_text(json.dumps(report, indent=1))
 
 
 if __name__ == "__main__":

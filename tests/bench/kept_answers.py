@@ -1,0 +1,56 @@
+"""A model whose answers are kept in a file, so that a benchmark that is cut into parts or run again asks nothing twice.
+
+Answers belong to the model's revision, the prompt and the decoding. It does not know what is measured.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from kunnafoni_models.backend import Output
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from kunnafoni_models.backend import Backend, Decoding, Prompt
+
+
+class KeptAnswers:
+    """A `Backend` that asks `backend` only for what is not in `file`, and adds it there: one JSON line an answer."""
+
+    def __init__(self, backend: Backend, revision: str, file: Path) -> None:
+        self._backend = backend
+        self._revision = revision
+        self._file = file
+        lines = file.read_text("utf-8").splitlines() if file.exists() else []
+        self._answers = {line["key"]: Output(**line["output"]) for line in map(json.loads, lines)}
+
+    def generate(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Output]:
+        """See `Backend`."""
+        keys = [json.dumps([self._revision, asdict(prompt), asdict(decoding)]) for prompt in prompts]
+        new = {key: prompt for key, prompt in zip(keys, prompts, strict=True) if key not in self._answers}
+        answers = self._backend.generate(list(new.values()), decoding)
+        with self._file.open("a", encoding="utf-8") as file:
+            for key, output in zip(new, answers, strict=True):
+                self._answers[key] = output
+                file.write(json.dumps({"key": key, "output": asdict(output)}) + "\n")
+        return [self._answers[key] for key in keys]
+
+    def count_tokens(self, text: str) -> int:
+        """See `Backend`."""
+        return self._backend.count_tokens(text)
+
+    def translation_prompt(self, text: str, *, source: str, target: str) -> Prompt:
+        """See `Backend`."""
+        return self._backend.translation_prompt(text, source=source, target=target)
+
+    def summary_prompt(self, text: str, *, language: str) -> Prompt:
+        """See `Backend`."""
+        return self._backend.summary_prompt(text, language=language)
+
+    def close(self) -> None:
+        """See `Backend`."""
+        self._backend.close()
