@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 # What a code point weighs in the engine at the least, prompt and output cap: of the sentences of FLORES-200 dev none
 # weighs less, and the median is 0.7 (French to English) to 1.1 (Bambara to French).
 LEAST_TOKENS_OF_CODE_POINT = 0.5
-# To start a sentence takes up to 0.1 ms of the event loop, and a content may have tens of thousands.
-STARTED_AT_ONCE = 64
+# Sentences that are started or put together in one turn of the event loop: each takes up to 0.1 ms of it, and a content
+# may have tens of thousands.
+AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,8 @@ class PendingTranslation:
             length = start + len(sentence.text)
             yield Piece(before + sentence.text, _place(segment, sentence, start))
             before = ""
+            if index % AT_ONCE == 0:
+                await asyncio.sleep(0)
         yield Piece(before, None)
 
 
@@ -209,6 +212,6 @@ async def _start(
     for index, prepared in draft.prepared.items():
         work[index] = asyncio.create_task(draft.translator.translate(prepared, decoding=decoding, caller=caller))
         tasks.append(work[index])
-        if len(tasks) % STARTED_AT_ONCE == 0:
+        if len(tasks) % AT_ONCE == 0:
             await asyncio.sleep(0)
     return work

@@ -147,7 +147,7 @@ async def alone(servers: Servers) -> Figures:
     figures: Figures = {}
     for name, sentences, requests in (("line", 1, 36), ("article", ARTICLE_SENTENCES, 6)):
         latencies_s: dict[str, list[float]] = {server: [] for server in servers.named}
-        for number in range(round(requests * servers.size)):
+        for number in range(max(1, round(requests * servers.size))):
             request = servers.traffic.request(sentences)
             turns = list(servers.named.items())
             for server, callers in turns[number % 3 :] + turns[: number % 3]:

@@ -95,11 +95,17 @@ class TranslationServicer(translation_pb2_grpc.TranslationServiceServicer):
         return self._translator.begin(request.contents, source=source, target=target, decoding=decoding, caller=caller)
 
     async def _whole(self, content: PendingTranslation) -> translation_pb2.Translation:
-        pieces = [piece async for piece in content.pieces()]
-        segments = [piece.segment for piece in pieces if piece.segment]
-        message = self._message(content, machine_generated=any(segment.machine_generated for segment in segments))
-        message.text = "".join(piece.text for piece in pieces)
-        message.segments.extend(map(_segment_message, segments))
+        texts: list[str] = []
+        segments: list[translation_pb2.Segment] = []
+        machine_generated = False
+        async for piece in content.pieces():
+            texts.append(piece.text)
+            if piece.segment:
+                machine_generated |= piece.segment.machine_generated
+                segments.append(_segment_message(piece.segment))
+        message = self._message(content, machine_generated=machine_generated)
+        message.text = "".join(texts)
+        message.segments.extend(segments)
         return message
 
     def _message(self, content: PendingTranslation, *, machine_generated: bool) -> translation_pb2.Translation:
