@@ -72,6 +72,26 @@ def test_a_request_is_admitted_as_a_whole_or_not_at_all() -> None:
     run(main())
 
 
+def test_asking_for_room_lets_nobody_in() -> None:
+    async def main() -> None:
+        batcher = Batcher(FakeModel(), POLICY)
+        asking = Caller()
+        batcher.check_room(20 * 41, caller=asking)
+        first = Caller()
+        batcher.admit(20 * 41, caller=first)
+        work = begin(batcher, first, "a", 41)
+        await asyncio.sleep(0)
+        for refuses in (batcher.check_room, batcher.admit):
+            with pytest.raises(OverloadedError):
+                refuses(20 * 41, caller=asking)
+        for comes_in in (first, Caller(priority=Priority.JOB)):
+            batcher.check_room(20 * 41, caller=comes_in)
+        await asyncio.gather(*work)
+        await batcher.close()
+
+    run(main())
+
+
 def test_large_requests_leave_room_for_small_ones() -> None:
     async def main() -> None:
         batcher = Batcher(FakeModel(), POLICY)
