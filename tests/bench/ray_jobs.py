@@ -2,7 +2,7 @@
 
     python tests/bench/ray_jobs.py [--items 2000]
 
-The command runs as a person runs it, on the echo model at 0.2 s a batch, so that it is Ray's part that is measured. Its
+The command runs as a person runs it, on the echo model at 0.4 s a batch, so that it is Ray's part that is measured. Its
 rows are compared with what the job service answers for the same texts. Writes bench-results/ray_jobs.json.
 """
 

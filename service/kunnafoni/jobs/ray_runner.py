@@ -87,9 +87,11 @@ def run_ray(make_work: MakeWork, job: RayJob, *, address: str | None = None) -> 
     ray.init(address=address or "local", log_to_driver=False, logging_level="WARNING", **here)
     try:
         _check_cluster(ray, job)
-        Sink(job.sink).begin(_description(job))
+        sink = Sink(job.sink)
+        sink.check(_description(job))
         _check_rows(_read(job), job)
-        _run(make_work, job)
+        sink.begin(_description(job))
+        _run(make_work, job, sink)
     except ray.exceptions.RayError as error:
         raise RayRunError(problem=_problem(error)) from error
     finally:
@@ -123,13 +125,16 @@ def _description(job: RayJob) -> dict[str, object]:
 
 
 def _read(job: RayJob) -> Any:
-    data: Any = import_module("ray.data")
-    if job.parquet:
-        return data.read_parquet(job.source)
     # Imported here: only where Ray is.
     from kunnafoni.jobs.ray_source import JsonLines  # noqa: PLC0415
 
-    return data.read_datasource(JsonLines(job.source, id_column=job.id_column, text_column=job.text_column))
+    data: Any = import_module("ray.data")
+    try:
+        if job.parquet:
+            return data.read_parquet(job.source)
+        return data.read_datasource(JsonLines(job.source, id_column=job.id_column, text_column=job.text_column))
+    except ValueError as error:  # a folder without files
+        raise InvalidInputError("source", str(error)) from error
 
 
 def _check_rows(rows: Any, job: RayJob) -> None:
@@ -147,18 +152,18 @@ def _check_rows(rows: Any, job: RayJob) -> None:
         for row_id in batch[job.id_column].to_pylist():
             if row_id is None:
                 raise InvalidInputError("column", f"{job.id_column} is empty in a row")
-            if (digest := hash(row_id)) in seen:
+            if (digest := hash(str(row_id))) in seen:
                 raise InvalidInputError("column", f"{job.id_column} has a value twice: {row_id}")
             seen.add(digest)
     if not seen:
         raise InvalidInputError("source", "there are no rows in it")
 
 
-def _run(make_work: MakeWork, job: RayJob) -> None:
+def _run(make_work: MakeWork, job: RayJob, sink: Sink) -> None:
     data: Any = import_module("ray.data")
     checkpoint: Any = import_module("ray.data.checkpoint")
     data.DataContext.get_current().checkpoint_config = checkpoint.CheckpointConfig(
-        id_column=job.id_column, checkpoint_path=Sink(job.sink).rows_done, delete_checkpoint_on_success=False
+        id_column=job.id_column, checkpoint_path=sink.rows_done, delete_checkpoint_on_success=False
     )
     rows = _read(job)  # only now: a dataset keeps the context that it began with
     # Without this a part is as large as what was read at once, and a kill costs all that was done of it.
@@ -172,6 +177,6 @@ def _run(make_work: MakeWork, job: RayJob) -> None:
         compute=data.ActorPoolStrategy(size=job.workers),
     )
     if job.parquet:
-        made.write_parquet(job.sink)
+        made.write_parquet(sink.path)
     else:
-        made.write_json(job.sink)
+        made.write_json(sink.path)

@@ -32,8 +32,8 @@ class Sink:
     def _beside(self) -> str:
         return f"{self.path.rstrip('/')}.checkpoint"
 
-    def begin(self, job: Mapping[str, object]) -> None:
-        """Take the sink for a job, or go on with what the same job has begun.
+    def check(self, job: Mapping[str, object]) -> None:
+        """Do nothing if it is new, or was begun by this job.
 
         Args:
             job: Everything that results depend on beside the rows, by the names that a user knows; values of JSON.
@@ -42,9 +42,8 @@ class Sink:
             InvalidInputError: it holds something else.
         """
         beside, results = self._files(self._beside), self._files(self.path)
-        note = f"{beside.path}/job.json"
-        if beside.filesystem.get_file_info(note).type.name == "File":
-            with beside.filesystem.open_input_stream(note) as file:
+        if beside.filesystem.get_file_info(beside.note).type.name == "File":
+            with beside.filesystem.open_input_stream(beside.note) as file:
                 before: dict[str, object] = json.loads(file.read())
             for name in (name for name in job if job[name] != before.get(name)):
                 problem = f"was begun with {name} {before.get(name)}, not {job[name]}; give another folder"
@@ -53,8 +52,12 @@ class Sink:
         selector = import_module("pyarrow.fs").FileSelector(results.path, allow_not_found=True)
         if results.filesystem.get_file_info(selector):
             raise InvalidInputError(self.path, "has files that are no results of this job; give another folder")
+
+    def begin(self, job: Mapping[str, object]) -> None:
+        """Note that it is this job's from now on."""
+        beside = self._files(self._beside)
         beside.filesystem.create_dir(beside.path, recursive=True)
-        with beside.filesystem.open_output_stream(note) as file:
+        with beside.filesystem.open_output_stream(beside.note) as file:
             file.write(json.dumps(job).encode())
 
     @staticmethod
@@ -69,3 +72,8 @@ class Sink:
 class _Place:
     filesystem: Any
     path: str
+
+    @property
+    def note(self) -> str:
+        """The file that says whose it is."""
+        return f"{self.path}/job.json"

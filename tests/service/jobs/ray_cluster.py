@@ -41,7 +41,7 @@ ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class Cluster:
-    """A head node with four processors, and a folder with the model `slow`: echo, at 0.2 s a batch."""
+    """A head node with four processors, and a folder with the model `slow`: echo, at 0.4 s a batch."""
 
     address: str
     process: psutil.Process
@@ -74,7 +74,7 @@ def ray_cluster() -> Generator[Cluster]:
         models = Path(name, "models")
         models.mkdir()
         entry = (BUILT_IN_CATALOG / "echo.toml").read_text().replace('id = "echo"', 'id = "slow"')
-        (models / "slow.toml").write_text(f"{entry}\n[options]\nbatch_delay_ms = 200\n")
+        (models / "slow.toml").write_text(f"{entry}\n[options]\nbatch_delay_ms = 400\n")
         command = [sys.executable, "-c", HEAD, name]
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
         with subprocess.Popen(command, env=ENVIRONMENT, text=True, **pipes) as head:

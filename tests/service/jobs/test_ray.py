@@ -68,7 +68,7 @@ def test_parquet_with_the_driver_killed(cluster: Cluster, tmp_path: Path) -> Non
     rows = texts(240)
     source, sink = tmp_path / "archive.parquet", tmp_path / "out"
     parquet.write_table(arrow.Table.from_pylist(rows), source)
-    process = cluster.run(source, sink, "--to", "bm", *IN_PARTS)
+    process = cluster.run(source, sink, "--to", "fr,bm", *IN_PARTS)
     with killed_at_the_end(process):
         until(lambda: len(parts(sink)) >= 2)
     until(lambda: not cluster.actors())
@@ -76,14 +76,14 @@ def test_parquet_with_the_driver_killed(cluster: Cluster, tmp_path: Path) -> Non
     assert 0 < len(before) < len(rows) // PART_ROWS, "it was not killed in the middle"
     code, told = finish(cluster.run(source, sink, "--to", "fr"))
     assert code == 1
-    assert "was begun with to ['bm'], not ['fr']" in told
-    code, told = finish(cluster.run(source, sink, "--to", "bm", *IN_PARTS))
+    assert "was begun with to ['fr', 'bm'], not ['fr']" in told
+    code, told = finish(cluster.run(source, sink, "--to", "fr,bm", *IN_PARTS))
     assert code == 0, told
     assert {path.name: path.read_bytes() for path in sink.iterdir()}.items() >= before.items(), "work was done again"
     made: list[dict[str, Any]] = parquet.read_table(sink).to_pylist()
     assert sorted(row["page"] for row in made) == list(range(240))
-    assert made_by_a_server([row for row in rows if row["text"]], "bm") == {
-        row["id"]: {"bm": row["bm"], "error": row["error"]} for row in made if row["text"]
+    assert made_by_a_server([row for row in rows if row["text"]], "fr", "bm") == {
+        row["id"]: {name: row[name] for name in ("fr", "bm", "error")} for row in made if row["text"]
     }
 
 
