@@ -41,6 +41,7 @@ new_pieces = 10
 
 [options]
 steps = 20
+threads = 1
 learning_rate = 1e-2
 batch_tokens = 512
 max_tokens = 256
