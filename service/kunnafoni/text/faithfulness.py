@@ -52,8 +52,8 @@ def unsupported(summary: str, article: str, *, summary_language: str, article_la
         summary: A headline or summary.
         article: Headline and body of what it summarises.
         summary_language: `en`, `fr` or `bm`.
-        article_language: `en`, `fr` or `bm`. If it differs, names are compared by sound and one word of a name is
-            enough, and of quotations only those from an article that quotes nobody are found.
+        article_language: `en`, `fr` or `bm`. If it differs, names are compared as in `name_sounds`: one word of a name
+            is enough; and of quotations only those from an article that quotes nobody are found.
     """
     same_language = summary_language == article_language
     dates, numbers = dates_in(summary, summary_language), numbers_in(summary, summary_language)

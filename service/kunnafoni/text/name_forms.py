@@ -46,10 +46,14 @@ def same_stem(word: str, other: str) -> bool:
     One is the stem, inflected at most, and the other has an ending that makes such forms: *Europe* and *européen*, but
     not *Christian* and *Christine*.
     """
-    letters = zip(word, other, strict=False)
-    common = next((place for place, (a, b) in enumerate(letters) if a != b), min(len(word), len(other)))
-    endings = ({word[stem:], other[stem:]} for stem in range(SHORTEST_STEM, common + 1))
+    endings = ({word[stem:], other[stem:]} for stem in range(SHORTEST_STEM, common_beginning(word, other) + 1))
     return any(pair & _INFLECTIONS and all(map(_ENDING.fullmatch, pair)) for pair in endings)
+
+
+def common_beginning(word: str, other: str) -> int:
+    """How many letters two words have in common at their beginning."""
+    letters = zip(word, other, strict=False)
+    return next((place for place, (a, b) in enumerate(letters) if a != b), min(len(word), len(other)))
 
 
 def known_names_in(words: Sequence[str]) -> Iterator[tuple[int, int, int]]:

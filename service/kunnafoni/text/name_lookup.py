@@ -13,7 +13,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from kunnafoni.text.name_forms import SHORTEST_STEM, folded, known_names_in, same_stem
-from kunnafoni.text.names import WORD, names_in
+from kunnafoni.text.names import WORD, listed_spans, names_in
 from kunnafoni.text.spans import Span
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def missing_names(text: str, other: str) -> list[Span]:
         other: The article that its names are looked up in.
     """
     lookup = _Lookup(other)
-    listed = _listed_spans(text)
+    listed = listed_spans(text)
     missing: list[Span] = []
     for mention in names_in(text, doubtful=True):
         words = zip(mention.words, mention.spans, strict=True)
@@ -47,16 +47,6 @@ def missing_names(text: str, other: str) -> list[Span]:
         if lacking and not lookup.has_acronym_of(mention.words):
             missing.append(Span(lacking[0].start, lacking[-1].end))
     return missing
-
-
-def _listed_spans(text: str) -> dict[Span, int]:
-    """Where the words of listed names stand -> number of the name."""
-    matches = list(WORD.finditer(text))
-    return {
-        Span(*match.span()): number
-        for number, start, end in known_names_in([match[0] for match in matches])
-        for match in matches[start:end]
-    }
 
 
 class _Lookup:

@@ -60,6 +60,16 @@ def names_in(text: str, *, doubtful: bool = False) -> list[NameMention]:
     return mentions
 
 
+def listed_spans(text: str) -> dict[Span, int]:
+    """Where the words of listed names stand -> number of the name."""
+    matches = list(WORD.finditer(text))
+    return {
+        Span(*match.span()): number
+        for number, start, end in known_names_in([match[0] for match in matches])
+        for match in matches[start:end]
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class _Word:
     text: str

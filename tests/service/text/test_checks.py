@@ -76,12 +76,35 @@ def test_a_missing_and_an_invented_name_are_found() -> None:
         ("en", "He had an MRI scan.", "fr", "Il a passé une IRM."),
         ("en", "It is in the Malian capital.", "fr", "C'est dans la capitale du Mali."),
         ("bm", "A taara Bamako Sugu kɔnɔ.", "fr", "Il est allé au marché de Bamako."),
+        ("en", "They live in New Zealand and on Iceland.", "fr", "Ils vivent en Nouvelle-Zélande et en Islande."),
+        ("en", "He cites Pythagoras to a Hungarian crowd.", "fr", "Il cite Pythagore devant une foule hongroise."),
+        ("en", "The Gulf of Guinea is deep.", "fr", "Le golfe de Guinée est profond."),
+        ("en", "A bridge at Sansanding.", "bm", "Sɛn bɛ Sansandin."),
     ],
 )
 def test_names_in_another_form_are_not_missing(
     source_language: str, source: str, target_language: str, target: str
 ) -> None:
     assert WarningKind.NAME_MISSING not in kinds(source, target, source_language, target_language)
+
+
+@pytest.mark.parametrize(
+    ("english", "french", "name"),
+    [
+        ("A bridge has opened at Sansanding.", "Un pont a ouvert à Sannandung.", "Sansanding"),
+        ("The mayor, Moussa Coulibaly, came.", "Le maire, Moussa Coulipady, est venu.", "Moussa Coulibaly"),
+        ("The team of Niger has won.", "L'équipe du Nigeria a gagné.", "Niger"),
+        ("She flew to Australia.", "Elle est allée en Autriche.", "Australia"),
+    ],
+)
+def test_between_english_and_french_a_name_that_only_sounds_right_is_found(
+    english: str, french: str, name: str
+) -> None:
+    findings = check(english, french, source_language="en", target_language="fr")
+    back = check(french, english, source_language="fr", target_language="en")
+    assert {finding.kind for finding in (*findings, *back)} == {WarningKind.NAME_MISSING}
+    spans = [finding.source_span for finding in findings] + [finding.target_span for finding in back]
+    assert {english[span.start : span.end] for span in spans if span} == {name}
 
 
 def test_a_loop_is_found_where_it_begins_to_repeat() -> None:

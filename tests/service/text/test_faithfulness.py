@@ -71,6 +71,9 @@ def test_the_century_of_a_year_is_supported() -> None:
         ("en", "On Tuesday, November 26, the Niger flooded Mopti; 2,500 Malian families fled.", []),
         ("en", "On Monday the Niger flooded Mopti; 3,500 families fled.", [(DATE, "Monday"), (NUMBER, "3,500")]),
         ("en", "Aminata Diallo said: “There is nothing left to eat.”", []),
+        ("en", "Sidi Kante promised tents.", []),
+        ("en", "In Mopta the governor, Sidi Kontu, promised tents.", [(NAME, "Mopta"), (NAME, "Sidi Kontu")]),
+        ("en", "In Moptandra people wait for sand.", [(NAME, "Moptandra")]),
         ("bm", "Ji ye gaari 2500 bila ka bɔ u ka so, Mɔti mara la, Mali kɔnɔ.", []),
     ],
 )
