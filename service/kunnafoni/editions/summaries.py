@@ -93,7 +93,9 @@ class SummaryWriter:
             mark = Remark(Mark.TOO_SHORT, "too short to be summarised: the article itself")
             return Summary(draft.whole(), draft.whole(), draft.language, Method.TOO_SHORT, remarks=(mark,))
         if hop is None:
-            return await asyncio.to_thread(extractive, draft, length, why="no model summarises this language")
+            better = self._fleet.extracts_better(draft.language)
+            why = "they measured better than what models write" if better else "no model summarises this language"
+            return await asyncio.to_thread(extractive, draft, length, why=why)
         engine = self._fleet.engine(hop.model_id)
         reading = await self._reader.read(draft, hop, caller=caller)
         usage = reading.usage

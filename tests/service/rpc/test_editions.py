@@ -9,7 +9,7 @@ import pytest
 from kunnafoni.client import Client
 from kunnafoni.errors import InvalidInputError
 from kunnafoni.text.failures import failures
-from kunnafoni.v1.summarization_pb2 import SUMMARY_METHOD_GENERATED
+from kunnafoni.v1.summarization_pb2 import SUMMARY_METHOD_EXTRACTIVE, SUMMARY_METHOD_GENERATED
 from tests.service.rpc.articles import BODIES, HEADLINES, check_key_points, check_warnings
 
 if TYPE_CHECKING:
@@ -57,6 +57,13 @@ def test_a_stream_gives_the_same(embedded: LocalServer) -> None:
         (edition.headline, edition.summary) for edition in whole.editions
     ]
     assert len(whole.editions[0].summary.split()) <= 40
+
+
+def test_an_edition_says_why_it_has_the_articles_own_sentences(embedded: LocalServer) -> None:
+    with Client(embedded.address) as client:
+        [edition] = client.summarize(BODIES["en"], targets=("en",), length="short", source="en").editions
+    assert edition.summary_method == SUMMARY_METHOD_EXTRACTIVE
+    assert any("measured better" in warning.detail for warning in edition.warnings)
 
 
 def test_the_client_raises_the_errors_of_the_tree(embedded: LocalServer) -> None:
