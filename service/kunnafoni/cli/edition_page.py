@@ -82,10 +82,11 @@ def _edition(edition: Edition, source: str) -> str:
 
 def _point(point: KeyPoint, name: str, source: str) -> str:
     notes = _Notes(name, [*point_notes(point), *missed_notes(point)])
-    text = notes.marked(point.text, point_notes(point))
     place = f"#{_anchor(point)}"
     if point.text == point.source_text:
-        return f'<li><a href="{place}">{text}</a></li>'
+        text = notes.marked(point.text, point_notes(point), in_link=True)
+        return f'<li><a href="{place}">{text}</a>{notes.listed()}</li>'
+    text = notes.marked(point.text, point_notes(point))
     source_text = notes.marked(point.source_text, missed_notes(point), in_link=True)
     original = f'<a class="original" lang="{source}" href="{place}">{source_text}</a>'
     return f"<li>{text}\n{original}\n{notes.listed()}</li>"

@@ -14,7 +14,12 @@ from rich.console import Console
 from kunnafoni.cli.articles import FileArticle
 from kunnafoni.cli.edition_page import page
 from kunnafoni.cli.edition_text import markdown, plain, show
-from kunnafoni.v1.result_pb2 import WARNING_TYPE_NAME_MISSING, WARNING_TYPE_UNSUPPORTED_NUMBER, Span
+from kunnafoni.v1.result_pb2 import (
+    WARNING_TYPE_NAME_MISSING,
+    WARNING_TYPE_UNSUPPORTED_NUMBER,
+    WARNING_TYPE_UNTRANSLATED,
+    Span,
+)
 from kunnafoni.v1.result_pb2 import Warning as WireWarning
 from kunnafoni.v1.summarization_pb2 import (
     EDITION_PART_HEADLINE,
@@ -118,6 +123,19 @@ def test_warnings_stand_at_their_words_and_key_points_at_their_sentences() -> No
     assert '<article class="edition" lang="fr">' in html
     assert html.count("unsupported number") == 2
     assert "http" not in html.replace("http-equiv", "").replace("http://a", "")
+
+
+def test_a_key_point_in_the_articles_own_words_has_its_warnings_below_it() -> None:
+    edited = answer()
+    [point] = edited.editions[0].key_points
+    point.text = point.source_text
+    span = Span(end=len(point.text))
+    point.warnings.append(WireWarning(type=WARNING_TYPE_UNTRANSLATED, target_span=span, detail="this is in English"))
+    html = page(edited, FileArticle("Rain", BODY))
+    read = Reader(html)
+    assert set(read.targets) <= set(read.ids)
+    assert "untranslated: this is in English" in read.text
+    assert 'fr-1-warning-1">The road to Kita is closed.</mark><sup>1</sup></a><ul class="notes"' in html
 
 
 def test_markdown_shows_what_was_meant() -> None:
