@@ -13,6 +13,8 @@ others it is Kikuyu):
     UNTRANSLATED       0.1   0.1   0.0   0.0   0.1   0.1      1.0   0.0   0.0   0.0   2.2   0.0
     any of them        4.9   4.0   5.3   6.1   5.8   4.7     29.0  14.0  59.3  40.7  46.2  39.6
 
+The model's names between English and French were counted before spelling mattered there (2026-11-25): more are found.
+
 It does not know models, glossaries or routes: GLOSSARY_MISSED and PIVOTED are found elsewhere.
 """
 
