@@ -19,7 +19,7 @@ from kunnafoni_models.entries import CatalogEntry
 if TYPE_CHECKING:
     from pathlib import Path
 
-# Beside a byte a weight: what the shapes of NLLB-600M and Gemma-3-270M take (tests/bench/backends.py, 2026-11-25).
+# Beside a byte a weight: the shapes of NLLB-600M and Gemma-3-270M take 400 and 600 (tests/bench/backends.py).
 _BESIDE_WEIGHTS_MB = 500
 _CAPTION = (
     "Fetch one with: kunnafoni models import HUB_ID --as MODEL --models-dir FOLDER. ~ is an estimate for int8: a byte "

@@ -92,7 +92,7 @@ def summary_scores(outputs: Mapping[str, Sequence[str]], references: Sequence[st
 
 
 def _bootstrap(mine: Sequence[float], first: Sequence[float]) -> float:
-    """The p-value of the difference of two means over the same texts, as sacrebleu takes it; drawn alike every time."""
+    """Two-sided p-value of the difference of two means over the same texts; draws the same samples every time."""
     import numpy as np  # noqa: PLC0415 - the other commands do without
 
     differences = np.subtract(mine, first)

@@ -74,7 +74,9 @@ def test_a_running_server(tmp_path: Path) -> None:
         run("--from", "en", "--to", "fr", *texts, "--address", server.address, "--json-to", str(figures))
     [system] = json.loads(figures.read_text("utf-8"))["systems"]
     assert system["system"] == server.address
-    assert system["scores"][0]["value"] == pytest.approx(100)
+    assert [score["metric"] for score in system["scores"]] == ["chrF++", "BLEU", "spBLEU"]
+    assert system["scores"][0]["value"] > 50, "the references are what the echo says, but for its marks"
+    assert system["characters_per_s"] > 0
     assert system["peak_mb"] is None, "the process is not ours to look at"
 
 
