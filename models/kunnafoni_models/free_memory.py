@@ -39,12 +39,12 @@ def _of_machine() -> int | None:
 
 
 def _of_group() -> int | None:
-    """Of a container with a limit (control groups, version 2)."""
+    """Of a container with a limit (control groups, version 2); what files take there can be had back."""
     limit, used = _text("/sys/fs/cgroup/memory.max"), _text("/sys/fs/cgroup/memory.current")
     if not (limit.strip().isdigit() and used.strip().isdigit()):
         return None
-    cached = re.search(r"^inactive_file (\d+)", _text("/sys/fs/cgroup/memory.stat"), re.MULTILINE)
-    return int(limit) - int(used) + (int(cached[1]) if cached else 0)
+    cached = re.findall(r"^(?:in)?active_file (\d+)", _text("/sys/fs/cgroup/memory.stat"), re.MULTILINE)
+    return int(limit) - int(used) + sum(map(int, cached))
 
 
 def _of_process() -> int | None:
