@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kunnafoni.engine.turnstile import Turnstile
     from kunnafoni.routes import Hop
     from kunnafoni_models.backend import Prompt
+
 # Of second decodings for sentences that look wrong, measured on 60 lines of FLORES-200 dev (chrF++ fr-bm 20.2 as it is,
 # 23.8 with a penalty of 1.1, 24.6 with 1.2, 25.1 with 1.3, 20.4 with a beam of 4, 23.8 without repeated trigrams; other
 # directions within 0.2 but for bm-fr, 24.3 as it is, 24.2 with 1.3), this one mends most and costs half of a beam.
