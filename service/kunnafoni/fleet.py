@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kunnafoni.engine.engines import State
-from kunnafoni.engine.turnstile import Turnstile
 from kunnafoni.errors import LoadingError, UnsupportedPairError
 from kunnafoni.hops import DirectHop, PivotHop
 from kunnafoni.routes import Hop, Served, best, pairs, plan
@@ -44,8 +43,7 @@ class Fleet:
         second_tries: bool = True,
     ) -> None:
         self._engines = engines
-        self._turnstile = Turnstile()
-        self._second_tries = second_tries
+        self.second_tries = second_tries
         self.adopt(entries, routes=routes or {}, summaries=summaries or {})
 
     def adopt(
@@ -141,11 +139,8 @@ class Fleet:
         Raises:
             NotFoundError: a model has been unloaded since the route was planned.
         """
-        hops = [
-            DirectHop(self.engine(hop.model_id), hop, turnstile=self._turnstile, second_tries=self._second_tries)
-            for hop in route
-        ]
-        return hops[0] if len(hops) == 1 else PivotHop(*hops, route=route, turnstile=self._turnstile)
+        hops = [DirectHop(self.engine(hop.model_id), hop, second_tries=self.second_tries) for hop in route]
+        return hops[0] if len(hops) == 1 else PivotHop(*hops, route=route)
 
     def _summary_hop(self, language: str) -> Hop | None:
         served = [

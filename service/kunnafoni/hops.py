@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kunnafoni.engine.caller import Caller
-    from kunnafoni.engine.turnstile import Turnstile
     from kunnafoni.routes import Hop
     from kunnafoni_models.backend import Prompt
 
@@ -120,14 +119,12 @@ class DirectHop:
     Args:
         engine: The model at work.
         hop: Names the model and its direction.
-        turnstile: Lets through the checks of sentences one by one.
         second_tries: Whether outputs that look wrong are tried again; otherwise they are only marked.
     """
 
-    def __init__(self, engine: Engine, hop: Hop, *, turnstile: Turnstile, second_tries: bool = True) -> None:
+    def __init__(self, engine: Engine, hop: Hop, *, second_tries: bool = True) -> None:
         self._engine = engine
         self._hop = hop
-        self._turnstile = turnstile
         self._second_tries = second_tries
 
     def prepare(self, sentence: str) -> Prepared:
@@ -144,7 +141,7 @@ class DirectHop:
         )
         if [text for text, _ in prepared.pieces] == [prepared.sentence]:
             return parts[0]
-        return await self._joined(prepared.sentence, parts)
+        return await self._joined(prepared.sentence, parts, caller=caller)
 
     async def _piece(self, text: str, prompt: Prompt | None, *, decoding: Decoding, caller: Caller) -> Sentence:
         if prompt is None:
@@ -177,7 +174,7 @@ class DirectHop:
         parts = await asyncio.gather(
             *(self._once(half, self._prompt(half), decoding=decoding, caller=caller) for half in halves)
         )
-        return await self._joined(piece, parts, separator=" ")
+        return await self._joined(piece, parts, separator=" ", caller=caller)
 
     async def _once(self, piece: str, prompt: Prompt, *, decoding: Decoding, caller: Caller) -> Sentence:
         answer = await self._engine.submit(prompt, decoding, caller=caller)
@@ -189,18 +186,18 @@ class DirectHop:
             cached_segments=int(answer.cached),
         )
         reason = FinishReason.LENGTH if answer.output.reached_cap else FinishReason.STOP
-        return await self._checked(piece, answer.output.text, reason, usage)
+        return await self._checked(piece, answer.output.text, reason, usage, caller=caller)
 
-    async def _joined(self, source: str, parts: Sequence[Sentence], separator: str = "") -> Sentence:
+    async def _joined(self, source: str, parts: Sequence[Sentence], *, separator: str = "", caller: Caller) -> Sentence:
         capped = any(part.finish_reason is FinishReason.LENGTH for part in parts)
         reason = FinishReason.LENGTH if capped else FinishReason.STOP
         usage = sum((part.usage for part in parts), Usage())
-        return await self._checked(source, separator.join(part.text for part in parts), reason, usage)
+        return await self._checked(source, separator.join(part.text for part in parts), reason, usage, caller=caller)
 
-    async def _checked(self, source: str, text: str, reason: FinishReason, usage: Usage) -> Sentence:
+    async def _checked(self, source: str, text: str, reason: FinishReason, usage: Usage, *, caller: Caller) -> Sentence:
         if self._hop.target == "bm":
             text = standardise_bambara(text)
-        findings = await self._turnstile.run(
+        findings = await caller.in_turn(
             lambda: check(source, text, source_language=self._hop.source, target_language=self._hop.target)
         )
         return Sentence(text, reason, tuple(findings), usage)
@@ -215,12 +212,9 @@ def _wrongness(sentence: Sentence) -> int:
 class PivotHop:
     """A sentence through two models, by way of a third language."""
 
-    def __init__(
-        self, first: SentenceTranslator, second: SentenceTranslator, *, route: Sequence[Hop], turnstile: Turnstile
-    ) -> None:
+    def __init__(self, first: SentenceTranslator, second: SentenceTranslator, *, route: Sequence[Hop]) -> None:
         self._first = first
         self._second = second
-        self._turnstile = turnstile
         self._source, self._middle, self._target = route[0].source, route[0].target, route[-1].target
 
     def prepare(self, sentence: str) -> Prepared:
@@ -230,9 +224,9 @@ class PivotHop:
     async def translate(self, prepared: Prepared, *, decoding: Decoding, caller: Caller) -> Sentence:
         """See SentenceTranslator; what is checked is the last text against the first."""
         middle = await self._first.translate(prepared, decoding=decoding, caller=caller)
-        between = await self._turnstile.run(lambda: self._second.prepare(middle.text))
+        between = await caller.in_turn(lambda: self._second.prepare(middle.text))
         last = await self._second.translate(between, decoding=decoding, caller=caller)
-        findings = await self._turnstile.run(
+        findings = await caller.in_turn(
             lambda: check(prepared.sentence, last.text, source_language=self._source, target_language=self._target)
         )
         pivoted = Finding(WarningKind.PIVOTED, detail=f"translated by way of {self._middle}")

@@ -89,7 +89,7 @@ class PendingTranslation:
         Raises:
             KunnafoniError: the engine refused or dropped the work.
         """
-        before, length = "", 0
+        before, length, placed = "", 0, 0
         for index, segment in enumerate(self._segments):
             if segment.kind is SegmentKind.GAP:
                 before += segment.text
@@ -103,7 +103,8 @@ class PendingTranslation:
             length = start + len(sentence.text)
             yield Piece(before + sentence.text, _place(segment, sentence, start))
             before = ""
-            if index % AT_ONCE == 0:
+            placed += 1
+            if placed % AT_ONCE == 0:
                 await asyncio.sleep(0)
         yield Piece(before, None)
 

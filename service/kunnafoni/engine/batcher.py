@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
 from contextlib import nullcontext, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic
@@ -66,10 +67,10 @@ class Batcher(Generic[RowT, OutputT]):
 
     @property
     def problem(self) -> str:
-        """The bug that ended the worker; empty while it works and after `close`."""
+        """The bug that ended the worker; empty while it works and after `close`. Its own words may quote a row."""
         if not self._worker.done() or self._worker.cancelled():
             return ""
-        return f"the batcher stopped: {self._worker.exception()!r}"
+        return f"the batcher stopped: {type(self._worker.exception()).__name__}"
 
     def check_weight(self, weight: int) -> None:
         """Check that a row is not heavier than a batch may be.
@@ -215,7 +216,8 @@ class Batcher(Generic[RowT, OutputT]):
         self._admission.close()
         error = None if worker.cancelled() else worker.exception()
         if error:
-            LOG.critical("a batcher stopped; the model serves nobody until it is loaded again", exc_info=error)
+            trace = "".join(traceback.format_tb(error.__traceback__))
+            LOG.critical("%s; the model serves nobody until it is loaded again\n%s", self.problem, trace)
         for slot in self._slots.values():
             slot.leave()
             for future in slot.waiters:

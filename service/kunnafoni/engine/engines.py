@@ -17,7 +17,7 @@ from kunnafoni.errors import LoadingError, NotFoundError
 from kunnafoni_models.backend import Backend, Decoding, Prompt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from kunnafoni.engine.policy import Policy
 
@@ -85,17 +85,18 @@ class Engines(Generic[EntryT]):
         self._cache_bytes = cache_bytes
         self._turn = asyncio.Semaphore(parallel_batches)
         self._models: dict[str, _Model] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
 
-    def load(self, model_id: str, entry: EntryT) -> None:
-        """Begin to load a model; a model that failed may be tried again.
+    def load(self, model_id: str, entry: EntryT, *, after: Collection[asyncio.Task[None]] = ()) -> None:
+        """Begin to load a model once the tasks of `after` are done, those of models that make room; LOADING till then.
 
         Raises:
-            ValueError: The model is loading or loaded.
+            ValueError: The model was asked for already; `unload` it first, be it that it failed.
         """
-        if model_id in self._models and not self._models[model_id].problem:
-            raise ValueError(f"the model {model_id} is loaded or loading")
+        if model_id in self._models:
+            raise ValueError(f"the model {model_id} was asked for already")
         model = self._models[model_id] = _Model()
-        model.loading = asyncio.create_task(self._bring_up(model_id, entry, model))
+        model.loading = asyncio.create_task(self._bring_up(model_id, entry, model, after))
 
     async def wait(self) -> None:
         """Return when no model is loading any more."""
@@ -120,8 +121,8 @@ class Engines(Generic[EntryT]):
             raise LoadingError
         return model.engine
 
-    async def unload(self, model_id: str, *, grace_s: float = 0.0) -> None:
-        """Take a model out of service at once, work off what it has for at most `grace_s`, and free it.
+    def unload(self, model_id: str, *, grace_s: float = 0.0) -> asyncio.Task[None]:
+        """Take a model out of service at once; the task works off what it has for at most `grace_s`, and frees it.
 
         Raises:
             NotFoundError: It was never asked for.
@@ -129,17 +130,22 @@ class Engines(Generic[EntryT]):
         model = self._models.pop(model_id, None)
         if model is None:
             raise NotFoundError(kind="model", name=model_id)
-        if model.loading:
-            # A thread cannot be stopped, and memory that it still fills cannot be freed.
-            await asyncio.wait([model.loading])
-        if model.engine:
-            await model.engine.drain(grace_s)
+        task = asyncio.create_task(_take_down(model, grace_s))
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+        return task
 
     async def close(self, *, grace_s: float = 0.0) -> None:
-        """Unload all models side by side."""
-        await asyncio.gather(*(self.unload(model_id, grace_s=grace_s) for model_id in list(self._models)))
+        """Unload all models side by side, and see those out that are leaving."""
+        for model_id in list(self._models):
+            self.unload(model_id, grace_s=grace_s)
+        await asyncio.gather(*self._leaving)
 
-    async def _bring_up(self, model_id: str, entry: EntryT, model: _Model) -> None:
+    async def _bring_up(
+        self, model_id: str, entry: EntryT, model: _Model, after: Collection[asyncio.Task[None]]
+    ) -> None:
+        if after:
+            await asyncio.wait(after)
         thread = ModelThread(f"model-{model_id}")
         try:
             backend = await thread.run(self._load_and_warm, entry)
@@ -162,3 +168,11 @@ class Engines(Generic[EntryT]):
             backend.close()
             raise
         return backend
+
+
+async def _take_down(model: _Model, grace_s: float) -> None:
+    if model.loading:
+        # A thread cannot be stopped, and memory that it still fills cannot be freed.
+        await asyncio.wait([model.loading])
+    if model.engine:
+        await model.engine.drain(grace_s)

@@ -36,6 +36,7 @@ class Health:
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
         self._servicer = health.aio.HealthServicer()
+        self._told: set[str] = set()
         self._following: asyncio.Task[None] | None = None
 
     async def add_to(self, server: grpc.aio.Server) -> None:
@@ -61,8 +62,10 @@ class Health:
             await self._tell()
 
     async def _tell(self) -> None:
-        for name, serves in self._states().items():
-            await self._servicer.set(name, SERVING if serves else NOT_SERVING)
+        states = self._states()
+        for name in self._told | states.keys():
+            await self._servicer.set(name, SERVING if states.get(name) else NOT_SERVING)
+        self._told |= states.keys()
 
     def _states(self) -> dict[str, bool]:
         """By service, and by model as `models/ID`. Summaries need any model, if only to count tokens."""

@@ -97,12 +97,16 @@ async def refit(fleet: Fleet, engines: Engines[CatalogEntry], settings: Settings
     entries = _catalog(settings)
     wanted = {model_id: entry_of(entries, model_id) for model_id in settings.models_to_load}
     Fleet(entries, engines, routes=settings.routes, summaries=settings.summaries)  # raises if they do not fit
-    leaving = [model_id for model_id in engines.statuses() if fleet.entries[model_id] != wanted.get(model_id)]
-    await asyncio.gather(*(engines.unload(model_id, grace_s=settings.grace_s) for model_id in leaving))
+    leaving = [
+        engines.unload(model_id, grace_s=settings.grace_s)
+        for model_id, status in engines.statuses().items()
+        if fleet.entries[model_id] != wanted.get(model_id) or status.state is State.FAILED
+    ]
     fleet.adopt(entries, routes=settings.routes, summaries=settings.summaries)
     for model_id, entry in wanted.items():
-        if (status := fleet.status(model_id)) is None or status.state is State.FAILED:
-            engines.load(model_id, entry)
+        if fleet.status(model_id) is None:
+            engines.load(model_id, entry, after=leaving)  # in the memory that those leave
+    await asyncio.gather(*leaving)
     await engines.wait()
 
 
@@ -117,6 +121,8 @@ async def _change(
             await refit(fleet, engines, read_again())
         except (SettingsError, ModelError) as error:
             LOG.error("the models stay as they are: %s", error)  # noqa: TRY400 - the operator's mistake, not a bug
+        except Exception:
+            LOG.exception("the models could not be changed")
         else:
             _log_models(engines)
 
@@ -164,11 +170,14 @@ def _warm_up(entry: CatalogEntry, backend: Backend) -> Prompt:
 
 
 async def _first(*waits: Coroutine[Any, Any, object]) -> None:
-    """Return when one of `waits` does, and cancel the others."""
+    """Return when one of `waits` does, or raise what it does, and cancel the others."""
     tasks = [asyncio.ensure_future(wait) for wait in waits]
-    _, rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    done, rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in rest:
         task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)
+    for task in done:
+        task.result()
 
 
 def _log_models(engines: Engines[CatalogEntry]) -> None:

@@ -32,7 +32,7 @@ class _ModelStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ModelState
     MODEL_STATE_READY: _ModelState.ValueType  # 2
     """Loaded and warm."""
     MODEL_STATE_FAILED: _ModelState.ValueType  # 3
-    """Could not be loaded; `Model.state_detail` says why."""
+    """Could not be loaded, or fell over a bug; `Model.state_detail` says more."""
     MODEL_STATE_UNLOADED: _ModelState.ValueType  # 4
     """Known to the catalog, not loaded by this server."""
 
@@ -46,7 +46,7 @@ MODEL_STATE_LOADING: ModelState.ValueType  # 1
 MODEL_STATE_READY: ModelState.ValueType  # 2
 """Loaded and warm."""
 MODEL_STATE_FAILED: ModelState.ValueType  # 3
-"""Could not be loaded; `Model.state_detail` says why."""
+"""Could not be loaded, or fell over a bug; `Model.state_detail` says more."""
 MODEL_STATE_UNLOADED: ModelState.ValueType  # 4
 """Known to the catalog, not loaded by this server."""
 Global___ModelState: _TypeAlias = ModelState  # noqa: Y015
@@ -293,7 +293,7 @@ class Model(_message.Message):
     state: Global___ModelState.ValueType
     """Output only. How far it is."""
     state_detail: _builtins.str
-    """Output only. Why it could not be loaded; empty otherwise."""
+    """Output only. Why it failed; empty otherwise."""
     parameters: _builtins.int
     """Output only. Number of parameters; 0 if unknown."""
     size_bytes: _builtins.int

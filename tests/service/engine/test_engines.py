@@ -126,6 +126,7 @@ async def test_a_model_that_fails_leaves_the_others_alone(engines: Engines[Backe
         engines.engine("broken")
     with pytest.raises(NotFoundError):
         engines.engine("unknown")
+    await engines.unload("broken")
     engines.load("broken", Upper())
     await engines.wait()
     assert engines.statuses()["broken"] == Status(State.READY)
@@ -176,7 +177,7 @@ async def test_unloading_waits_for_the_batch_on_the_model_and_no_longer(engines:
     backend.gate.clear()
     work = asyncio.create_task(engine.submit(prompt("news"), Decoding(), caller=Caller()))
     await asyncio.to_thread(backend.running.wait, 10)
-    unloading = asyncio.create_task(engines.unload("upper"))
+    unloading = engines.unload("upper")
     with pytest.raises(DrainingError):
         await work
     with pytest.raises(NotFoundError):
@@ -193,11 +194,31 @@ async def test_unloading_a_model_that_is_still_loading_frees_it(engines: Engines
     backend = Upper()
     backend.gate.clear()
     engines.load("upper", backend)
-    unloading = asyncio.create_task(engines.unload("upper"))
+    unloading = engines.unload("upper")
     await asyncio.sleep(0.01)
     backend.gate.set()
     await unloading
     assert backend.closed == 1
+
+
+async def test_a_model_that_is_replaced_loads_when_the_old_one_is_gone(engines: Engines[Backend | Exception]) -> None:
+    old, new = Upper(), Upper()
+    engines.load("upper", old)
+    await engines.wait()
+    old.gate.clear()
+    work = asyncio.create_task(engines.engine("upper").submit(prompt("news"), Decoding(), caller=Caller()))
+    await asyncio.to_thread(old.running.wait, 10)
+    leaving = engines.unload("upper", grace_s=10)
+    engines.load("upper", new, after=[leaving])
+    with pytest.raises(LoadingError):
+        engines.engine("upper")
+    await asyncio.sleep(0.05)
+    assert (new.batches, old.closed) == ([], 0)
+    old.gate.set()
+    assert (await work).output.text == "NEWS"
+    await engines.wait()
+    assert (new.batches, old.closed) == ([["warm"]], 1)
+    assert engines.statuses()["upper"] == Status(State.READY)
 
 
 async def test_models_share_the_processor_batch_by_batch(engines: Engines[Backend | Exception]) -> None:

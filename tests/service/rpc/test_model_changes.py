@@ -151,6 +151,13 @@ def reload(server: LocalServer, said: str) -> None:
         time.sleep(0.05)
 
 
+def wait_for_health(server: LocalServer, name: str, state: int) -> None:
+    with grpc.insecure_channel(server.address) as channel:
+        stub: Any = health_pb2_grpc.HealthStub(channel)
+        told = stub.Watch(health_pb2.HealthCheckRequest(service=name), timeout=30)
+        assert any(each.status == state for each in told)
+
+
 def test_sighup_loads_replaces_and_unloads_models_while_calls_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,6 +174,7 @@ def test_sighup_loads_replaces_and_unloads_models_while_calls_go_on(
         config.write_text('models = ["first"]\nmodels_dir = "catalog"\n[routes]\n"en>fr" = "second"\n')
         reload(server, "model second: READY")
         assert hop_of(client) == ("second", "1")
+        wait_for_health(server, "models/second", SERVING)
 
         config.write_text('models = ["none-such"]\nmodels_dir = "catalog"\n')
         reload(server, "none-such")
@@ -180,11 +188,16 @@ def test_sighup_loads_replaces_and_unloads_models_while_calls_go_on(
         assert hop_of(client) == ("first", "2")
         states = {each.id: each.state for each in client.models()}
         assert states["second"] == model_pb2.MODEL_STATE_UNLOADED
+        wait_for_health(server, "models/second", NOT_SERVING)
 
 
-async def test_a_batcher_that_falls_over_a_bug_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_batcher_that_falls_over_a_bug_is_reported(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    words = "words of an article"
+
     def bug(_self: object) -> None:
-        raise RuntimeError("a bug of the queue")
+        raise RuntimeError(words)
 
     async with serve(model("falls"), model("stands")) as served:
         monkeypatch.setattr("kunnafoni.engine.batcher.Batcher._next_queue", bug)
@@ -198,3 +211,7 @@ async def test_a_batcher_that_falls_over_a_bug_is_reported(monkeypatch: pytest.M
                 if state.status == NOT_SERVING:
                     break
         assert await models_of(served) == ["stands"]
+        listed = {each.id: each for each in (await served.model.ListModels(model_pb2.ListModelsRequest())).models}
+        assert "RuntimeError" in listed["falls"].state_detail
+    assert "_next_queue" in caplog.text, "the trace is logged"
+    assert words not in caplog.text
