@@ -92,6 +92,7 @@ class Reader:
                 usage += each.usage
                 if not any(remark.kind in _UNREADABLE for remark in passage.remarks):
                     readable[source] = on_one_line(passage.text)
+            route = pending[0].route if pending else ()
         read = await asyncio.to_thread(self._lead, list(readable.values()), hop)
         whole = {source for source, text in readable.items() if text in read}
         return Reading(
@@ -100,7 +101,7 @@ class Reader:
             " ".join(read),
             tuple(read),
             _coverage(draft, whole),
-            self._fleet.route(draft.language, language),
+            route,
             usage,
         )
 

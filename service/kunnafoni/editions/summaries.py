@@ -163,13 +163,14 @@ def _within(text: str, max_words: int, language: str) -> str:
 
 
 def _filled(text: str, beside: tuple[str, ...], length: Length) -> str:
-    """`text`, and after it the best of the article's sentences that it does not tell, up to the words asked for."""
+    """`text`, and after it the best of the article's sentences that it does not tell, while that nears `aim`."""
     words = len(text.split())
     if words >= _FULL * length.aim:
         return text
     known = _long_words(text)
     new = [each for each in beside if len(_long_words(each) & known) < _TOLD * len(_long_words(each))]
-    places = extract(new, length.aim - words, max_words=length.most - words, beside=text)
+    missing = length.aim - words
+    places = extract(new, missing, max_words=min(length.most - words, 2 * missing - 1), beside=text)
     return " ".join((text, *(new[place] for place in places)))
 
 
