@@ -105,5 +105,9 @@ def _pairs(values: Mapping[str, Any]) -> Iterable[str]:
         if value is not None:
             key = name if name.isidentifier() and name.isascii() else json.dumps(name)
             # JSON's strings, numbers, flags and lists are TOML's too, but for one control character.
-            text = json.dumps(value).replace("\x7f", "\\u007f") if isinstance(value, str | int | list) else str(value)
+            text = (
+                json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+                if isinstance(value, str | int | list)
+                else str(value)
+            )
             yield f"{key} = {text}"

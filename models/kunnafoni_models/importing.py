@@ -11,6 +11,7 @@ import json
 import math
 import shutil
 import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,8 @@ from kunnafoni_models.licences import read_licence
 from kunnafoni_models.recipes import Wishes, recipe
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from kunnafoni_models.recipes import Recipe
 
 _CARD_FILES = ("README.md", "LICENSE", "LICENSE.txt", "NOTICE")
@@ -114,7 +117,7 @@ def _checked(order: Order) -> Any:
         )
     index = folder / "model.safetensors.index.json"
     if index.is_file():
-        for name in sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values())):
+        for name in _parts(index):
             if not (folder / name).is_file():
                 raise ModelFileError(f"{folder / name} is missing: copy the checkpoint again")
     elif not (folder / "model.safetensors").is_file() and not order.allow_unsafe:
@@ -186,10 +189,26 @@ def _parameters(checkpoint: Path) -> int:
     """Number of weights, from the heads of the files; 0 if they are pickled."""
     count = 0
     for path in sorted(checkpoint.glob("*.safetensors")):
-        with path.open("rb") as stream:
-            head = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
-        count += sum(math.prod(tensor["shape"]) for name, tensor in head.items() if name != "__metadata__")
+        with path.open("rb") as stream, _damage(path):
+            length = int.from_bytes(stream.read(8), "little")
+            head = json.loads(stream.read(min(length, path.stat().st_size)))
+            count += sum(math.prod(tensor["shape"]) for name, tensor in head.items() if name != "__metadata__")
     return count
+
+
+def _parts(index: Path) -> list[str]:
+    """The files that the index of divided weights names."""
+    with _damage(index):
+        return sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values()))
+
+
+@contextmanager
+def _damage(path: Path) -> Generator[None]:
+    """Say of a file that is no JSON where it should be what it is likely to be."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelFileError(f"{path} is damaged, or a pointer of Git LFS: copy the checkpoint again") from error
 
 
 def _try(entry: CatalogEntry) -> None:

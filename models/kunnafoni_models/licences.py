@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _HEAD = re.compile(r"\A---\s*\n(.*?)\n---", re.DOTALL)
-_FIELD = re.compile(r"^(license|license_name):\s*['\"]?([^'\"\n#]+?)['\"]?\s*$", re.MULTILINE)
-_NON_COMMERCIAL = re.compile(r"(^|[-_ ])(nc|non-?commercial|research)([-_ ]|$)", re.IGNORECASE)
+_FIELD = re.compile(r"^(license|license_name):[ \t]*['\"]?([^'\"\n#]+?)['\"]?[ \t]*(?:#.*)?$", re.MULTILINE)
+_NON_COMMERCIAL = re.compile(r"(^|[-_ ])(nc|non[-_ ]?commercial|research)([-_ ]|$)", re.IGNORECASE)
 
 
 def read_licence(

@@ -100,8 +100,9 @@ def adapt(order: Adaptation, watch: Watch) -> Adapted:
     log.write("compared", objections=wrong, comparisons=[asdict(each) for each in comparisons])
     installed = None
     if order.force or not wrong:
-        figures = tuple(figure for each in comparisons for figure in qualities(each))
-        # The general set's if there is one: the memory's own figures say nothing of other texts.
+        # The memory's own figures say nothing of other texts: no route is to be chosen by them.
+        own, general = comparisons[0], comparisons[1:]
+        figures = (*qualities(own, of="(own memory)"), *(figure for each in general for figure in qualities(each)))
         write_quality(entry.folder / "quality.json", comparisons[-1])
         installed = _installed(replace(entry, quality=figures), order, run)
     else:

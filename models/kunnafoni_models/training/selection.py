@@ -83,8 +83,8 @@ def some(rows: Sequence[Row], most: int) -> list[Row]:
     return found
 
 
-def qualities(test: Comparison) -> Iterator[Quality]:
-    """The figures after training, as a catalog entry has them."""
+def qualities(test: Comparison, *, of: str = "") -> Iterator[Quality]:
+    """The figures after training, as a catalog entry has them; `of` goes with a metric that does not compare."""
     today = dt.datetime.now(dt.UTC).date()
     named = (("chrF++", test.after.scores, test.after.signature), ("BLEU", test.after.bleu, test.after.bleu_signature))
     for metric, scores, signature in named:
@@ -93,7 +93,7 @@ def qualities(test: Comparison) -> Iterator[Quality]:
             yield Quality(
                 source,
                 target,
-                metric,
+                f"{metric} {of}".rstrip(),
                 round(score, 2),
                 test.test_set,
                 "int8, greedy, texts as they are",

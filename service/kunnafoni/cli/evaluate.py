@@ -23,6 +23,7 @@ from kunnafoni.client import Client
 from kunnafoni.config import load_settings
 from kunnafoni_models import registry
 from kunnafoni_models.entries import Quality
+from kunnafoni_models.entry_file import read_entry
 from kunnafoni_models.entry_writer import write_entry
 
 if TYPE_CHECKING:
@@ -98,7 +99,8 @@ def _test_set(sources: Path | None, references: Path | None, tsv: Path | None) -
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text("utf-8-sig").splitlines()
+        # Not `splitlines`, which takes characters within a line for ends of it.
+        return path.read_text("utf-8-sig").removesuffix("\n").split("\n")
     except UnicodeDecodeError as error:
         raise typer.BadParameter(f"{path} is not in UTF-8: save it as that") from error
 
@@ -163,4 +165,5 @@ def _store(folder: Path, result: Result, pair: tuple[str, str], *, test_set: str
     kept = tuple(each for each in entry.quality if (each.source, each.target, each.metric) not in known)
     memory = entry.memory_mb if result.peak_mb is None else round(result.peak_mb * 1e6 / 2**20)
     folder.mkdir(parents=True, exist_ok=True)
-    write_entry(folder / f"{entry.id}.toml", replace(entry, quality=(*new, *kept), memory_mb=memory))
+    own = (path for path in sorted(folder.glob("*.toml")) if read_entry(path).id == entry.id)
+    write_entry(next(own, folder / f"{entry.id}.toml"), replace(entry, quality=(*new, *kept), memory_mb=memory))

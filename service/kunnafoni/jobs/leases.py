@@ -153,7 +153,8 @@ class Leases:
         positions = [outcome.item.position for outcome in outcomes]
         same = select(results.c.position).where(results.c.job == job, results.c.position.in_(positions))
         stored = set(connection.execute(same).scalars())
-        mine = [outcome for outcome in outcomes if row and outcome.item.position not in stored]
+        once = {outcome.item.position: outcome for outcome in outcomes}.values()
+        mine = [outcome for outcome in once if row and outcome.item.position not in stored]
         for chunk in {outcome.item.chunk for outcome in mine}:
             finished = sum(outcome.item.chunk == chunk for outcome in mine)
             owned = and_(chunks.c.number == chunk, chunks.c.job == job, chunks.c.owner == self.owner)

@@ -151,6 +151,7 @@ class Runner:
             if not await asyncio.to_thread(self.leases.beat):
                 LOG.warning("this server was taken for dead: its items went to others; is it short of processor time?")
                 await asyncio.to_thread(self.leases.register)
+                self._next_look_s = now_s  # what is being worked on has other owners: it is dropped before a new claim
         if now_s >= self._next_look_s:
             self._next_look_s = now_s + IDLE_S
             owned = await asyncio.to_thread(self.leases.owned) if self._tasks else set[int]()
