@@ -1,12 +1,13 @@
 """What an actor of a Ray cluster does: rows in, the same rows with their results out, by a server's `Work`.
 
-It knows no models, and of Ray only that it calls with columns.
+It knows no models, and of Ray only that it calls with tables of Arrow.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from google.rpc.status_pb2 import Status
@@ -28,6 +29,8 @@ RETRY_S = 1.0
 ERROR_COLUMN = "error"
 # A source may have it: what is wrong with a row, empty if nothing is. It is not among the results.
 PROBLEM_COLUMN = "_problem"
+# Of JSON lines: the whole record as JSON, which the writer takes apart again.
+RECORD_COLUMN = "_record"
 
 
 class RowWorker:
@@ -51,17 +54,23 @@ class RowWorker:
         self._context = make_work()
         self._work: Work = self._wait(self._context.__aenter__())
 
-    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """Work on all rows of a batch at the same time."""
-        texts = batch[self._text_column]
-        problems = batch.pop(PROBLEM_COLUMN, [""] * len(texts))
+    def __call__(self, batch: Any) -> Any:
+        """Work on all rows of a batch, an Arrow table, at the same time; its columns keep their types and values."""
+        arrow: Any = import_module("pyarrow")
+        texts: list[object] = batch[self._text_column].to_pylist()
+        problems: list[str | None] = [None] * len(texts)
+        if PROBLEM_COLUMN in batch.column_names:
+            problems = batch[PROBLEM_COLUMN].to_pylist()
+            batch = batch.drop_columns([PROBLEM_COLUMN])
         rows: list[dict[str, str]] = self._wait(self._all(texts, problems))
-        return {**batch, **{column: [row[column] for row in rows] for column in result_columns(self._targets)}}
+        for column in result_columns(self._targets):
+            batch = batch.append_column(column, arrow.array([row[column] for row in rows], arrow.string()))
+        return batch
 
     def _wait(self, work: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
-    async def _all(self, texts: Any, problems: Any) -> list[dict[str, str]]:
+    async def _all(self, texts: list[object], problems: list[str | None]) -> list[dict[str, str]]:
         pairs = zip(texts, problems, strict=True)
         return await asyncio.gather(*(self._row(place, *pair) for place, pair in enumerate(pairs)))
 

@@ -124,6 +124,10 @@ def _description(job: RayJob) -> dict[str, object]:
     }
 
 
+def _result_columns(job: RayJob) -> tuple[str, ...]:
+    return result_columns(tuple(job_pb2.JobSpec.FromString(job.spec).options.target_language_codes))
+
+
 def _read(job: RayJob) -> Any:
     # Imported here: only where Ray is.
     from kunnafoni.jobs.ray_source import JsonLines  # noqa: PLC0415
@@ -132,7 +136,8 @@ def _read(job: RayJob) -> Any:
     try:
         if job.parquet:
             return data.read_parquet(job.source)
-        return data.read_datasource(JsonLines(job.source, id_column=job.id_column, text_column=job.text_column))
+        columns = {"id_column": job.id_column, "text_column": job.text_column}
+        return data.read_datasource(JsonLines(job.source, **columns, taken=_result_columns(job)))
     except ValueError as error:  # a folder without files
         raise InvalidInputError("source", str(error)) from error
 
@@ -143,8 +148,7 @@ def _check_rows(rows: Any, job: RayJob) -> None:
     for column in (job.id_column, job.text_column):
         if column not in columns:
             raise InvalidInputError("column", f"{column} is not in the source, which has {', '.join(columns)}")
-    options = job_pb2.JobSpec.FromString(job.spec).options
-    for column in result_columns(tuple(options.target_language_codes)):
+    for column in _result_columns(job):
         if column in columns:
             raise InvalidInputError("column", f"{column} is in the source, and is a column of the results")
     seen: set[int] = set()
@@ -173,10 +177,13 @@ def _run(make_work: MakeWork, job: RayJob, sink: Sink) -> None:
         fn_constructor_args=(make_work, job.spec),
         fn_constructor_kwargs={"text_column": job.text_column, "max_code_points": job.max_code_points},
         batch_size=job.batch_rows,
-        batch_format="numpy",
+        batch_format="pyarrow",
         compute=data.ActorPoolStrategy(size=job.workers),
     )
     if job.parquet:
         made.write_parquet(sink.path)
     else:
-        made.write_json(sink.path)
+        # Imported here: only where Ray is.
+        from kunnafoni.jobs.ray_parts import JsonParts  # noqa: PLC0415
+
+        made.write_datasink(JsonParts(sink.path, columns=_result_columns(job)))

@@ -13,12 +13,12 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from kunnafoni.jobs.lines import Problem, read_lines
-from kunnafoni.jobs.ray_rows import PROBLEM_COLUMN
+from kunnafoni.jobs.ray_rows import PROBLEM_COLUMN, RECORD_COLUMN
 from kunnafoni.jobs.reading import text_of
 from kunnafoni.jobs.records import InputFormat, read_records
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 BLOCK_ROWS = 1_000
 arrow: Any = import_module("pyarrow")
@@ -26,40 +26,63 @@ FileBasedDatasource: Any = import_module("ray.data.datasource").FileBasedDatasou
 
 
 class JsonLines(FileBasedDatasource):
-    """Files of JSON objects, one a line. Every row has an id, a string: its own or else `path:line`."""
+    """Files of JSON objects, one a line.
 
-    def __init__(self, source: str, *, id_column: str, text_column: str) -> None:
+    A row has an id (its own as text, or else `path:line`), its text, a problem (empty if there is none), and in
+    RECORD_COLUMN the whole object as JSON, whatever its values: no two lines need agree about a field.
+    """
+
+    def __init__(self, source: str, *, id_column: str, text_column: str, taken: tuple[str, ...]) -> None:
+        """Find the files.
+
+        Args:
+            source: File or folder.
+            id_column: Field of the ids.
+            text_column: Field of the texts.
+            taken: Names that results will have: a record that has one ends the reading with ValueError.
+        """
         super().__init__(source)  # pyright: ignore[reportUnknownMemberType] - Ray's types are not known here
-        self._columns = (id_column, text_column)
+        self._id_column, self._text_column, self._taken = id_column, text_column, taken
 
     def _read_stream(self, f: Any, path: str) -> Iterator[Any]:
         """Arrow tables of at most BLOCK_ROWS rows; `f` is the open file, uncompressed."""
+        names = (self._id_column, self._text_column, RECORD_COLUMN, PROBLEM_COLUMN)
+        schema = arrow.schema([(name, arrow.string()) for name in names])
         rows = self._rows(io.BufferedReader(f), path)
         while block := list(islice(rows, BLOCK_ROWS)):
-            names = dict.fromkeys(name for row in block for name in row)
-            yield arrow.table({name: _array([row.get(name) for row in block]) for name in names})
+            yield arrow.Table.from_pylist(block, schema)
 
-    def _rows(self, file: io.BufferedReader, path: str) -> Iterator[dict[str, Any]]:
-        id_column, text_column = self._columns
-        for entry in read_records(read_lines(file, path), InputFormat.JSONL, path, text_column):
+    def _rows(self, file: io.BufferedReader, path: str) -> Iterator[dict[str, str]]:
+        for entry in read_records(read_lines(file, path), InputFormat.JSONL, path, self._text_column):
             if isinstance(entry, Problem):
-                problem = f"{entry.place} {entry.message}"
-                yield {id_column: entry.place, text_column: "", PROBLEM_COLUMN: problem}
+                yield self._row({}, entry.place, problem=entry.message)
                 continue
             number, record = entry
-            row_id, text = text_of(record.get(id_column)), text_of(record.get(text_column))
-            problem = "" if text is not None and row_id is not None else "has a field that is no text"
-            own = {id_column: row_id or f"{path}:{number}", text_column: text or ""}
-            yield {**record, **own, PROBLEM_COLUMN: problem and f"{path}:{number} {problem}"}
+            self._check_names(record, f"{path}:{number}")
+            try:
+                yield self._row(record, f"{path}:{number}")
+            except RecursionError:  # writing takes a little more of the stack than reading
+                yield self._row({}, f"{path}:{number}", problem="is nested too deeply")
+
+    def _row(self, record: Mapping[str, object], place: str, *, problem: str = "") -> dict[str, str]:
+        row_id, text = text_of(record.get(self._id_column)), text_of(record.get(self._text_column))
+        if row_id is None or text is None:
+            problem = "has a field that is no text"
+        own = {} if row_id else {self._id_column: place}
+        absent = {} if self._text_column in record else {self._text_column: ""}
+        return {
+            self._id_column: row_id or place,
+            self._text_column: text or "",
+            RECORD_COLUMN: _as_json({**record, **own, **absent}),
+            PROBLEM_COLUMN: problem and f"{place} {problem}",
+        }
+
+    def _check_names(self, record: Mapping[str, object], place: str) -> None:
+        for name in self._taken:
+            if name in record:
+                raise ValueError(f"{name} is in the source ({place}), and is a column of the results")
 
 
-def _array(values: list[Any]) -> Any:
-    """A column; one in which lines disagree about the type becomes text."""
-    try:
-        return arrow.array(values)
-    except (arrow.ArrowInvalid, arrow.ArrowTypeError):
-        return arrow.array([None if value is None else _as_text(value) for value in values])
-
-
-def _as_text(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def _as_json(record: Mapping[str, object]) -> str:
+    """A line without its end; half a surrogate pair, which no UTF-8 can hold, is spelt as JSON does."""
+    return json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()

@@ -30,6 +30,15 @@ def cluster() -> Iterator[Cluster]:
         yield cluster
 
 
+# Of the first rows of an archive: fields that no column of one type could hold.
+OTHER_FIELDS: list[dict[str, Any]] = [
+    {"tags": ["a", "b"], "year": 1999, "issue": 12},
+    {"tags": [], "year": None, "issue": "12 bis"},
+    {"tags": [["é", {"b": 1.5}]], "year": 2**60 + 1, "issue": 2**70},
+    {"tags": "one", "issue": "\ud800 half a pair", "note": None},
+]
+
+
 def texts(number: int) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = [
         {"id": f"a{i}", "text": f"The market opens at {i}. Two roads are closed.", "page": i} for i in range(number)
@@ -41,6 +50,8 @@ def texts(number: int) -> list[dict[str, Any]]:
 
 def test_json_lines_with_an_actor_killed(cluster: Cluster, tmp_path: Path) -> None:
     rows = texts(240)
+    for row, others in enumerate(OTHER_FIELDS):
+        rows[row] |= others
     lines = [json.dumps(row) for row in rows]
     lines.insert(16, '{"id": "broken", "text": ')
     source, sink = tmp_path / "archive.jsonl", tmp_path / "out"
@@ -60,14 +71,20 @@ def test_json_lines_with_an_actor_killed(cluster: Cluster, tmp_path: Path) -> No
     assert "not recognised" in expected["a7"]["error"]
     for row_id, columns in expected.items():
         assert {name: by_id[row_id][name] for name in columns} == columns
-        assert by_id[row_id]["page"] == int(row_id[1:])
+        row = rows[int(row_id[1:])]
+        assert {name: by_id[row_id][name] for name in row} == row
+        assert list(by_id[row_id]) == [*row, "fr", "fr_warnings", "bm", "bm_warnings", "error"]
+        assert type(by_id[row_id]["page"]) is int
     assert by_id["a9"]["fr_warnings"] == ""
 
 
 def test_parquet_with_the_driver_killed(cluster: Cluster, tmp_path: Path) -> None:
     rows = texts(240)
     source, sink = tmp_path / "archive.parquet", tmp_path / "out"
-    parquet.write_table(arrow.Table.from_pylist(rows), source)
+    for row in rows:
+        row |= {"tags": ["a", row["id"]], "year": 2**60 + row["page"] if row["page"] % 3 else None}
+    table = arrow.Table.from_pylist(rows)
+    parquet.write_table(table, source)
     process = cluster.run(source, sink, "--to", "fr,bm", *IN_PARTS)
     with killed_at_the_end(process):
         until(lambda: len(parts(sink)) >= 2)
@@ -80,8 +97,10 @@ def test_parquet_with_the_driver_killed(cluster: Cluster, tmp_path: Path) -> Non
     code, told = finish(cluster.run(source, sink, "--to", "fr,bm", *IN_PARTS))
     assert code == 0, told
     assert {path.name: path.read_bytes() for path in sink.iterdir()}.items() >= before.items(), "work was done again"
-    made: list[dict[str, Any]] = parquet.read_table(sink).to_pylist()
-    assert sorted(row["page"] for row in made) == list(range(240))
+    results = parquet.read_table(sink).sort_by("page")
+    assert results.select(table.column_names).cast(table.schema).equals(table)
+    assert results.schema.types[: table.num_columns] == table.schema.types
+    made: list[dict[str, Any]] = results.to_pylist()
     assert made_by_a_server([row for row in rows if row["text"]], "fr", "bm") == {
         row["id"]: {name: row[name] for name in ("fr", "bm", "error")} for row in made if row["text"]
     }
@@ -93,6 +112,7 @@ def test_parquet_with_the_driver_killed(cluster: Cluster, tmp_path: Path) -> Non
         (['{"id": 1, "text": "a"}', '{"id": "1", "text": "b"}'], (), "id has a value twice: 1"),
         (['{"id": "1", "text": "a"}'], ("--workers", "3"), "which takes 5 processors; the cluster has 4"),
         (['{"id": "1", "text": "a"}'], ("--model", "none-such"), "none-such"),
+        (['{"text": "a"}', '{"text": "b", "bm": 1}'], (), "bm is in the source"),
         ([], (), "there are no rows"),
         (None, (), "in.jsonl"),
     ],
