@@ -60,7 +60,7 @@ def read_records(
 def _json_record(line: Line, name: str) -> Record | Problem:
     try:
         value: object = json.loads(line.text)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         where = f" (character {error.pos + 1})" if isinstance(error, json.JSONDecodeError) else ""
         return Problem(f"{name}:{line.number}", f"is not JSON{where}")
     if not isinstance(value, dict):

@@ -44,6 +44,7 @@ def test_a_malformed_line_is_told_by_number_and_the_rest_goes_on(tmp_path: Path)
     [
         ("[1]", "is not a JSON object"),
         ("[" * 100_000, "is not JSON"),
+        ('{"text": "a", "number": ' + "9" * 5_000 + "}", "is not JSON"),  # more digits than Python takes
         ('{"text": ""}', "has no text"),
         ('{"id": "x"}', "has no text"),
         ('{"text": {"a": 1}}', "has a field that is no text"),
