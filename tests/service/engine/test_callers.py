@@ -207,3 +207,14 @@ def test_rows_of_a_failed_batch_that_nobody_waits_for_are_not_tried_again() -> N
         await batcher.close()
 
     run(main())
+
+
+async def test_small_work_of_one_caller_keeps_nobody_elses_waiting() -> None:
+    done: list[str] = []
+    many, one = Caller(), Caller()
+    crowd = [asyncio.create_task(many.in_turn(lambda: done.append("many"))) for _ in range(100)]
+    await asyncio.sleep(0)
+    await one.in_turn(lambda: done.append("one"))
+    assert done.index("one") < 5
+    await asyncio.gather(*crowd)
+    assert done.count("many") == 100
