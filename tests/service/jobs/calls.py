@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import TYPE_CHECKING
 
 from kunnafoni.v1 import job_pb2
@@ -10,6 +11,7 @@ from kunnafoni.v1 import job_pb2
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
+    from kunnafoni.job_client import JobClient
     from kunnafoni.jobs.desk import JobDesk
     from kunnafoni.v1.job_pb2_grpc import JobServiceAsyncStub
 
@@ -91,3 +93,20 @@ async def read(
         job_id=job_id, order=order, offset=offset, follow=follow, include_items=include_items
     )
     return [result async for answer in stub.ReadJobResults(request) for result in answer.results]
+
+
+def follow_in_thread(client: JobClient, job_id: str) -> tuple[threading.Thread, list[job_pb2.JobResult]]:
+    """A reader that goes on over restarts, as a user's would."""
+    results: list[job_pb2.JobResult] = []
+
+    def follow() -> None:
+        results.extend(client.results(job_id, order=job_pb2.JOB_RESULT_ORDER_COMPLETION, follow=True))
+
+    thread = threading.Thread(target=follow)
+    thread.start()
+    return thread, results
+
+
+def assert_each_once(results: list[job_pb2.JobResult], number: int) -> None:
+    assert sorted(result.index for result in results) == list(range(number))
+    assert all(result.translations[0].text == f"fr:TEXT {result.index}" for result in results)

@@ -10,7 +10,6 @@ import os
 import random
 import resource
 import signal
-import threading
 import time
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
@@ -24,7 +23,18 @@ from kunnafoni.job_client import JobClient
 from kunnafoni.jobs.runner import Pace
 from kunnafoni.jobs.work import GIVE_UP_AFTER
 from kunnafoni.v1 import job_pb2
-from tests.service.jobs.calls import create, done, eventually, read, spec, texts, usable, wait_for_end
+from tests.service.jobs.calls import (
+    assert_each_once,
+    create,
+    done,
+    eventually,
+    follow_in_thread,
+    read,
+    spec,
+    texts,
+    usable,
+    wait_for_end,
+)
 from tests.service.jobs.job_process import JobProcess
 from tests.service.jobs.job_server import BATCH_ROWS, CapitalsWork, serve
 
@@ -68,23 +78,6 @@ def problem_of(client: JobClient) -> str:
     except UnavailableError as error:
         return str(error)
     return ""
-
-
-def follow_in_thread(client: JobClient, job_id: str) -> tuple[threading.Thread, list[job_pb2.JobResult]]:
-    """A reader that goes on over restarts, as a user's would."""
-    results: list[job_pb2.JobResult] = []
-
-    def follow() -> None:
-        results.extend(client.results(job_id, order=job_pb2.JOB_RESULT_ORDER_COMPLETION, follow=True))
-
-    thread = threading.Thread(target=follow)
-    thread.start()
-    return thread, results
-
-
-def assert_each_once(results: list[job_pb2.JobResult], number: int) -> None:
-    assert sorted(result.index for result in results) == list(range(number))
-    assert all(result.translations[0].text == f"fr:TEXT {result.index}" for result in results)
 
 
 def test_killed_at_random_moments(process: JobProcess) -> None:
