@@ -36,6 +36,9 @@ class Settings(BaseSettings):
     address: Annotated[
         str, Field(pattern=ADDRESS, description="Where the server listens, host:port; port 0 is any")
     ] = "localhost:50051"
+    metrics_address: Annotated[
+        str, Field(pattern=f"^$|{ADDRESS}", description="Where Prometheus reads metrics, host:port; empty is nowhere")
+    ] = ""
     server: Annotated[str, Field(pattern=ADDRESS, description="Where clients call, host:port")] = "localhost:50051"
     models: Annotated[tuple[str, ...], NoDecode, Field(min_length=1, description="Models to load")] = (
         "kunnafoni-270m",

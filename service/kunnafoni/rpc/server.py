@@ -6,6 +6,7 @@ It loads no models: `run.py` does.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import grpc
@@ -19,7 +20,10 @@ from kunnafoni.v1 import job_pb2_grpc, model_pb2_grpc, summarization_pb2_grpc, t
 if TYPE_CHECKING:
     from kunnafoni.config import Settings
     from kunnafoni.jobs.desk import JobDesk
+    from kunnafoni.rpc.metrics import Metrics
     from kunnafoni.rpc.servicers import Servicers
+
+LOG = logging.getLogger(__name__)
 
 
 class ListenError(OSError):
@@ -27,12 +31,14 @@ class ListenError(OSError):
 
 
 class Server:
-    """A server of `servicers` and of the jobs at `desk`; starts with `start`, ends with `stop`."""
+    """A server of `servicers` and of the jobs at `desk`, with a page of metrics or none; see `start` and `stop`."""
 
-    def __init__(self, settings: Settings, servicers: Servicers, desk: JobDesk) -> None:
+    def __init__(self, settings: Settings, servicers: Servicers, desk: JobDesk, metrics: Metrics | None) -> None:
         self._desk = desk
         self._health = servicers.health
-        self._calls = CallInterceptor()
+        self._metrics = metrics
+        self._metrics_address = settings.metrics_address
+        self._calls = CallInterceptor(metrics.count_call if metrics else None)
         size = settings.max_message_bytes
         self._server = grpc.aio.server(
             interceptors=(self._calls,),
@@ -54,7 +60,7 @@ class Server:
         """Listen on `address` (port 0 is any free one) and give the real address; not SERVING yet.
 
         Raises:
-            ListenError: the address is taken or is none.
+            ListenError: it or the address of the metrics is taken or is none.
         """
         await self._health.add_to(self._server)
         host, _, _ = address.rpartition(":")
@@ -62,6 +68,8 @@ class Server:
             port = self._server.add_insecure_port(address)
         except RuntimeError as error:
             raise ListenError(f"cannot listen on {address}: the port is taken or the address is wrong") from error
+        if self._metrics:
+            LOG.info("metrics on http://%s/metrics", self._metrics.start(self._metrics_address))
         await self._server.start()
         return f"{host}:{port}"
 
@@ -76,3 +84,5 @@ class Server:
         await self._health.stop()
         await self._calls.idle(grace_s)
         await self._server.stop(0)
+        if self._metrics:
+            self._metrics.stop()

@@ -1,0 +1,136 @@
+"""What the server does, as a page that Prometheus reads: calls, and of each model the queue, the batches and the cache.
+
+It counts nothing of the models itself: each reading takes snapshots in the event loop. No metric holds text or names of
+callers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from prometheus_client import CollectorRegistry, Histogram, ProcessCollector, start_http_server
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from kunnafoni.engine.engines import State
+from kunnafoni.rpc.server import ListenError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from prometheus_client.metrics_core import Metric
+
+    from kunnafoni.engine.engine import EngineStats
+    from kunnafoni.fleet import Fleet
+
+# From an answer out of the cache to an archive.
+_CALL_BUCKETS_S = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+_READING_TIMEOUT_S = 10.0
+_GAUGES: dict[str, tuple[str, Callable[[EngineStats], float]]] = {
+    "queued_rows": ("Rows that wait", lambda stats: stats.batcher.queued_rows),
+    "queued_tokens": ("Tokens of the rows that wait, at worst", lambda stats: stats.batcher.queued_tokens),
+    "running_rows": ("Rows of the batch on the model", lambda stats: stats.batcher.running_rows),
+    "drain_tokens_per_second": (
+        "Tokens worked off in a second, over the last ten batches",
+        lambda stats: stats.batcher.drain_tokens_per_s,
+    ),
+    "cache_entries": ("Outputs remembered", lambda stats: stats.cache.entries if stats.cache else 0),
+    "cache_bytes": ("Memory of the outputs remembered", lambda stats: stats.cache.size_bytes if stats.cache else 0),
+}
+_COUNTERS: dict[str, tuple[str, Callable[[EngineStats], float]]] = {
+    "batches": ("Batches given to the model", lambda stats: stats.batcher.batches),
+    "rows": ("Rows in these batches", lambda stats: stats.batcher.rows),
+    "failed_batches": ("Batches that the model failed", lambda stats: stats.batcher.failed_batches),
+    "shared_rows": ("Rows that joined an equal one in flight", lambda stats: stats.batcher.shared_rows),
+    "dropped_rows": ("Rows nobody waited for any more", lambda stats: stats.batcher.dropped_rows),
+    "refused_requests": ("Requests that found the queue full", lambda stats: stats.batcher.refused_requests),
+    "cache_hits": ("Rows answered from memory", lambda stats: stats.cache.hits if stats.cache else 0),
+    "cache_misses": ("Rows not found in memory", lambda stats: stats.cache.misses if stats.cache else 0),
+}
+
+
+class Metrics:
+    """The page; starts with `start`, ends with `stop`."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+        self._registry = CollectorRegistry()
+        self._calls = Histogram(
+            "kunnafoni_call_seconds",
+            "Calls, by method and status code, and how long each took",
+            ("method", "code"),
+            buckets=_CALL_BUCKETS_S,
+            registry=self._registry,
+        )
+        ProcessCollector(registry=self._registry)
+        self._page: Any = None
+
+    def count_call(self, method: str, code: str, elapsed_s: float) -> None:
+        """Count a call that has ended."""
+        self._calls.labels(method, code).observe(elapsed_s)
+
+    def start(self, address: str) -> str:
+        """Serve the page on `address`, in threads of its own, and give the real address. Needs a running event loop.
+
+        Raises:
+            ListenError: the address is taken or is none.
+        """
+        loop = asyncio.get_running_loop()
+
+        def reading() -> list[Metric]:
+            return asyncio.run_coroutine_threadsafe(self._reading(), loop).result(_READING_TIMEOUT_S)
+
+        self._registry.register(_Models(reading))
+        host, _, port = address.rpartition(":")
+        try:
+            self._page, _ = start_http_server(int(port), addr=host.strip("[]"), registry=self._registry)
+        except (OSError, ValueError, OverflowError) as error:
+            raise ListenError(f"cannot serve metrics on {address}: the port is taken or the address wrong") from error
+        return f"{host}:{self._page.server_port}"
+
+    def stop(self) -> None:
+        """Take the page down."""
+        if self._page:
+            self._page.shutdown()
+            self._page.server_close()
+
+    async def _reading(self) -> list[Metric]:
+        """A snapshot of each model. Runs in the event loop, where nothing changes meanwhile."""
+        statuses = self._fleet.statuses()
+        ready = GaugeMetricFamily("kunnafoni_model_ready", "1 if the model serves, else 0", labels=["model"])
+        for model_id, status in statuses.items():
+            ready.add_metric([model_id], float(status.state is State.READY))
+        stats = {
+            model_id: self._fleet.engine(model_id).stats()
+            for model_id, status in statuses.items()
+            if status.state is State.READY
+        }
+        return [ready, *_families(GaugeMetricFamily, _GAUGES, stats), *_families(CounterMetricFamily, _COUNTERS, stats)]
+
+
+class _Models(Collector):
+    """Asks for a reading whenever the page is asked for."""
+
+    def __init__(self, reading: Callable[[], list[Metric]]) -> None:
+        self._reading = reading
+
+    def describe(self) -> Iterable[Metric]:
+        """Say nothing beforehand, as no reading can be had before the server runs."""
+        return []
+
+    def collect(self) -> Iterable[Metric]:
+        """Take a reading."""
+        return self._reading()
+
+
+def _families(
+    kind: type[GaugeMetricFamily | CounterMetricFamily],
+    described: dict[str, tuple[str, Callable[[EngineStats], float]]],
+    stats: dict[str, EngineStats],
+) -> Iterable[Metric]:
+    for name, (text, value) in described.items():
+        family = kind(f"kunnafoni_{name}", text, labels=["model"])
+        for model_id, each in stats.items():
+            family.add_metric([model_id], value(each))
+        yield family

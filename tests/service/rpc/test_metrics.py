@@ -1,0 +1,96 @@
+"""The page of metrics of a real server, as Prometheus reads it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import urllib.request
+from contextlib import closing
+
+import grpc
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from kunnafoni.rpc.server import ListenError
+from kunnafoni.v1 import translation_pb2
+from tests.conftest import Served, echo_entry, serve
+
+
+def free_address() -> str:
+    with closing(socket.socket()) as taken:
+        taken.bind(("localhost", 0))
+        return f"localhost:{taken.getsockname()[1]}"
+
+
+async def read(address: str) -> dict[tuple[str, ...], float]:
+    """The values of the page by name and labels."""
+
+    def page() -> str:
+        with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
+            return answer.read().decode()
+
+    text = await asyncio.to_thread(page)
+    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    return {(sample.name, *sample.labels.values()): sample.value for sample in samples}
+
+
+def request(text: str, target: str = "fr") -> translation_pb2.TranslateRequest:
+    return translation_pb2.TranslateRequest(contents=[text], source_language_code="en", target_language_code=target)
+
+
+async def refused(served: Served, wrong: translation_pb2.TranslateRequest) -> None:
+    with pytest.raises(grpc.aio.AioRpcError):
+        await served.translation.Translate(wrong)
+
+
+async def test_calls_batches_and_cache_hits_are_counted() -> None:
+    address = free_address()
+    async with serve(echo_entry(), metrics_address=address) as served:
+        await served.translation.Translate(request("The market opens today."))
+        await served.translation.Translate(request("The market opens today."))
+        await refused(served, request("The market opens today.", target="xx"))
+        found = await read(address)
+    assert found["kunnafoni_call_seconds_count", "OK", "Translate"] == 2
+    assert found["kunnafoni_call_seconds_count", "INVALID_ARGUMENT", "Translate"] == 1
+    assert found["kunnafoni_model_ready", "echo"] == 1
+    assert found["kunnafoni_rows_total", "echo"] == 1
+    assert found["kunnafoni_batches_total", "echo"] == 1
+    assert found["kunnafoni_cache_hits_total", "echo"] == 1
+    assert found["kunnafoni_cache_entries", "echo"] == 1
+    assert found["kunnafoni_queued_rows", "echo"] == 0
+    assert found[("process_resident_memory_bytes",)] > 0
+
+
+async def test_the_page_shows_what_waits_and_who_was_refused() -> None:
+    address = free_address()
+    settings = {"max_batch_rows": 1, "max_batch_tokens": 1024, "max_queue_tokens": 1024, "metrics_address": address}
+    async with serve(echo_entry(batch_delay_ms=300), **settings) as served:
+        texts = [f"The market number {number} opens today." for number in range(60)]
+        calls = [asyncio.ensure_future(served.translation.Translate(request(text))) for text in texts]
+        await asyncio.sleep(0.2)
+        found = await read(address)
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+    assert found["kunnafoni_running_rows", "echo"] == 1
+    assert found["kunnafoni_queued_rows", "echo"] > 0
+    assert found["kunnafoni_refused_requests_total", "echo"] > 0
+
+
+async def test_it_holds_no_text_and_is_gone_with_the_server() -> None:
+    address, word = free_address(), "zanzibar"
+    async with serve(echo_entry(), metrics_address=address) as served:
+        await served.translation.Translate(request(f"The {word} opens today."))
+        assert not [key for key in await read(address) if word in " ".join(key)]
+    with pytest.raises(OSError, match="refused"):
+        await read(address)
+
+
+async def test_an_address_that_is_taken_is_named() -> None:
+    with closing(socket.socket()) as taken:
+        taken.bind(("localhost", 0))
+        taken.listen()
+        address = f"localhost:{taken.getsockname()[1]}"
+        with pytest.raises(ListenError, match=address):
+            async with serve(echo_entry(), metrics_address=address):
+                pass
