@@ -92,7 +92,13 @@ class Output:
 
 
 class Backend(Protocol):
-    """A loaded model. Its methods are blocking; one thread at a time may be inside `generate`."""
+    """A loaded model. Its methods are blocking.
+
+    Attributes:
+        parallel: How many threads at a time may be inside `generate`.
+    """
+
+    parallel: int
 
     def count_tokens(self, text: str) -> int:
         """Count the model tokens of `text` alone, without prompt or special tokens. Safe from any thread."""

@@ -16,17 +16,18 @@ Two habits of CTranslate2 shape it (measured with 4.8.5 and int8 on FLORES-200 d
 from __future__ import annotations
 
 import ctypes
-import os
 import weakref
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import ctranslate2  # pyright: ignore[reportMissingTypeStubs]
 
 from kunnafoni_models.backend import ModelFileError, ModelLoadError, Output
+from kunnafoni_models.cores import usable_cores
 from kunnafoni_models.ctranslate2_translator import TOKENIZER_FILES, TranslatorBackend, sequence_writer
 from kunnafoni_models.model_files import problems, read_file, whole_names
 from kunnafoni_models.prompt_writer import PromptWriter
@@ -77,7 +78,7 @@ class _FileOnDemand:
         return read_file(self._entry, self._name)
 
 
-def load(entry: CatalogEntry, *, threads: int, device: str) -> Backend:
+def load(entry: CatalogEntry, *, threads: int, parallel: int, device: str) -> Backend:
     """See `registry.load`. Options of an entry, all of them optional.
 
     compute_type    any of CTranslate2's; default `int8`
@@ -88,15 +89,19 @@ def load(entry: CatalogEntry, *, threads: int, device: str) -> Backend:
     if not entry.files:
         remedy = f"fetch it with kunnafoni models import {entry.base} --as {entry.id}"
         raise ModelFileError(f"{entry.id} is not on this machine: {remedy}")
+    threads = threads or usable_cores()
+    on_cpu = device == "cpu" or (device == "auto" and not cast("Any", ctranslate2).get_cuda_device_count())
+    parallel = min(parallel, threads) if on_cpu else 1
+    runtime = partial(_runtime, entry=entry, device=device, parallel=parallel, threads_each=threads // parallel)
     with ThreadPoolExecutor(1) as beside:
         if "family" in entry.options:
             sequences = beside.submit(sequence_writer, entry)
-            return TranslatorBackend(_runtime("Translator", entry, threads, device), sequences.result())
+            return TranslatorBackend(runtime("Translator"), sequences.result(), parallel=parallel)
         writer = beside.submit(lambda: PromptWriter(entry, read_file(entry, _TOKENIZER)))
-        return GeneratorBackend(_runtime("Generator", entry, threads, device), writer.result(), entry)
+        return GeneratorBackend(runtime("Generator"), writer.result(), entry, parallel=parallel)
 
 
-def _runtime(kind: str, entry: CatalogEntry, threads: int, device: str) -> Any:
+def _runtime(kind: str, *, entry: CatalogEntry, device: str, parallel: int, threads_each: int) -> Any:
     build = cast("Callable[..., object]", getattr(ctranslate2, kind))
     path, files = entry.id, None
     if any(file.part_of for file in entry.files):
@@ -111,8 +116,8 @@ def _runtime(kind: str, entry: CatalogEntry, threads: int, device: str) -> Any:
             path,
             device=device,
             compute_type=entry.options.get("compute_type", "int8"),
-            inter_threads=1,
-            intra_threads=threads or len(os.sched_getaffinity(0)),
+            inter_threads=parallel,
+            intra_threads=threads_each,
             files=files,
         )
         _give_memory_back()
@@ -136,7 +141,8 @@ def _give_memory_back() -> None:
 class GeneratorBackend:
     """A loaded decoder-only model; see `Backend`."""
 
-    def __init__(self, generator: _Generator, writer: PromptWriter, entry: CatalogEntry) -> None:
+    def __init__(self, generator: _Generator, writer: PromptWriter, entry: CatalogEntry, *, parallel: int = 1) -> None:
+        self.parallel = parallel
         self._writer = writer
         self._end_token = entry.prompts.end_token
         self._loaded = [generator]

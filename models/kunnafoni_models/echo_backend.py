@@ -33,9 +33,9 @@ _TRIGGERS = {"fail_on", "loop_on", "long_on"}
 _SUMMARY_TOKENS = 30
 
 
-def load(entry: CatalogEntry, *, threads: int, device: str) -> Backend:
-    """See `registry.load`; threads and device make no difference."""
-    del threads, device
+def load(entry: CatalogEntry, *, threads: int, parallel: int, device: str) -> Backend:
+    """See `registry.load`; threads and device make no difference, and it runs one batch at a time."""
+    del threads, parallel, device
     return EchoBackend(entry)
 
 
@@ -45,6 +45,8 @@ class EchoBackend:
     Raises:
         ModelLoadError: The entry has an option that is unknown or of the wrong type.
     """
+
+    parallel = 1
 
     def __init__(self, entry: CatalogEntry) -> None:
         self._entry = entry

@@ -27,7 +27,7 @@ BUILT_IN_CATALOG = Path(__file__).parent / "catalog"
 class Loader(Protocol):
     """The function `load` of a backend's module."""
 
-    def __call__(self, entry: CatalogEntry, *, threads: int, device: str) -> Backend:
+    def __call__(self, entry: CatalogEntry, *, threads: int, parallel: int, device: str) -> Backend:
         """See `registry.load`."""
         ...
 
@@ -59,13 +59,19 @@ def catalog(folders: Sequence[Path] = ()) -> dict[str, CatalogEntry]:
 
 
 def load(
-    entry: CatalogEntry, *, threads: int = 0, device: str = "auto", options: Mapping[str, Option] | None = None
+    entry: CatalogEntry,
+    *,
+    threads: int = 0,
+    parallel: int = 1,
+    device: str = "auto",
+    options: Mapping[str, Option] | None = None,
 ) -> Backend:
     """Load the model of `entry`. Blocking: seconds for a small model.
 
     Args:
         entry: From `catalog`, or built in code.
-        threads: Processor threads for one batch; 0 takes every core that this process may use.
+        threads: Processor threads for all its batches together; 0 takes every core that this process may use.
+        parallel: Batches that are to run at once. The backend says in `parallel` how many can: transformers' one.
         device: `cpu`, `cuda`, or `auto` for the fastest there is.
         options: Replace options of the same name in the entry, as `{"compute_type": "float32"}`.
 
@@ -80,4 +86,5 @@ def load(
         )
     check_memory(entry.id, sum(file.bytes for file in entry.files))
     loader = cast("Loader", import_module(module).load)
-    return loader(replace(entry, options={**entry.options, **(options or {})}), threads=threads, device=device)
+    chosen = replace(entry, options={**entry.options, **(options or {})})
+    return loader(chosen, threads=threads, parallel=parallel, device=device)

@@ -35,8 +35,9 @@ _OPTIONS = {"family", "dtype", "remote_code"}
 _DTYPES = {"float32", "bfloat16", "float16"}
 
 
-def load(entry: CatalogEntry, *, threads: int, device: str) -> Backend:
-    """See `registry.load`; `threads` counts for the whole process, as torch has it."""
+def load(entry: CatalogEntry, *, threads: int, parallel: int, device: str) -> Backend:
+    """See `registry.load`; `threads` counts for the whole process, as torch has it, and batches run one at a time."""
+    del parallel
     if unknown := entry.options.keys() - _OPTIONS:
         raise ModelLoadError(f"{entry.id}: the backend transformers has no option {', '.join(sorted(unknown))}")
     if not entry.files:
@@ -67,6 +68,8 @@ class TransformersBackend:
         writer: Makes the prompts.
         end_token: The token that ends an answer; None for the model's own.
     """
+
+    parallel = 1
 
     def __init__(
         self, model: Any, pieces: TokenizerPieces, writer: SequenceWriter | PromptWriter, *, end_token: str | None

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 class KeptAnswers:
     """A `Backend` that asks `backend` only for what is not in `file`, and adds it there: one JSON line an answer."""
 
+    parallel = 1
+
     def __init__(self, backend: Backend, revision: str, file: Path) -> None:
         self._backend = backend
         self._revision = revision

@@ -99,7 +99,7 @@ class Servers:
 async def raw(servers: Servers) -> Figures:
     """64 callers beside the raw backend; ratios are medians of the rounds."""
     backend = await RawBackend.open()
-    work = servers.requests(128)
+    work = servers.requests(256)
     size = sum(map(characters, work))
     rows = await backend.rows(work)
     firsts = first_tries(rows)
@@ -133,7 +133,7 @@ async def naive(servers: Servers) -> Figures:
     """32 callers on the same requests at each server in turn; ratios are medians of the rounds."""
     figures: list[Figures] = []
     for _ in range(servers.rounds):
-        work = servers.requests(64)
+        work = servers.requests(128)
         loads = {name: await callers.closed(work, 32) for name, callers in servers.named.items()}
         peer = loads["naive"].characters_per_s
         figures.append({name: load.characters_per_s for name, load in loads.items()})

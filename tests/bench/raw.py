@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -65,13 +66,16 @@ class RawBackend:
         return list(self._rows)
 
     def seconds(self, rows: Sequence[Row], batch_rows: int) -> float:
-        """How long the rows take in batches of so many, sorted by length."""
+        """How long the rows take in batches of so many, sorted by length, as many at once as the server runs."""
         began_s = time.monotonic()
+        batches: list[tuple[list[Prompt], Decoding]] = []
         for decoding in {row.decoding for row in rows}:
             prompts = [row.prompt for row in rows if row.decoding == decoding]
-            prompts.sort(key=lambda prompt: (len(prompt.tokens), prompt.max_output_tokens))
-            for start in range(0, len(prompts), batch_rows):
-                self._generate(prompts[start : start + batch_rows], decoding)
+            prompts.sort(key=lambda prompt: (len(prompt.tokens), prompt.max_output_tokens), reverse=True)
+            batches += ((prompts[n : n + batch_rows], decoding) for n in range(0, len(prompts), batch_rows))
+        with ThreadPoolExecutor(self.backend.parallel) as threads:
+            for run in [threads.submit(self._generate, *batch) for batch in batches]:
+                run.result()
         return time.monotonic() - began_s
 
     async def close(self) -> None:

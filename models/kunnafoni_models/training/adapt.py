@@ -18,6 +18,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from kunnafoni_models import registry
+from kunnafoni_models.cores import usable_cores
 from kunnafoni_models.installing import check_name, install
 from kunnafoni_models.training.adaptation import Adapted
 from kunnafoni_models.training.corpus import Row
@@ -79,7 +80,7 @@ def adapt(order: Adaptation, watch: Watch) -> Adapted:
     general = parallel_rows(order.general, order.parent, pair=memory.pair) if order.general else []
     run = _run_folder(order, memory)
     log = Log(run / "training.jsonl")
-    backend = registry.load(order.parent)
+    backend = registry.load(order.parent, parallel=usable_cores())
     try:
         memory = fitting(memory, backend, order.parent)
         sets: Sets = {HELD_OUT: taught(memory.held_out, order)}
@@ -191,7 +192,7 @@ def _candidate(order: Adaptation, memory: Memory, run: Path) -> CatalogEntry:
 
 
 def _compared(entry: CatalogEntry, sets: Sets, before: Mapping[str, Measurement]) -> list[Comparison]:
-    backend = registry.load(entry)
+    backend = registry.load(entry, parallel=usable_cores())
     try:
         found: list[Comparison] = []
         for name, rows in sets.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from kunnafoni_models.backend import Decoding
@@ -22,8 +23,12 @@ def translated(backend: Backend, texts: Sequence[str], *, source: str, target: s
     """
     prompts = [backend.translation_prompt(text, source=source, target=target) for text in texts]
     order = sorted(range(len(texts)), key=lambda row: len(prompts[row].tokens))
-    outputs: dict[int, Output] = {}
-    for start in range(0, len(order), _BATCH_ROWS):
-        rows = order[start : start + _BATCH_ROWS]
-        outputs.update(zip(rows, backend.generate([prompts[row] for row in rows], Decoding()), strict=True))
+    batches = [order[start : start + _BATCH_ROWS] for start in range(0, len(order), _BATCH_ROWS)]
+
+    def run(rows: list[int]) -> list[Output]:
+        return backend.generate([prompts[row] for row in rows], Decoding())
+
+    with ThreadPoolExecutor(backend.parallel) as threads:
+        found = [output for batch in threads.map(run, batches) for output in batch]
+    outputs = dict(zip(order, found, strict=True))
     return [outputs[row] for row in range(len(texts))]

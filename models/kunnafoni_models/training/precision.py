@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from kunnafoni_models.cores import usable_cores
 from kunnafoni_models.training.errors import OptionsError
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def choose_machine(options: TrainingOptions) -> Machine:
         raise OptionsError("device is 'cuda' and torch finds no GPU: leave it at auto")
     if options.compile and not can_compile():
         raise OptionsError("compile is on and there is no C++ compiler: install g++, or leave it at auto")
-    torch.set_num_threads(options.threads or len(os.sched_getaffinity(0)))
+    torch.set_num_threads(options.threads or usable_cores())
     device = torch.device(wanted)
     if options.precision == "auto":
         dtype = torch.bfloat16 if bfloat16_is_faster(device) else torch.float32

@@ -12,6 +12,7 @@ import logging
 import traceback
 from contextlib import nullcontext, suppress
 from functools import partial
+from math import ceil
 from typing import TYPE_CHECKING, Any, Generic
 
 from kunnafoni.engine.admission import Admission
@@ -34,11 +35,12 @@ LOG = logging.getLogger(__name__)
 
 
 class Batcher(Generic[RowT, OutputT]):
-    """Runs `model` on batches of whatever `submit` brings, one batch at a time. Create it inside a running loop.
+    """Runs `model` on batches of whatever `submit` brings. Create it inside a running loop.
 
     Args:
         model: Takes the rows of a batch, all of one group, and returns one output a row in the same order.
         policy: Sizes and bounds.
+        parallel: Most batches on the model at once. While more than one could begin, they share what waits.
         turn: Entered before a batch is cut and left when it is done; where batchers share a processor it says whose
             turn it is. None if the model has the processor to itself.
     """
@@ -48,29 +50,31 @@ class Batcher(Generic[RowT, OutputT]):
         model: Callable[[Sequence[RowT]], Awaitable[Sequence[OutputT]]],
         policy: Policy,
         *,
+        parallel: int = 1,
         turn: AbstractAsyncContextManager[Any] | None = None,
     ) -> None:
         self._policy = policy
+        self._idle = parallel
         self._turn = turn or nullcontext()
         self._loop = asyncio.get_running_loop()
         self._interactive: FairQueue[RowT] = FairQueue(policy)
         self._jobs: FairQueue[RowT] = FairQueue(policy)
         self._batches_since_job = 0
         self._slots: dict[RowT, Slot[RowT]] = {}
-        self._meter = Meter()
+        self._meter = Meter(parallel)
         self._runner = Runner(model, self._meter, self._forget)
         self._admission = Admission(policy, self._meter, interactive=self._interactive, jobs=self._jobs)
         self._waiting = asyncio.Event()
         self._enough = asyncio.Event()
-        self._worker = asyncio.create_task(self._serve())
-        self._worker.add_done_callback(self._resolve_all)
+        self._workers = [asyncio.create_task(self._serve()) for _ in range(parallel)]
+        for worker in self._workers:
+            worker.add_done_callback(self._resolve_all)
 
     @property
     def problem(self) -> str:
-        """The bug that ended the worker; empty while it works and after `close`. Its own words may quote a row."""
-        if not self._worker.done() or self._worker.cancelled():
-            return ""
-        return f"the batcher stopped: {type(self._worker.exception()).__name__}"
+        """The bug that ended the work; empty while it goes on and after `close`. Its own words may quote a row."""
+        ended = [worker for worker in self._workers if worker.done() and not worker.cancelled()]
+        return f"the batcher stopped: {type(ended[0].exception()).__name__}" if ended else ""
 
     def check_weight(self, weight: int) -> None:
         """Check that a row is not heavier than a batch may be.
@@ -140,9 +144,10 @@ class Batcher(Generic[RowT, OutputT]):
         await self.close()
 
     async def close(self) -> None:
-        """Stop, and fail with `DrainingError` whatever is not done. A batch on the model is not waited for."""
-        self._worker.cancel()
-        await asyncio.wait([self._worker])
+        """Stop, and fail with `DrainingError` whatever is not done. Batches on the model are not waited for."""
+        for worker in self._workers:
+            worker.cancel()
+        await asyncio.wait(self._workers)
 
     def _enqueue(self, row: RowT, caller: Caller) -> asyncio.Future[Answer[OutputT]]:
         slot = self._slots.get(row)
@@ -183,9 +188,13 @@ class Batcher(Generic[RowT, OutputT]):
                     self._waiting.clear()
                     continue
                 callers = self._callers()
-                batch = queue.cut()
+                batch = queue.cut(ceil(queue.rows / self._idle))
                 self._admission.make_room()
-                await self._runner.run(batch)
+                self._idle -= 1
+                try:
+                    await self._runner.run(batch)
+                finally:
+                    self._idle += 1
             # One caller alone has nobody to wait for: its next call would only be late.
             crowded = len(callers | self._callers()) > 1
             company_until_s = self._loop.time() + self._policy.max_wait_ms / 1000 if crowded else 0.0
@@ -212,9 +221,11 @@ class Batcher(Generic[RowT, OutputT]):
         return self._jobs
 
     def _resolve_all(self, worker: asyncio.Task[None]) -> None:
-        """The last act: nobody is left waiting, whether the worker was stopped or fell over a bug."""
+        """The last act: nobody is left waiting, whether the workers were stopped or one fell over a bug."""
         self._admission.close()
         error = None if worker.cancelled() else worker.exception()
+        for other in self._workers:
+            other.cancel()
         if error:
             trace = "".join(traceback.format_tb(error.__traceback__))
             LOG.critical("%s; the model serves nobody until it is loaded again\n%s", self.problem, trace)

@@ -1,4 +1,4 @@
-"""One loaded model at work: a backend, a batcher in front of it, the one thread that it runs in, a memory of outputs.
+"""One loaded model at work: a backend, a batcher in front of it, the threads that it runs in, a memory of outputs.
 
 Prompts go in, answers come out. It knows nothing of languages, sentences or requests.
 """
@@ -43,7 +43,7 @@ class EngineStats:
 
 
 class Engine:
-    """Runs prompts on one backend; see `Engines`, which makes it inside the event loop.
+    """Runs prompts on one backend, a batch a thread; see `Engines`, which makes it inside the event loop.
 
     Attributes:
         backend: For prompts and token counts; nobody else may call its `generate` or `close`.
@@ -53,15 +53,16 @@ class Engine:
         self,
         backend: Backend,
         *,
-        thread: ModelThread,
+        threads: Sequence[ModelThread],
         policy: Policy,
         cache_bytes: int,
         turn: AbstractAsyncContextManager[Any] | None = None,
     ) -> None:
         self.backend = backend
-        self._thread = thread
+        self._threads = threads
+        self._free = list(threads)
         self._cache = OutputCache(cache_bytes) if cache_bytes else None
-        self._batcher: Batcher[PromptRow, Output] = Batcher(self._generate, policy, turn=turn)
+        self._batcher: Batcher[PromptRow, Output] = Batcher(self._generate, policy, parallel=len(threads), turn=turn)
 
     @property
     def problem(self) -> str:
@@ -129,12 +130,19 @@ class Engine:
     async def drain(self, grace_s: float) -> None:
         """Work off for at most `grace_s` what callers wait for, fail the rest with `DrainingError`, free the model.
 
-        It returns when the batch on the model is done: weights cannot be freed under it.
+        It returns when the batches on the model are done: weights cannot be freed under them.
         """
         await self._batcher.drain(grace_s)
-        await self._thread.run(self.backend.close)
-        self._thread.stop()
+        for thread in self._threads:
+            await thread.run(lambda: None)
+        await self._threads[0].run(self.backend.close)
+        for thread in self._threads:
+            thread.stop()
 
     async def _generate(self, rows: Sequence[PromptRow]) -> Sequence[Output]:
         prompts = [row.prompt for row in rows]
-        return await self._thread.run(self.backend.generate, prompts, rows[0].group)
+        thread = self._free.pop()
+        try:
+            return await thread.run(self.backend.generate, prompts, rows[0].group)
+        finally:
+            self._free.append(thread)

@@ -62,11 +62,11 @@ class Engines(Generic[EntryT]):
     """Engines by model identifier. A model that fails to load leaves the others alone.
 
     Args:
-        load: Makes a backend of an entry. Runs in the model's own thread, as all later calls of `generate` do.
+        load: Makes a backend of an entry. Runs in a thread of the model's own, as all later calls of `generate` do.
         warm_up: A prompt for the first run, which pays for lazy initialisation before the first caller would.
         policy: Batches and bounds of each engine.
         cache_bytes: Memory for recent outputs of each engine; 0 is off.
-        parallel_batches: Batches that run at once over all models: threads of a model times this should not exceed the
+        parallel_batches: Batches that run at once over all models: threads of a batch times this should not exceed the
             cores, or two batches together take longer than one after the other.
     """
 
@@ -154,8 +154,9 @@ class Engines(Generic[EntryT]):
             model.load_problem = str(error) or type(error).__name__
             thread.stop()
         else:
+            threads = [thread, *(ModelThread(f"model-{model_id}-{n}") for n in range(2, backend.parallel + 1))]
             model.engine = Engine(
-                backend, thread=thread, policy=self._policy, cache_bytes=self._cache_bytes, turn=self._turn
+                backend, threads=threads, policy=self._policy, cache_bytes=self._cache_bytes, turn=self._turn
             )
         finally:
             model.loading = None

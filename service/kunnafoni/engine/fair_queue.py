@@ -159,9 +159,9 @@ class FairQueue(Generic[RowT]):
         if slot not in lane.slots:
             lane.add(slot)
 
-    def cut(self) -> list[Slot[RowT]]:
-        """Take out the next batch, the row that is due first; the queue must not be empty."""
-        batch = self._choose()
+    def cut(self, most_rows: int) -> list[Slot[RowT]]:
+        """Take out the next batch, of `most_rows` at most, the row that is due first; the queue must not be empty."""
+        batch = self._choose(min(most_rows, self._policy.batch_rows))
         due = min((lane for lane in batch[0].lanes if lane.siblings is self._lanes), key=lambda lane: lane.tag)
         self._virtual_time = max(self._virtual_time, due.tag)
         if due.new:
@@ -174,7 +174,7 @@ class FairQueue(Generic[RowT]):
             slot.leave()
         return batch
 
-    def _choose(self) -> list[Slot[RowT]]:
+    def _choose(self, most_rows: int) -> list[Slot[RowT]]:
         due, *others = self._due_soon()
         company = [slot for slot in others if self._kind(slot) == self._kind(due)]
         # Nearest weights first: their outputs end at about the same time. The sort is stable, so among equal weights
@@ -182,7 +182,7 @@ class FairQueue(Generic[RowT]):
         company.sort(key=lambda slot: abs(slot.row.weight - due.row.weight))
         batch, heaviest = [due], due.row.weight
         for slot in company:
-            if len(batch) == self._policy.batch_rows:
+            if len(batch) >= most_rows:
                 break
             heavy = max(heaviest, slot.row.weight)
             if heavy * (len(batch) + 1) <= self._policy.batch_tokens:

@@ -30,7 +30,7 @@ class BatcherStats:
         shared_rows: Rows that joined an equal row in flight instead of running themselves.
         dropped_rows: Rows that left the queue because nobody waited for them any more.
         refused_requests: Requests that found the queue full.
-        drain_tokens_per_s: Weight that the model works off in a second; 0 if that is not known yet.
+        drain_tokens_per_s: Weight that the model works off in a second at full work; 0 if that is not known yet.
     """
 
     queued_rows: int
@@ -47,9 +47,10 @@ class BatcherStats:
 
 
 class Meter:
-    """The counters behind `BatcherStats`, which explains them."""
+    """The counters behind `BatcherStats`, which explains them; of a model that runs `parallel` batches at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, parallel: int) -> None:
+        self._parallel = parallel
         self.failed_batches = 0
         self.shared_rows = 0
         self.dropped_rows = 0
@@ -66,20 +67,20 @@ class Meter:
         """Count a batch of rows of these weights."""
         self._batches += 1
         self._rows += len(weights)
-        self._running_rows = len(weights)
+        self._running_rows += len(weights)
         self._tokens += sum(weights)
         self._padded_tokens += len(weights) * max(weights)
 
-    def batch_ends(self, tokens: int, elapsed_s: float) -> None:
-        """Learn that rows of this weight took this time; 0 tokens if the batch failed."""
-        self._running_rows = 0
+    def batch_ends(self, rows: int, tokens: int, elapsed_s: float) -> None:
+        """Learn that so many rows of this weight took this time; 0 tokens if the batch failed."""
+        self._running_rows -= rows
         self._recent_tokens = MEMORY * self._recent_tokens + tokens
         self._recent_s = MEMORY * self._recent_s + elapsed_s
 
     @property
     def drain_tokens_per_s(self) -> float:
         """See `BatcherStats`."""
-        return self._recent_tokens / self._recent_s if self._recent_s > 0 else 0.0
+        return self._parallel * self._recent_tokens / self._recent_s if self._recent_s > 0 else 0.0
 
     def delay_s(self, tokens: int) -> float:
         """Time until the queue is shorter by `tokens`."""

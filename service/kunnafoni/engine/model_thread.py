@@ -1,6 +1,6 @@
-"""The one thread in which a model is loaded, run and freed, so that the event loop never waits for it.
+"""A thread in which a model is loaded, run and freed, so that the event loop never waits for it.
 
-One thread a model because runtimes keep state by thread, and because a backend allows one run at a time.
+A model has as many as its backend allows runs at once: most of them one, as runtimes keep state by thread.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Runs one batch on the model and answers whoever waits for its rows. It knows no queues and no order."""
+"""Runs a batch on the model and answers whoever waits for its rows. It knows no queues and no order."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class OutputCountError(Exception):
 
 
 class Runner(Generic[RowT, OutputT]):
-    """Runs batches one at a time.
+    """Runs batches.
 
     A batch that fails is tried again in two halves, and so on down to single rows: one poisonous row costs its
     neighbours a few batch times and not their answers, and a batch too big for the memory runs in parts.
@@ -78,11 +78,11 @@ class Runner(Generic[RowT, OutputT]):
         try:
             outputs = await self._outputs(wanted)
         except Exception as error:  # noqa: BLE001 - whatever a model raises belongs to the callers of its rows
-            self._meter.batch_ends(0, now_s() - begin_s)
+            self._meter.batch_ends(len(wanted), 0, now_s() - begin_s)
             await self._isolate(wanted, error)
         else:
             elapsed_s = now_s() - begin_s
-            self._meter.batch_ends(sum(weights), elapsed_s)
+            self._meter.batch_ends(len(wanted), sum(weights), elapsed_s)
             for slot, output in zip(wanted, outputs, strict=True):
                 self._answer(slot, output, begin_s, elapsed_s)
 

@@ -135,6 +135,30 @@ def test_a_full_batch_waits_for_nobody() -> None:
     assert model.began_s == [0.0, 1.0]
 
 
+def test_batches_at_once_share_what_waits() -> None:
+    model = FakeModel()
+
+    async def main() -> tuple[float, float]:
+        batcher = Batcher(model, POLICY, parallel=2)
+        with Caller() as caller:
+            await asyncio.gather(*(batcher.submit(FakeRow(f"{n}"), caller=caller) for n in range(6)))
+            assert (batcher.stats().running_rows, batcher.stats().drain_tokens_per_s) == (0, 120)
+            first = asyncio.create_task(batcher.submit(FakeRow("first"), caller=caller))
+            await asyncio.sleep(0.5)
+            assert batcher.stats().running_rows == 1
+            began_s = asyncio.get_running_loop().time()
+            await batcher.submit(FakeRow("second"), caller=caller)
+            elapsed_s = asyncio.get_running_loop().time() - began_s
+            await first
+        await batcher.close()
+        return began_s, elapsed_s
+
+    began_s, elapsed_s = run(main())
+    assert model.batches[:2] == [["0", "1", "2"], ["3", "4", "5"]]
+    assert model.began_s[:2] == [0.0, 0.0]
+    assert (began_s, elapsed_s) == (1.5, 1.0)
+
+
 def test_a_row_that_no_batch_holds_is_refused_at_once() -> None:
     model = FakeModel()
     (result,) = answers(model, POLICY, FakeRow("a", weight=101))
@@ -240,7 +264,8 @@ def test_while_draining_only_what_follows_from_admitted_rows_gets_in() -> None:
     run(main())
 
 
-def test_a_bug_in_the_batcher_leaves_nobody_waiting() -> None:
+@pytest.mark.parametrize("parallel", [1, 2])
+def test_a_bug_in_the_batcher_leaves_nobody_waiting(parallel: int) -> None:
     @dataclass(frozen=True)
     class Broken:
         text: str
@@ -252,14 +277,19 @@ def test_a_bug_in_the_batcher_leaves_nobody_waiting() -> None:
             raise ZeroDivisionError
 
     async def model(rows: Sequence[Broken]) -> list[str]:
+        await asyncio.sleep(10)
         return [row.text for row in rows]
 
     async def main() -> None:
-        batcher = Batcher(model, POLICY)
+        batcher = Batcher(model, POLICY, parallel=parallel)
         caller = Caller()
-        work = [batcher.submit(Broken(text), caller=caller) for text in "ab"]
+        work = [asyncio.create_task(batcher.submit(Broken("alone, which asks for no group"), caller=caller))]
+        await asyncio.sleep(1)
+        work += [asyncio.create_task(batcher.submit(Broken(text), caller=caller)) for text in "ab"]
         results = await asyncio.gather(*work, return_exceptions=True)
-        assert [type(result) for result in results] == [ZeroDivisionError] * 2
+        done = [ZeroDivisionError] if parallel == 2 else [Answer]
+        assert [type(result) for result in results] == [*done, ZeroDivisionError, ZeroDivisionError]
+        assert batcher.problem == "the batcher stopped: ZeroDivisionError"
         await batcher.close()
 
     run(main())

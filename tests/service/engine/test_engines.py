@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 class Upper:
     """A backend that writes its prompt in capitals; it stops at `gate` while that is closed."""
 
+    parallel: int = 1
     gate: threading.Event = field(default_factory=threading.Event)
     running: threading.Event = field(default_factory=threading.Event)
     batches: list[list[str]] = field(default_factory=list[list[str]])
@@ -46,7 +47,7 @@ class Upper:
 
     def generate(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Output]:  # noqa: ARG002 - the protocol
         self.inside += 1
-        assert self.inside == 1, "two threads inside"
+        assert self.inside <= self.parallel, "too many threads inside"
         self.threads.add(threading.current_thread().name)
         self.batches.append([" ".join(prompt.tokens) for prompt in prompts])
         self.running.set()
@@ -73,8 +74,14 @@ def load(backend: Backend | Exception) -> Backend:
     return backend
 
 
-def make_engines(*, cache_bytes: int = 0) -> Engines[Backend | Exception]:
-    return Engines(load, warm_up=lambda _, __: prompt("warm"), policy=Policy(), cache_bytes=cache_bytes)
+def make_engines(*, cache_bytes: int = 0, parallel_batches: int = 1) -> Engines[Backend | Exception]:
+    return Engines(
+        load,
+        warm_up=lambda _, __: prompt("warm"),
+        policy=Policy(),
+        cache_bytes=cache_bytes,
+        parallel_batches=parallel_batches,
+    )
 
 
 @pytest.fixture
@@ -188,6 +195,27 @@ async def test_unloading_waits_for_the_batch_on_the_model_and_no_longer(engines:
     assert backend.closed == 1
     with pytest.raises(NotFoundError):
         await engines.unload("upper")
+
+
+async def test_a_model_that_runs_two_batches_at_once_is_closed_when_both_are_done() -> None:
+    engines, backend = make_engines(parallel_batches=2), Upper(parallel=2)
+    engines.load("upper", backend)
+    await engines.wait()
+    backend.gate.clear()
+    texts = ("news", "more")
+    work = [
+        asyncio.create_task(engines.engine("upper").submit(prompt(text), Decoding(), caller=Caller())) for text in texts
+    ]
+    while backend.inside < 2:  # noqa: ASYNC110 - the backend is in other threads
+        await asyncio.sleep(0.01)
+    assert len(backend.threads) == 2
+    unloading = engines.unload("upper", grace_s=10)
+    await asyncio.sleep(0.05)
+    assert not backend.closed
+    backend.gate.set()
+    await unloading
+    assert [(await each).output.text for each in work] == ["NEWS", "MORE"]
+    assert (backend.closed, backend.inside) == (1, 0)
 
 
 async def test_unloading_a_model_that_is_still_loading_frees_it(engines: Engines[Backend | Exception]) -> None:

@@ -1,0 +1,41 @@
+"""How many processor cores this process may use."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+_GROUPS = Path("/sys/fs/cgroup")
+_OWN_GROUP = Path("/proc/self/cgroup")
+
+
+def usable_cores(groups: Path = _GROUPS, own_group: Path = _OWN_GROUP) -> int:
+    """Cores of the process's affinity, or fewer where a container has a quota (`docker run --cpus 2`).
+
+    More threads than that would stop each other: a group that has used up its time waits for the next period.
+
+    Args:
+        groups: Where control groups are mounted (version 2, as all current distributions have it).
+        own_group: Tells the group of this process.
+    """
+    cores = len(os.sched_getaffinity(0))
+    try:
+        inside = own_group.read_text("utf-8").rpartition("::")[2].strip().lstrip("/")
+    except OSError:
+        return cores
+    return max(1, math.ceil(min(cores, _quota(groups, groups / inside))))
+
+
+def _quota(groups: Path, group: Path) -> float:
+    """The smallest quota of a group and those above it, in cores; infinity if there is none."""
+    smallest = math.inf
+    for each in (group, *group.parents):
+        if not each.is_relative_to(groups):
+            break
+        try:
+            quota, _, period = (each / "cpu.max").read_text("utf-8").partition(" ")
+            smallest = min(smallest, int(quota) / int(period))
+        except (OSError, ValueError):  # no limit is written as "max", or not at all
+            continue
+    return smallest

@@ -1,0 +1,48 @@
+"""Cores under affinity and quotas, on control groups made of files."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kunnafoni_models.cores import usable_cores
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CORES = 8
+
+
+@pytest.fixture(autouse=True)
+def eight_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(CORES)))  # pyright: ignore[reportUnknownArgumentType, reportUnknownLambdaType]
+
+
+@pytest.mark.parametrize(
+    ("limits", "cores"),
+    [
+        ({}, 8),
+        ({"": "max 100000"}, 8),
+        ({"": "200000 100000"}, 2),
+        ({"": "150000 100000"}, 2),
+        ({"": "50000 100000"}, 1),
+        ({"": "1600000 100000"}, 8),
+        ({"": "max 100000", "pod": "300000 100000", "pod/box": "max 100000"}, 3),
+        ({"pod/box": "400000 100000", "pod": "600000 100000"}, 4),
+        ({"pod/box": "nonsense"}, 8),
+    ],
+)
+def test_the_smallest_limit_counts(tmp_path: Path, limits: dict[str, str], cores: int) -> None:
+    groups, own = tmp_path / "cgroup", tmp_path / "own"
+    (groups / "pod" / "box").mkdir(parents=True)
+    own.write_text("0::/pod/box\n" if any(limits) else "0::/\n")
+    for group, limit in limits.items():
+        (groups / group / "cpu.max").write_text(f"{limit}\n")
+    assert usable_cores(groups, own) == cores
+
+
+def test_without_control_groups_affinity_counts(tmp_path: Path) -> None:
+    assert usable_cores(tmp_path / "none", tmp_path / "none") == CORES
+    assert usable_cores() <= CORES
