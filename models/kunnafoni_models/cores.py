@@ -1,4 +1,4 @@
-"""How many processor cores this process may use."""
+"""How many processor cores this process may use, and how batches share them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import math
 import os
 from pathlib import Path
 
+# Small products gain nothing from a second thread, and two batches at once almost twice the speed: 16 rows in one batch
+# of two threads take 7.4 ms a token, in two of one thread 3.7, and a row alone 25 ms either way (the embedded model, 2
+# cores, 2026-11-25). Each batch at once takes up to 200 MB.
+_MOST_PARALLEL_BATCHES = 4
 _GROUPS = Path("/sys/fs/cgroup")
 _OWN_GROUP = Path("/proc/self/cgroup")
 
@@ -24,7 +28,13 @@ def usable_cores(groups: Path = _GROUPS, own_group: Path = _OWN_GROUP) -> int:
         inside = own_group.read_text("utf-8").rpartition("::")[2].strip().lstrip("/")
     except OSError:
         return cores
-    return max(1, math.ceil(min(cores, _quota(groups, groups / inside))))
+    return max(1, math.floor(min(cores, _quota(groups, groups / inside))))
+
+
+def parallel_batches(threads: int) -> int:
+    """Into how many batches at once threads are best divided: two at least, and as many as leave the fewest idle."""
+    numbers = range(min(threads, 2), min(threads, _MOST_PARALLEL_BATCHES) + 1)
+    return max(numbers, key=lambda number: (threads // number * number, number))
 
 
 def _quota(groups: Path, group: Path) -> float:

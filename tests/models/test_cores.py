@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kunnafoni_models.cores import usable_cores
+from kunnafoni_models.cores import parallel_batches, usable_cores
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +26,7 @@ def eight_cores(monkeypatch: pytest.MonkeyPatch) -> None:
         ({}, 8),
         ({"": "max 100000"}, 8),
         ({"": "200000 100000"}, 2),
-        ({"": "150000 100000"}, 2),
+        ({"": "150000 100000"}, 1),
         ({"": "50000 100000"}, 1),
         ({"": "1600000 100000"}, 8),
         ({"": "max 100000", "pod": "300000 100000", "pod/box": "max 100000"}, 3),
@@ -46,3 +46,7 @@ def test_the_smallest_limit_counts(tmp_path: Path, limits: dict[str, str], cores
 def test_without_control_groups_affinity_counts(tmp_path: Path) -> None:
     assert usable_cores(tmp_path / "none", tmp_path / "none") == CORES
     assert usable_cores() <= CORES
+
+
+def test_batches_at_once_leave_few_threads_idle() -> None:
+    assert [parallel_batches(threads) for threads in (1, 2, 3, 4, 5, 6, 7, 8, 9, 16)] == [1, 2, 3, 4, 4, 3, 3, 4, 3, 4]

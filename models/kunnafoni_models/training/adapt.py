@@ -18,7 +18,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from kunnafoni_models import registry
-from kunnafoni_models.cores import usable_cores
+from kunnafoni_models.cores import parallel_batches, usable_cores
 from kunnafoni_models.installing import check_name, install
 from kunnafoni_models.training.adaptation import Adapted
 from kunnafoni_models.training.corpus import Row
@@ -50,7 +50,7 @@ MEASURED_ROWS = 200
 """Most pairs of a direction that are measured; more cost minutes and change little."""
 
 HELD_OUT = "held-out tenth of the memory"
-_DEV_ROWS = 16
+_DEV_ROWS = 48
 _LEAST_TRAINING_S = 15.0
 # Rows a direction and minute: for five directions less than a quarter of the time on two busy cores.
 _REPLAYED_A_MINUTE = 10
@@ -80,7 +80,7 @@ def adapt(order: Adaptation, watch: Watch) -> Adapted:
     general = parallel_rows(order.general, order.parent, pair=memory.pair) if order.general else []
     run = _run_folder(order, memory)
     log = Log(run / "training.jsonl")
-    backend = registry.load(order.parent, parallel=usable_cores())
+    backend = registry.load(order.parent, parallel=parallel_batches(usable_cores()))
     try:
         memory = fitting(memory, backend, order.parent)
         sets: Sets = {HELD_OUT: taught(memory.held_out, order)}
@@ -192,7 +192,7 @@ def _candidate(order: Adaptation, memory: Memory, run: Path) -> CatalogEntry:
 
 
 def _compared(entry: CatalogEntry, sets: Sets, before: Mapping[str, Measurement]) -> list[Comparison]:
-    backend = registry.load(entry, parallel=usable_cores())
+    backend = registry.load(entry, parallel=parallel_batches(usable_cores()))
     try:
         found: list[Comparison] = []
         for name, rows in sets.items():

@@ -1,8 +1,8 @@
 """A run on disk, so that a killed one goes on: one file, whole or not there at all.
 
 It holds tensors and a small state in one safetensors file, which runs no code when it is read. It does not know what
-they mean. No state of a random number generator is among them: nothing draws but the order of the rows, which follows
-from the seed and the place (`batches`).
+they mean. No state of a random number generator is among them: nothing draws after the start but the order of the rows,
+which follows from the seed and the place (`batches`).
 """
 
 from __future__ import annotations

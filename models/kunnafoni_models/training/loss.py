@@ -36,24 +36,33 @@ class OutputHead:
         self._vocabulary = vocabulary
         # Room that is never written to takes no memory.
         self._block = embedding.new_empty(most_targets, len(embedding))
-        self._gradient = torch.empty_like(embedding)
+        self._gradient: Tensor | None = None
         self._to_gradient = compiled(_to_gradient, wanted=compile)
 
     @torch.no_grad()
-    def loss_and_gradients(self, hidden: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def loss_and_gradients(self, hidden: Tensor, targets: Tensor, *, into: Tensor | None) -> tuple[Tensor, Tensor]:
         """Mean cross-entropy of `targets` [n] under `hidden` [n, hidden size].
 
+        Args:
+            hidden: Where the targets are predicted.
+            targets: What comes there.
+            into: Room for the gradient for the embedding, [vocabulary, hidden size], to be overwritten; None if it is
+                not wanted.
+
         Returns:
-            The mean in nats as a float32 scalar; its gradient for `hidden`; its gradient for the embedding,
-            [vocabulary, hidden size], in room that the next call uses again.
+            The mean in nats as a float32 scalar; its gradient for `hidden`.
         """
         logits = self._padded_logits(hidden)
         gold_shares = torch.empty(len(targets), dtype=torch.float32, device=hidden.device)
         for start in range(0, len(targets), _ROWS_AT_ONCE):
             here = slice(start, start + _ROWS_AT_ONCE)
             gold_shares[here] = self._to_gradient(logits[here], targets[here], 1.0 / len(targets))
-        torch.mm(logits.t(), hidden, out=self._gradient)
-        return -gold_shares.mean(), logits @ self._embedding, self._gradient[: self._vocabulary]
+        if into is not None:
+            if self._gradient is None:
+                self._gradient = torch.empty_like(self._embedding)
+            torch.mm(logits.t(), hidden, out=self._gradient)
+            into.copy_(self._gradient[: self._vocabulary])
+        return -gold_shares.mean(), logits @ self._embedding
 
     @torch.no_grad()
     def summed_loss(self, hidden: Tensor, targets: Tensor) -> float:

@@ -60,11 +60,12 @@ class TrainedModel:
         """
         embedded = self._network.embed(batch.tokens, self.parameters.embedding).requires_grad_()
         hidden = self._hidden(embedded, batch)
-        loss, gradient, embedding_gradient = self._head.loss_and_gradients(hidden.detach(), batch.targets)
+        wanted = self.parameters.embedding_gradient
+        loss, gradient = self._head.loss_and_gradients(hidden.detach(), batch.targets, into=wanted)
         backward(hidden, gradient)
-        assert embedded.grad is not None  # noqa: S101 - every row has a target
-        self.parameters.embedding_gradient.copy_(embedding_gradient)
-        self._network.embedding_gradient(embedded.grad, batch.tokens, self.parameters.embedding_gradient)
+        if wanted is not None:
+            assert embedded.grad is not None  # noqa: S101 - every row has a target
+            self._network.embedding_gradient(embedded.grad, batch.tokens, wanted)
         self.parameters.step(rate=rate)
         return loss.item()
 

@@ -22,9 +22,13 @@ class TrainingOptions:
     4,096 tokens a batch it does not.
 
     Attributes:
-        minutes: Time to train, saves and evaluations included, summed over resumed runs; None for no limit of time.
+        minutes: Time to train, saves and evaluations included, summed over resumed runs; None for no limit of time. To
+            choose the share of a change of low rank takes six evaluations more.
         steps: Steps to train, summed over resumed runs; None for no limit of steps. With both, whichever ends first.
         learning_rate: Peak rate of all matrices.
+        low_rank: Rank of the change to each matrix, the embedding left as it is (LoRA, see `updates`), which takes ten
+            to thirty times the rate; at the end that share of it is kept with which the dev rows are predicted best. 0
+            trains every weight.
         new_row_learning_rate: Peak rate of the `new_rows` last rows of the vocabulary.
         new_rows: How many of the last vocabulary rows are new to the model; 0 trains all rows at `learning_rate`.
         batch_tokens: Most tokens of one step, padding included.
@@ -37,7 +41,8 @@ class TrainingOptions:
             (Bengio et al. 2013), so that the export loses nothing; 0 never. A `constant` run has no last share.
         save_every_s: Seconds between checkpoints, the most that a killed run loses; 0 saves after every step.
         evaluate_every_s: Seconds between evaluations on the dev rows; 0 evaluates at start and end only.
-        seed: Of the order of rows. The same seed, rows, options and machine give the same weights.
+        seed: Of the order of rows, and of what a change of low rank starts from. The same seed, rows, options and
+            machine give the same weights.
         precision: Of matrix products; masters and optimiser are always float32. `auto` tests the machine.
         device: `auto` takes a GPU where there is one.
         threads: Processor threads; 0 takes every core that this process may use.
@@ -49,6 +54,7 @@ class TrainingOptions:
     minutes: float | None = None
     steps: int | None = None
     learning_rate: float = 5e-5
+    low_rank: int = 0
     new_row_learning_rate: float = 1e-3
     new_rows: int = 0
     batch_tokens: int = 4096
@@ -83,6 +89,8 @@ class TrainingOptions:
                 f"max_tokens {self.max_tokens} is more than batch_tokens {self.batch_tokens}: "
                 "the longest row must fit into a batch"
             )
+        if self.low_rank and (self.new_rows or self.anchor_weight):
+            raise OptionsError("low_rank goes neither with new_rows nor with anchor_weight")
         if self.schedule != "constant" and self.minutes is None and self.steps is None:
             raise OptionsError(f"the schedule {self.schedule} needs an end: give minutes or steps")
 

@@ -35,11 +35,15 @@ if TYPE_CHECKING:
     from kunnafoni_models.training.encoding import EncodedRows
     from kunnafoni_models.training.options import PrecisionWish, TrainingOptions
     from kunnafoni_models.training.precision import Machine
+    from kunnafoni_models.training.updates import LowRankUpdate
 
+# How much of a change of low rank may be kept in the end, beside all of it.
+_SHARES_OF_CHANGE = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 # Losses and speed are told as means over the last steps.
 _RECENT_STEPS = 20
 # What a resumed run must have in common with the run that it goes on with.
-_SAME_OPTIONS = ("seed", "batch_tokens", "max_tokens", "new_rows")
+_SAME_OPTIONS = ("seed", "batch_tokens", "max_tokens", "new_rows", "low_rank")
+_IN_WORDS = {"architecture": "a model of another shape", "rows": "other rows", "start": "other weights"}
 
 
 def train(
@@ -120,12 +124,15 @@ class _State:
     epoch: int = 0
     batch: int = 0
     dev_before: dict[str, float] = field(default_factory=dict[str, float])
+    kept: float = 1.0
 
 
 def _identity(weights: Weights, rows: EncodedRows, options: TrainingOptions) -> dict[str, Any]:
     identity = {
         "architecture": weights.architecture.to_json(),
         "rows": rows.fingerprint(),
+        # A change of low rank is one to these very weights.
+        "start": options.low_rank and round(sum(each.double().abs().sum().item() for each in weights.tensors.values())),
         **{name: getattr(options, name) for name in _SAME_OPTIONS},
     }
     return json.loads(json.dumps(identity))  # as it comes back from a checkpoint
@@ -137,12 +144,12 @@ def _saved_state(run: Path, identity: Mapping[str, Any], options: TrainingOption
     Raises:
         CheckpointError: The checkpoint is of another model, other rows or other options.
     """
-    saved = checkpoint.load_state(run)
+    saved: dict[str, Any] = {"low_rank": 0, "start": 0} | checkpoint.load_state(run)  # older ones do not say
     for name, value in identity.items():
         if saved.get(name) != value:
-            what = {"architecture": "a model of another shape", "rows": "other rows"}.get(name)
+            what = _IN_WORDS.get(name, f"{name} {saved.get(name)}")
             raise CheckpointError(
-                f"{run}: the checkpoint was made with {what or f'{name} {saved.get(name)}'}: "
+                f"{run}: the checkpoint was made with {what}: "
                 "start in another folder, or go on with what it was made with"
             )
     state = _State(**saved["state"])
@@ -170,7 +177,7 @@ class _Run:
     def to_the_end(self, should_stop: Callable[[], bool]) -> Outcome:
         """Train until the schedule ends or `should_stop` says so."""
         state, options = self.state, self.options
-        began = time.monotonic() - state.seconds
+        began, first_step = time.monotonic() - state.seconds, state.step
         dev = self._evaluate()
         state.dev_before = state.dev_before or dev
         self._tell(rate_now=0.0, dev=dev)
@@ -194,6 +201,9 @@ class _Run:
         if evaluated_step != state.step:
             dev = self._evaluate()
         self._save()
+        if state.step > first_step and self._share() >= 1 and self.model.parameters.change and dev:
+            dev = self._keep_best(self.model.parameters.change, dev)
+            self._save()
         return Outcome(
             run=self.folder,
             finished=self._share() >= 1,
@@ -205,6 +215,7 @@ class _Run:
             precision=self.machine.precision,
             dev_before=state.dev_before,
             dev_after=dev,
+            kept=state.kept,
         )
 
     def _step(self, numbers: NDArray[np.int64]) -> float:
@@ -227,6 +238,18 @@ class _Run:
         return share_done(
             self.options, steps=state.step - state.phase_step, seconds=state.seconds - state.phase_seconds
         )
+
+    def _keep_best(self, change: LowRankUpdate, dev: dict[str, float]) -> dict[str, float]:
+        """Keep that share of the change with which the dev rows are predicted best, and give their figures."""
+        found = {1.0: dev}
+        for share in _SHARES_OF_CHANGE:
+            change.show(share)
+            found[share] = self._evaluate()
+        kept = min(found, key=lambda share: sum(found[share][name] / dev[name] for name in dev))
+        change.keep(kept)
+        self.state.kept *= kept
+        self._tell(rate_now=0.0, dev=found[kept])
+        return found[kept]
 
     def _evaluate(self) -> dict[str, float]:
         self.model.parameters.refresh(int8_grid=on_int8_grid(self.options, self._share()))

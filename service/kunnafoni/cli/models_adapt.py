@@ -131,7 +131,7 @@ def _report(adapted: Adapted, *, order_name: str, parent: str, report: Path | No
         **{f"left out: {reason}": f"{count:,}" for reason, count in memory.dropped.items()},
         "replayed": f"{adapted.replayed:,} answers of the parent in the other directions",
         "trained": f"{outcome.steps:,} steps, {outcome.tokens:,} tokens, {outcome.seconds / 60:.1f} minutes, "
-        f"{outcome.precision}",
+        f"{outcome.precision}, {outcome.kept:.0%} of the change kept",
         "data sha256": memory.fingerprint,
     }
     if adapted.entry:

@@ -41,8 +41,8 @@ class Batcher(Generic[RowT, OutputT]):
         model: Takes the rows of a batch, all of one group, and returns one output a row in the same order.
         policy: Sizes and bounds.
         parallel: Most batches on the model at once. While more than one could begin, they share what waits.
-        turn: Entered before a batch is cut and left when it is done; where batchers share a processor it says whose
-            turn it is. None if the model has the processor to itself.
+        turn: Gives what is entered before a batch is cut and left when it is done; where batchers share a processor it
+            says whose turn it is. None if the model has the processor to itself.
     """
 
     def __init__(
@@ -51,11 +51,11 @@ class Batcher(Generic[RowT, OutputT]):
         policy: Policy,
         *,
         parallel: int = 1,
-        turn: AbstractAsyncContextManager[Any] | None = None,
+        turn: Callable[[], AbstractAsyncContextManager[Any]] | None = None,
     ) -> None:
         self._policy = policy
         self._idle = parallel
-        self._turn = turn or nullcontext()
+        self._turn = turn or nullcontext
         self._loop = asyncio.get_running_loop()
         self._interactive: FairQueue[RowT] = FairQueue(policy)
         self._jobs: FairQueue[RowT] = FairQueue(policy)
@@ -182,13 +182,13 @@ class Batcher(Generic[RowT, OutputT]):
         while True:
             await self._waiting.wait()
             await self._wait_for_company(company_until_s)
-            async with self._turn:
+            async with self._turn():
                 queue = self._next_queue()
                 if queue is None:
                     self._waiting.clear()
                     continue
                 callers = self._callers()
-                batch = queue.cut(ceil(queue.rows / self._idle))
+                batch = queue.cut(ceil(queue.due_rows / self._idle))
                 self._admission.make_room()
                 self._idle -= 1
                 try:

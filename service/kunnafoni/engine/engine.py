@@ -13,7 +13,7 @@ from kunnafoni.engine.cache import OutputCache
 from kunnafoni.engine.runner import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from kunnafoni.engine.cache import CacheStats
@@ -56,7 +56,7 @@ class Engine:
         threads: Sequence[ModelThread],
         policy: Policy,
         cache_bytes: int,
-        turn: AbstractAsyncContextManager[Any] | None = None,
+        turn: Callable[[], AbstractAsyncContextManager[Any]] | None = None,
     ) -> None:
         self.backend = backend
         self._threads = threads

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from kunnafoni.engine.engine import Engine
@@ -17,7 +19,7 @@ from kunnafoni.errors import LoadingError, NotFoundError
 from kunnafoni_models.backend import Backend, Decoding, Prompt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import AsyncGenerator, Callable, Collection
 
     from kunnafoni.engine.policy import Policy
 
@@ -67,7 +69,8 @@ class Engines(Generic[EntryT]):
         policy: Batches and bounds of each engine.
         cache_bytes: Memory for recent outputs of each engine; 0 is off.
         parallel_batches: Batches that run at once over all models: threads of a batch times this should not exceed the
-            cores, or two batches together take longer than one after the other.
+            cores, or two batches together take longer than one after the other. A backend that runs fewer at once has
+            more threads for each, and takes as many turns.
     """
 
     def __init__(
@@ -83,7 +86,9 @@ class Engines(Generic[EntryT]):
         self._warm_up = warm_up
         self._policy = policy
         self._cache_bytes = cache_bytes
-        self._turn = asyncio.Semaphore(parallel_batches)
+        self._parallel_batches = parallel_batches
+        self._turns = asyncio.Semaphore(parallel_batches)
+        self._door = asyncio.Lock()
         self._models: dict[str, _Model] = {}
         self._leaving: set[asyncio.Task[None]] = set()
 
@@ -155,11 +160,26 @@ class Engines(Generic[EntryT]):
             thread.stop()
         else:
             threads = [thread, *(ModelThread(f"model-{model_id}-{n}") for n in range(2, backend.parallel + 1))]
+            turn = partial(self._turn, max(1, self._parallel_batches // backend.parallel))
             model.engine = Engine(
-                backend, threads=threads, policy=self._policy, cache_bytes=self._cache_bytes, turn=self._turn
+                backend, threads=threads, policy=self._policy, cache_bytes=self._cache_bytes, turn=turn
             )
         finally:
             model.loading = None
+
+    @asynccontextmanager
+    async def _turn(self, turns: int) -> AsyncGenerator[None]:
+        """So many of the turns, in order of arrival."""
+        taken = 0
+        try:
+            async with self._door:  # whoever needs several gets them before the next one gets any
+                while taken < turns:
+                    await self._turns.acquire()
+                    taken += 1
+            yield
+        finally:
+            for _ in range(taken):
+                self._turns.release()
 
     def _load_and_warm(self, entry: EntryT) -> Backend:
         backend = self._load(entry)

@@ -130,6 +130,11 @@ class FairQueue(Generic[RowT]):
         return bool(self._lanes)
 
     @property
+    def due_rows(self) -> int:
+        """Rows that stand in its lanes, those that another queue counts among them; once for each caller."""
+        return sum(len(lane.slots) for lane in self._lanes.values())
+
+    @property
     def callers(self) -> set[Caller]:
         """Whose rows wait."""
         return set(self._lanes)

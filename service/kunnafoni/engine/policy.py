@@ -14,7 +14,7 @@ class Policy:
         batch_rows: Most rows in a batch.
         max_wait_ms: How long a model that has become free waits for company while less than a batch is queued, so that
             callers who were answered together can come back together; 0 is off. A model that was idle for longer, or
-            that had one caller at the last batch and none waiting after it, runs at once what comes.
+            whose worker had one caller at its last batch and none waiting after it, runs at once what comes.
         length_step: Prompts of a batch have the same length rounded down to a multiple of this. The CTranslate2 backend
             runs other prompts apart, and rows that run apart had better be batches of their own: each is answered when
             it is done, and has a full batch of company. 1 batches only prompts of equal length.

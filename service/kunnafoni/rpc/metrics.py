@@ -30,9 +30,9 @@ _READING_TIMEOUT_S = 10.0
 _GAUGES: dict[str, tuple[str, Callable[[EngineStats], float]]] = {
     "queued_rows": ("Rows that wait", lambda stats: stats.batcher.queued_rows),
     "queued_tokens": ("Tokens of the rows that wait, at worst", lambda stats: stats.batcher.queued_tokens),
-    "running_rows": ("Rows of the batch on the model", lambda stats: stats.batcher.running_rows),
+    "running_rows": ("Rows of the batches on the model", lambda stats: stats.batcher.running_rows),
     "drain_tokens_per_second": (
-        "Tokens worked off in a second, over the last ten batches",
+        "Tokens worked off in a second at full work, by the last ten batches",
         lambda stats: stats.batcher.drain_tokens_per_s,
     ),
     "cache_entries": ("Outputs remembered", lambda stats: stats.cache.entries if stats.cache else 0),

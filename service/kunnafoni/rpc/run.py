@@ -16,7 +16,7 @@ from kunnafoni.engine.policy import Policy
 from kunnafoni.fleet import Fleet, entry_of
 from kunnafoni_models import registry
 from kunnafoni_models.backend import ModelError, ModelLoadError
-from kunnafoni_models.cores import usable_cores
+from kunnafoni_models.cores import parallel_batches, usable_cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -28,10 +28,6 @@ if TYPE_CHECKING:
     from kunnafoni_models.entries import CatalogEntry
 
 LOG = logging.getLogger(__name__)
-# Small products gain nothing from a second thread, and two batches at once almost twice the speed: 16 rows in one batch
-# of two threads take 7.4 ms a token, in two of one thread 3.7, and a row alone 25 ms either way (2 cores, 2026-11-25).
-# Each batch at once takes up to 200 MB.
-MOST_PARALLEL_BATCHES = 4
 # A runtime asks for the interpreter at each token of each row. While sentences are checked without pause, a batch of 16
 # rows takes 9 % longer with Python's own 5 ms, and 1 % with this (one thread of two cores, 2026-11-25).
 SWITCH_INTERVAL_S = 0.0003
@@ -156,7 +152,7 @@ def make_server(settings: Settings, fleet: Fleet) -> tuple[Server, JobDesk]:
 def make_engines(settings: Settings) -> Engines[CatalogEntry]:
     """Engines as the settings shape them; none is loaded. Needs a running event loop."""
     threads = settings.threads or usable_cores()
-    parallel = settings.parallel_batches or min(threads, MOST_PARALLEL_BATCHES)
+    parallel = min(settings.parallel_batches, threads) or parallel_batches(threads)
     load = partial(registry.load, threads=threads, parallel=parallel, device=settings.device)
     policy = Policy(
         batch_tokens=settings.max_batch_tokens,

@@ -6,6 +6,7 @@ It loads no models: `run.py` does.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING
 
@@ -85,4 +86,4 @@ class Server:
         await self._calls.idle(grace_s)
         await self._server.stop(0)
         if self._metrics:
-            self._metrics.stop()
+            await asyncio.to_thread(self._metrics.stop)

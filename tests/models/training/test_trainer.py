@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import torch
@@ -13,7 +13,8 @@ import torch
 from kunnafoni_models.backend import ModelFileError
 from kunnafoni_models.training import precision
 from kunnafoni_models.training.corpus import Row
-from kunnafoni_models.training.errors import DivergedError, OptionsError, RowsError, StartError
+from kunnafoni_models.training.errors import CheckpointError, DivergedError, OptionsError, RowsError, StartError
+from kunnafoni_models.training.int8_grid import dithered, on_grid
 from kunnafoni_models.training.weights import read_weights
 from tests.models.tiny_checkpoints import tiny
 from tests.models.training.runs import QUICK, ROWS, run, tensors
@@ -54,6 +55,54 @@ def test_a_penalty_keeps_weights_near_their_start(tmp_path: Path, checkpoint: Pa
         run(checkpoint, tmp_path / folder, anchor_weight=weight)
         moved.append((tensors(tmp_path / folder)[EMBEDDING] - start).square().sum().item())
     assert moved[1] < 0.5 * moved[0]
+
+
+def test_a_change_of_low_rank_leaves_the_embedding(tmp_path: Path, checkpoint: Path) -> None:
+    options: dict[str, Any] = {"low_rank": 2, "learning_rate": 3e-2, "steps": 40, "int8_share": 0.0}
+    outcome = run(checkpoint, tmp_path / "run", **options)
+    assert all(outcome.dev_after[task] < 0.99 * outcome.dev_before[task] for task in ("en>fr", "fr>en"))
+    start, after = read_weights(checkpoint).tensors, tensors(tmp_path / "run")
+    assert torch.equal(after[EMBEDDING], start[EMBEDDING])
+    name = "model.layers.0.mlp.up_proj.weight"
+    change = cast("Any", torch.linalg).svdvals(after[name] - start[name])
+    assert change[1] > 1e-4
+    assert change[2] < 1e-5
+    asked = iter([False] * 25 + [True])
+    run(checkpoint, tmp_path / "resumed", should_stop=lambda: next(asked), **options)
+    run(checkpoint, tmp_path / "resumed", resume=True, **options)
+    resumed = tensors(tmp_path / "resumed")
+    assert all(torch.equal(part, resumed[key]) for key, part in after.items())
+    weights = read_weights(checkpoint)
+    others = replace(weights, tensors={key: 2 * part for key, part in weights.tensors.items()})
+    with pytest.raises(CheckpointError, match="made with other weights"):
+        run(others, tmp_path / "resumed", resume=True, **options)
+
+
+def test_of_a_change_that_went_too_far_a_share_is_kept(tmp_path: Path, checkpoint: Path) -> None:
+    told: list[Progress] = []
+    outcome = run(checkpoint, tmp_path / "run", low_rank=4, learning_rate=0.5, on_progress=told.append)
+    assert outcome.kept < 1
+    whole, best = told[-2].dev, told[-1].dev
+    assert whole
+    assert best == outcome.dev_after
+    assert sum(best.values()) < sum(whole.values())
+    again = run(checkpoint, tmp_path / "run", low_rank=4, learning_rate=0.5, resume=True)
+    assert (again.kept, again.dev_after) == (outcome.kept, pytest.approx(outcome.dev_after))
+
+
+def test_a_start_on_the_grid_is_moved_to_where_a_small_change_is_seen() -> None:
+    matrix = on_grid(torch.randn(50, 40, generator=torch.Generator().manual_seed(1)))
+    moved = dithered(matrix, torch.Generator().manual_seed(2))
+    steps = matrix.abs().amax(1, keepdim=True) / 127
+    assert torch.allclose(on_grid(moved), matrix, atol=1e-6)
+    assert ((moved - matrix) / steps).abs().max() <= 0.5
+    assert ((moved - matrix) / steps).std() > 0.25
+    inside = matrix.abs() < 100 * steps
+    change = torch.where(inside, 0.2 * steps, 0.0)
+    assert torch.allclose(on_grid(matrix + change), matrix, atol=1e-6)
+    seen = ((on_grid(moved + change) - matrix) / steps)[inside].mean()
+    assert seen == pytest.approx(0.2, abs=0.05)
+    assert torch.equal(dithered(matrix * 0.99 + 1e-3, torch.Generator()), matrix * 0.99 + 1e-3)
 
 
 def test_it_stops_when_asked_and_at_the_end_of_its_time(tmp_path: Path, checkpoint: Path) -> None:
@@ -107,6 +156,7 @@ def test_rows_that_cannot_be_trained_on(tmp_path: Path, checkpoint: Path) -> Non
         ({"learning_rate": float("nan")}, "learning_rate is nan"),
         ({"schedule": "linear"}, "schedule is 'linear' and must be one of"),
         ({"max_tokens": 8192}, "the longest row must fit into a batch"),
+        ({"low_rank": 4, "anchor_weight": 1.0}, "low_rank goes neither with new_rows nor with anchor_weight"),
         ({"steps": None}, "needs an end: give minutes or steps"),
     ],
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kunnafoni.engine.batcher import Batcher
-from kunnafoni.engine.caller import Caller
+from kunnafoni.engine.caller import Caller, Priority
 from kunnafoni.engine.policy import Policy
 from kunnafoni.engine.runner import Answer, OutputCountError
 from kunnafoni.errors import DrainingError, InvalidInputError
@@ -262,6 +262,24 @@ def test_while_draining_only_what_follows_from_admitted_rows_gets_in() -> None:
         assert asyncio.get_running_loop().time() < 3
 
     run(main())
+
+
+def test_rows_of_a_job_that_a_person_asks_for_share_a_batch() -> None:
+    model = FakeModel(batch_s=1.0)
+
+    async def main() -> None:
+        batcher = Batcher(model, POLICY)
+        with Caller() as person, Caller(priority=Priority.JOB) as job:
+            rows = [FakeRow(f"{number}") for number in range(4)]
+            work = [asyncio.create_task(batcher.submit(FakeRow("before"), caller=person))]
+            await asyncio.sleep(0.1)
+            for caller in (job, person):
+                work += [asyncio.create_task(batcher.submit(row, caller=caller)) for row in rows]
+            await asyncio.gather(*work)
+        await batcher.close()
+
+    run(main())
+    assert model.batches == [["before"], ["0", "1", "2", "3"]]
 
 
 @pytest.mark.parametrize("parallel", [1, 2])

@@ -249,6 +249,23 @@ async def test_a_model_that_is_replaced_loads_when_the_old_one_is_gone(engines: 
     assert engines.statuses()["upper"] == Status(State.READY)
 
 
+async def test_a_backend_that_runs_one_batch_at_a_time_takes_all_turns() -> None:
+    engines = make_engines(parallel_batches=2)
+    wide, narrow = Upper(parallel=2), Upper()
+    engines.load("wide", wide)
+    engines.load("narrow", narrow)
+    await engines.wait()
+    wide.gate.clear()
+    first = asyncio.create_task(engines.engine("wide").submit(prompt("news"), Decoding(), caller=Caller()))
+    await asyncio.to_thread(wide.running.wait, 10)
+    second = asyncio.create_task(engines.engine("narrow").submit(prompt("news"), Decoding(), caller=Caller()))
+    await asyncio.sleep(0.05)
+    assert narrow.batches == [["warm"]]
+    wide.gate.set()
+    assert (await first).output == (await second).output
+    await engines.close()
+
+
 async def test_models_share_the_processor_batch_by_batch(engines: Engines[Backend | Exception]) -> None:
     first, second = Upper(), Upper()
     engines.load("first", first)
