@@ -84,6 +84,7 @@ def test_of_a_change_that_went_too_far_a_share_is_kept(tmp_path: Path, checkpoin
     assert outcome.kept < 1
     whole, best = told[-2].dev, told[-1].dev
     assert whole
+    assert best
     assert best == outcome.dev_after
     assert sum(best.values()) < sum(whole.values())
     again = run(checkpoint, tmp_path / "run", low_rank=4, learning_rate=0.5, resume=True)
