@@ -31,8 +31,13 @@ def usable_cores(groups: Path = _GROUPS, own_group: Path = _OWN_GROUP) -> int:
     return max(1, math.floor(min(cores, _quota(groups, groups / inside))))
 
 
-def parallel_batches(threads: int) -> int:
-    """Into how many batches at once threads are best divided: two at least, and as many as leave the fewest idle."""
+def parallel_batches(threads: int, *, wanted: int = 0) -> int:
+    """Among how many batches at once to divide threads: as many as are wanted and there are threads for.
+
+    0 leaves it to this function: two at least, at most four, and of these the number that leaves the fewest idle.
+    """
+    if wanted:
+        return min(wanted, threads)
     numbers = range(min(threads, 2), min(threads, _MOST_PARALLEL_BATCHES) + 1)
     return max(numbers, key=lambda number: (threads // number * number, number))
 

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import ctranslate2  # pyright: ignore[reportMissingTypeStubs]
 
 from kunnafoni_models.backend import ModelFileError, ModelLoadError, Output
-from kunnafoni_models.cores import usable_cores
+from kunnafoni_models.cores import parallel_batches, usable_cores
 from kunnafoni_models.ctranslate2_translator import TOKENIZER_FILES, TranslatorBackend, sequence_writer
 from kunnafoni_models.model_files import problems, read_file, whole_names
 from kunnafoni_models.prompt_writer import PromptWriter
@@ -91,7 +91,7 @@ def load(entry: CatalogEntry, *, threads: int, parallel: int, device: str) -> Ba
         raise ModelFileError(f"{entry.id} is not on this machine: {remedy}")
     threads = threads or usable_cores()
     on_cpu = device == "cpu" or (device == "auto" and not cast("Any", ctranslate2).get_cuda_device_count())
-    parallel = min(parallel, threads) if on_cpu else 1
+    parallel = parallel_batches(threads, wanted=parallel) if on_cpu else 1
     runtime = partial(_runtime, entry=entry, device=device, parallel=parallel, threads_each=threads // parallel)
     with ThreadPoolExecutor(1) as beside:
         if "family" in entry.options:
@@ -141,7 +141,7 @@ def _give_memory_back() -> None:
 class GeneratorBackend:
     """A loaded decoder-only model; see `Backend`."""
 
-    def __init__(self, generator: _Generator, writer: PromptWriter, entry: CatalogEntry, *, parallel: int = 1) -> None:
+    def __init__(self, generator: _Generator, writer: PromptWriter, entry: CatalogEntry, *, parallel: int) -> None:
         self.parallel = parallel
         self._writer = writer
         self._end_token = entry.prompts.end_token

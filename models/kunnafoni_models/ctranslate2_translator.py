@@ -79,7 +79,7 @@ def _pieces(entry: CatalogEntry) -> Pieces:
 class TranslatorBackend:
     """A loaded encoder-decoder model; see `Backend`."""
 
-    def __init__(self, translator: Translator, writer: SequenceWriter, *, parallel: int = 1) -> None:
+    def __init__(self, translator: Translator, writer: SequenceWriter, *, parallel: int) -> None:
         self.parallel = parallel
         self._writer = writer
         self._never = [[_PAD]] if writer.knows(_PAD) else None

@@ -71,7 +71,8 @@ def load(
     Args:
         entry: From `catalog`, or built in code.
         threads: Processor threads for all its batches together; 0 takes every core that this process may use.
-        parallel: Batches that are to run at once. The backend says in `parallel` how many can: transformers' one.
+        parallel: Batches that are to run at once; 0 is as many as suit the threads. The backend's own `parallel` says
+            how many can: of transformers' one.
         device: `cpu`, `cuda`, or `auto` for the fastest there is.
         options: Replace options of the same name in the entry, as `{"compute_type": "float32"}`.
 

@@ -31,7 +31,6 @@ from rich.table import Table
 from sacrebleu.metrics.chrf import CHRF
 
 from kunnafoni_models import registry
-from kunnafoni_models.cores import parallel_batches, usable_cores
 from kunnafoni_models.training import heap
 from kunnafoni_models.training.adapt import adapt
 from kunnafoni_models.training.adaptation import Adaptation, Watch, adapting_options
@@ -105,7 +104,7 @@ def before(work: Path, pairs: list[Pair], flores: Path, lines: int) -> dict[str,
     entry = registry.catalog()[MODEL]
     kept = work / f"before-{entry.revision}-{lines}-{len(pairs)}.json"
     if not kept.exists():
-        backend = registry.load(entry, parallel=parallel_batches(usable_cores()))
+        backend = registry.load(entry, parallel=0)
         kept.write_text(json.dumps(figures(backend, pairs, flores, lines)))
         backend.close()
     return json.loads(kept.read_text())
@@ -178,7 +177,7 @@ def main() -> None:
     started = time.monotonic()
     done = adapt(order, Watch(on_stage=console.print, on_progress=tell))
     assert done.entry
-    backend = registry.load(done.entry, parallel=parallel_batches(usable_cores()))
+    backend = registry.load(done.entry, parallel=0)
     new = figures(backend, held_out, flores, options.lines)
     backend.close()
     show(old, new)

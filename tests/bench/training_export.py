@@ -22,7 +22,6 @@ from rich.table import Table
 
 from kunnafoni_models import registry
 from kunnafoni_models.conversion import convert
-from kunnafoni_models.cores import parallel_batches, usable_cores
 from kunnafoni_models.installing import described
 from kunnafoni_models.training import heap
 from kunnafoni_models.training.export import export_hugging_face
@@ -75,7 +74,7 @@ def converted(run: Path, quantization: str) -> CatalogEntry:
 def scores(entry: CatalogEntry, rows: list[Row], kept: Path) -> dict[str, float]:
     """chrF++ of each direction."""
     if not kept.exists():
-        backend = registry.load(entry, parallel=parallel_batches(usable_cores()))
+        backend = registry.load(entry, parallel=0)
         kept.write_text(json.dumps(dict(measured(backend, rows).scores)))
         backend.close()
     return json.loads(kept.read_text())

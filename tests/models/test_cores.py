@@ -48,5 +48,9 @@ def test_without_control_groups_affinity_counts(tmp_path: Path) -> None:
     assert usable_cores() <= CORES
 
 
+def test_batches_at_once_are_as_many_as_wanted_and_threads_go_round() -> None:
+    assert [parallel_batches(4, wanted=wanted) for wanted in (1, 3, 4, 9)] == [1, 3, 4, 4]
+
+
 def test_batches_at_once_leave_few_threads_idle() -> None:
     assert [parallel_batches(threads) for threads in (1, 2, 3, 4, 5, 6, 7, 8, 9, 16)] == [1, 2, 3, 4, 4, 3, 3, 4, 3, 4]

@@ -18,7 +18,6 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from kunnafoni_models import registry
-from kunnafoni_models.cores import parallel_batches, usable_cores
 from kunnafoni_models.installing import check_name, install
 from kunnafoni_models.training.adaptation import Adapted
 from kunnafoni_models.training.corpus import Row
@@ -80,7 +79,7 @@ def adapt(order: Adaptation, watch: Watch) -> Adapted:
     general = parallel_rows(order.general, order.parent, pair=memory.pair) if order.general else []
     run = _run_folder(order, memory)
     log = Log(run / "training.jsonl")
-    backend = registry.load(order.parent, parallel=parallel_batches(usable_cores()))
+    backend = registry.load(order.parent, parallel=0)
     try:
         memory = fitting(memory, backend, order.parent)
         sets: Sets = {HELD_OUT: taught(memory.held_out, order)}
@@ -192,7 +191,7 @@ def _candidate(order: Adaptation, memory: Memory, run: Path) -> CatalogEntry:
 
 
 def _compared(entry: CatalogEntry, sets: Sets, before: Mapping[str, Measurement]) -> list[Comparison]:
-    backend = registry.load(entry, parallel=parallel_batches(usable_cores()))
+    backend = registry.load(entry, parallel=0)
     try:
         found: list[Comparison] = []
         for name, rows in sets.items():

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kunnafoni_models import registry
-from kunnafoni_models.cores import parallel_batches, usable_cores
 from kunnafoni_models.installing import check_name, install
 from kunnafoni_models.training.corpus_files import read_rows
 from kunnafoni_models.training.decontamination import held_back, without
@@ -196,7 +195,7 @@ def _exported(
 
 
 def _measured(entry: CatalogEntry, rows: Sequence[Row]) -> Measurement:
-    backend = registry.load(entry, parallel=parallel_batches(usable_cores()))
+    backend = registry.load(entry, parallel=0)
     try:
         return measured(backend, rows)
     finally:

@@ -116,9 +116,11 @@ class LowRankUpdate:
         self.embedding_gradient: Tensor | None = None
         draw = torch.Generator().manual_seed(options.seed)
         self._masters = {name: part for name, part in masters.items() if name != EMBEDDING}
-        self._starts = {name: part.clone() for name, part in self._masters.items()}
-        if options.int8_share == 1 and options.schedule != "constant":
-            self._starts = {name: dithered(part.cpu(), draw).to(part.device) for name, part in self._masters.items()}
+        all_on_grid = options.int8_share == 1 and options.schedule != "constant"
+        self._starts = {
+            name: dithered(part.cpu(), draw).to(part.device) if all_on_grid else part.clone()
+            for name, part in self._masters.items()
+        }
         self._left: dict[str, Tensor] = {}
         self._right: dict[str, Tensor] = {}
         for name, part in self._masters.items():

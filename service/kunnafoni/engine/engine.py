@@ -134,7 +134,7 @@ class Engine:
         """
         await self._batcher.drain(grace_s)
         for thread in self._threads:
-            await thread.run(lambda: None)
+            await thread.run(lambda: None)  # behind its batch, if it has one
         await self._threads[0].run(self.backend.close)
         for thread in self._threads:
             thread.stop()

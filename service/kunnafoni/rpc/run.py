@@ -152,7 +152,7 @@ def make_server(settings: Settings, fleet: Fleet) -> tuple[Server, JobDesk]:
 def make_engines(settings: Settings) -> Engines[CatalogEntry]:
     """Engines as the settings shape them; none is loaded. Needs a running event loop."""
     threads = settings.threads or usable_cores()
-    parallel = min(settings.parallel_batches, threads) or parallel_batches(threads)
+    parallel = parallel_batches(threads, wanted=settings.parallel_batches)
     load = partial(registry.load, threads=threads, parallel=parallel, device=settings.device)
     policy = Policy(
         batch_tokens=settings.max_batch_tokens,

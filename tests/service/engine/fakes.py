@@ -7,6 +7,8 @@ import selectors
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from kunnafoni.engine.runner import Answer
+
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
 
@@ -84,6 +86,11 @@ class FakeModel:
     @property
     def seen(self) -> list[str]:
         return [text for batch in self.batches for text in batch]
+
+
+def texts(results: Sequence[Answer[str] | BaseException]) -> list[str]:
+    """What became of rows: the model's text, or the name of the error."""
+    return [result.output if isinstance(result, Answer) else type(result).__name__ for result in results]
 
 
 class PoisonError(Exception):
