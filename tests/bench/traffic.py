@@ -89,6 +89,10 @@ class Traffic:
             target_language_code=target,
         )
 
+    def rewind(self) -> None:
+        """Deal the same sentences once more."""
+        self._dealt = dict.fromkeys(PAIRS, 0)
+
     def pauses_s(self, rate: float) -> Iterable[float]:
         """Times between the arrivals of a Poisson process of `rate` a second, without end."""
         while True:
