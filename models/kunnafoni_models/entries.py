@@ -47,12 +47,13 @@ class ModelFile:
 
 @dataclass(frozen=True, slots=True)
 class Direction:
-    """One translation direction that a model serves, and how long its answers may get.
+    """One translation direction that a model serves, how long its answers may get, and how it is decoded.
 
     Attributes:
         source, target: BCP-47 codes.
         output_ratio: Output tokens allowed for each token of the source text.
         output_extra: Output tokens allowed beside those, so that very short texts have room.
+        repetition_penalty: What `Decoding` calls so, for greedy decoding; above 1 where the model tends to loop.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -60,6 +61,7 @@ class Direction:
     target: Language
     output_ratio: Annotated[float, Field(gt=0)] = 2.0
     output_extra: Annotated[int, Field(ge=0)] = 16
+    repetition_penalty: Annotated[float, Field(ge=1)] = 1.0
 
     def output_cap(self, source_tokens: int) -> int:
         """Most output tokens for a text of `source_tokens` tokens: an answer that needs more has lost its way."""

@@ -69,8 +69,10 @@ def _lines(entry: CatalogEntry, path: Path) -> Iterable[str]:
     )
     yield from ("", "[directions]")
     for each in entry.directions:
-        extra = f"{{ output_ratio = {each.output_ratio}, output_extra = {each.output_extra} }}"
-        yield f'"{each.source}>{each.target}" = {extra}'
+        told = [f"output_ratio = {each.output_ratio}", f"output_extra = {each.output_extra}"]
+        if each.repetition_penalty != 1:
+            told.append(f"repetition_penalty = {each.repetition_penalty}")
+        yield f'"{each.source}>{each.target}" = {{ {", ".join(told)} }}'
     yield from _table(
         "[licence]",
         {

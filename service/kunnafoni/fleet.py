@@ -139,8 +139,14 @@ class Fleet:
         Raises:
             NotFoundError: a model has been unloaded since the route was planned.
         """
-        hops = [DirectHop(self.engine(hop.model_id), hop, second_tries=self.second_tries) for hop in route]
+        hops = [self._direct(hop) for hop in route]
         return hops[0] if len(hops) == 1 else PivotHop(*hops, route=route)
+
+    def _direct(self, hop: Hop) -> DirectHop:
+        engine = self.engine(hop.model_id)
+        direction = self.entries[hop.model_id].direction(hop.source, hop.target)
+        penalty = direction.repetition_penalty if direction else 1.0
+        return DirectHop(engine, hop, repetition_penalty=penalty, second_tries=self.second_tries)
 
     def _summary_hop(self, language: str) -> Hop | None:
         served = [

@@ -119,12 +119,14 @@ class DirectHop:
     Args:
         engine: The model at work.
         hop: Names the model and its direction.
+        repetition_penalty: Of greedy first tries.
         second_tries: Whether outputs that look wrong are tried again; otherwise they are only marked.
     """
 
-    def __init__(self, engine: Engine, hop: Hop, *, second_tries: bool = True) -> None:
+    def __init__(self, engine: Engine, hop: Hop, *, repetition_penalty: float = 1.0, second_tries: bool = True) -> None:
         self._engine = engine
         self._hop = hop
+        self._repetition_penalty = repetition_penalty
         self._second_tries = second_tries
 
     def prepare(self, sentence: str) -> Prepared:
@@ -136,6 +138,8 @@ class DirectHop:
 
     async def translate(self, prepared: Prepared, *, decoding: Decoding, caller: Caller) -> Sentence:
         """See SentenceTranslator; pieces of a sentence are translated by themselves and joined."""
+        if decoding.beam_size == 1:
+            decoding = replace(decoding, repetition_penalty=self._repetition_penalty)
         parts = await asyncio.gather(
             *(self._piece(text, prompt, decoding=decoding, caller=caller) for text, prompt in prepared.pieces)
         )

@@ -133,4 +133,5 @@ def test_the_built_in_entries_survive_writing(tmp_path: Path) -> None:
     for entry in registry.catalog().values():
         copy = again[entry.id]
         assert (sorted(map(repr, copy.quality)), copy.files) == (sorted(map(repr, entry.quality)), entry.files)
+        assert copy.directions == entry.directions
         assert copy.folder.resolve() == entry.folder.resolve()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from kunnafoni.v1 import result_pb2, translation_pb2
 from tests.conftest import echo_entry, serve
 
@@ -40,3 +42,12 @@ async def test_without_second_tries_what_looks_wrong_is_only_marked() -> None:
         assert fine.finish_reason == result_pb2.FINISH_REASON_STOP
         assert looping.finish_reason == result_pb2.FINISH_REASON_LENGTH
         assert result_pb2.WARNING_TYPE_REPETITION in {warning.type for warning in looping.warnings}
+
+
+async def test_a_direction_whose_model_loops_often_is_decoded_with_a_penalty_at_once() -> None:
+    entry = echo_entry(loop_on="drum")
+    directions = tuple(replace(each, repetition_penalty=1.1) for each in entry.directions if each.target == "fr")
+    async with serve(replace(entry, directions=directions)) as served:
+        [translation] = (await served.translation.Translate(request(LOOPS))).translations
+        assert translation.text == LOOPS.upper()
+        assert served.fleet.engine("echo").stats().batcher.rows == 1
