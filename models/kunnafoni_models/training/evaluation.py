@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from kunnafoni_models.training.batches import epoch_order, rectangle
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import torch
 
+    from kunnafoni_models.training.batches import Batch
     from kunnafoni_models.training.corpus import Row
     from kunnafoni_models.training.encoding import EncodedRows, RowEncoder
     from kunnafoni_models.training.model import TrainedModel
@@ -49,8 +50,17 @@ class Evaluation:
         """Negative log-likelihood of each set's targets, in nats a character, end tokens not counted."""
         return {name: self._loss(model, rows) / int(rows.characters.sum()) for name, rows in self._sets.items()}
 
+    def right(self, model: TrainedModel) -> dict[str, float]:
+        """Share of each set's target tokens that are the most likely after those before them: what greedy goes by."""
+        return {name: self._right(model, rows) for name, rows in self._sets.items()}
+
     def _loss(self, model: TrainedModel, rows: EncodedRows) -> float:
-        order = epoch_order(rows, batch_tokens=self._batch_tokens, seed=0, epoch=0)
-        return sum(
-            model.summed_loss(rectangle(rows, numbers, device=self._device, with_end=False)) for numbers in order
-        )
+        return sum(map(model.summed_loss, self._batches(rows)))
+
+    def _right(self, model: TrainedModel, rows: EncodedRows) -> float:
+        found = list(self._batches(rows))
+        return sum(map(model.right, found)) / sum(len(batch.targets) for batch in found)
+
+    def _batches(self, rows: EncodedRows) -> Iterator[Batch]:
+        for numbers in epoch_order(rows, batch_tokens=self._batch_tokens, seed=0, epoch=0):
+            yield rectangle(rows, numbers, device=self._device, with_end=False)

@@ -74,6 +74,15 @@ class OutputHead:
             total += torch.nn.functional.cross_entropy(logits, targets[here], reduction="sum").item()
         return total
 
+    @torch.no_grad()
+    def right(self, hidden: Tensor, targets: Tensor) -> int:
+        """How many of `targets` [n] are the most likely tokens under `hidden` [n, hidden size]."""
+        total = 0
+        for start in range(0, len(targets), _ROWS_AT_ONCE):
+            here = slice(start, start + _ROWS_AT_ONCE)
+            total += int((self._padded_logits(hidden[here]).argmax(1) == targets[here]).sum().item())
+        return total
+
     def _padded_logits(self, hidden: Tensor) -> Tensor:
         """Logits [n, padded vocabulary] for `hidden` [n, hidden size], in room that the next call uses again."""
         logits = torch.mm(hidden, self._embedding.t(), out=self._block[: len(hidden)])

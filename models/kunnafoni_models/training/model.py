@@ -58,7 +58,7 @@ class TrainedModel:
         Raises:
             DivergedError: The gradients are no numbers any more; the parameters are as they were.
         """
-        embedded = self._network.embed(batch.tokens, self.parameters.embedding).requires_grad_()
+        embedded = self._embedded(batch).requires_grad_()
         hidden = self._hidden(embedded, batch)
         wanted = self.parameters.embedding_gradient
         loss, gradient = self._head.loss_and_gradients(hidden.detach(), batch.targets, into=wanted)
@@ -72,8 +72,15 @@ class TrainedModel:
     @torch.no_grad()
     def summed_loss(self, batch: Batch) -> float:
         """Sum of the losses of the batch's targets, in nats."""
-        embedded = self._network.embed(batch.tokens, self.parameters.embedding)
-        return self._head.summed_loss(self._hidden(embedded, batch), batch.targets)
+        return self._head.summed_loss(self._hidden(self._embedded(batch), batch), batch.targets)
+
+    @torch.no_grad()
+    def right(self, batch: Batch) -> int:
+        """How many of the batch's targets are the most likely token after what stands before them."""
+        return self._head.right(self._hidden(self._embedded(batch), batch), batch.targets)
+
+    def _embedded(self, batch: Batch) -> Tensor:
+        return self._network.embed(batch.tokens, self.parameters.embedding)
 
     def _hidden(self, embedded: Tensor, batch: Batch) -> Tensor:
         stream = self._network.run(embedded, self.parameters.layers)

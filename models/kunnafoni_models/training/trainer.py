@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from kunnafoni_models.training.precision import Machine
     from kunnafoni_models.training.updates import LowRankUpdate
 
-# How much of a change of low rank may be kept in the end, beside all of it.
-_SHARES_OF_CHANGE = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+# How much of a change of low rank may be kept in the end; of equal ones the smallest.
+_SHARES_OF_CHANGE = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 # Losses and speed are told as means over the last steps.
 _RECENT_STEPS = 20
 # What a resumed run must have in common with the run that it goes on with.
@@ -202,7 +202,7 @@ class _Run:
             dev = self._evaluate()
         self._save()
         if state.step > first_step and self._share() >= 1 and self.model.parameters.change and dev:
-            dev = self._keep_best(self.model.parameters.change, dev)
+            dev = self._keep_best(self.model.parameters.change)
             self._save()
         return Outcome(
             run=self.folder,
@@ -223,7 +223,7 @@ class _Run:
         state, share = self.state, self._share()
         rate_now = rate(self.options, steps=state.step, share=share)
         began = time.monotonic()
-        self.model.parameters.refresh(int8_grid=on_int8_grid(self.options, share))
+        self._refresh()
         batch = rectangle(self.rows, numbers, device=self.machine.device)
         loss = self.model.learn(batch, rate=rate_now)
         state.step += 1
@@ -239,21 +239,31 @@ class _Run:
             self.options, steps=state.step - state.phase_step, seconds=state.seconds - state.phase_seconds
         )
 
-    def _keep_best(self, change: LowRankUpdate, dev: dict[str, float]) -> dict[str, float]:
-        """Keep that share of the change with which the dev rows are predicted best, and give their figures."""
-        found = {1.0: dev}
+    def _keep_best(self, change: LowRankUpdate) -> dict[str, float]:
+        """Keep that share of the change with which most dev tokens are predicted right, and give the dev figures.
+
+        Not the likelihood decides: a model that has become too sure of itself has a worse one than a model that has
+        learnt less, and greedy decoding does not see it.
+        """
+        found: dict[float, float] = {}
         for share in _SHARES_OF_CHANGE:
             change.show(share)
-            found[share] = self._evaluate()
-        kept = min(found, key=lambda share: sum(found[share][name] / dev[name] for name in dev))
+            self._refresh()
+            right = self.evaluation.right(self.model)
+            found[share] = sum(right.values()) / len(right)
+        kept = max(found, key=found.__getitem__)
         change.keep(kept)
         self.state.kept *= kept
-        self._tell(rate_now=0.0, dev=found[kept])
-        return found[kept]
+        dev = self._evaluate()
+        self._tell(rate_now=0.0, dev=dev)
+        return dev
 
     def _evaluate(self) -> dict[str, float]:
-        self.model.parameters.refresh(int8_grid=on_int8_grid(self.options, self._share()))
+        self._refresh()
         return self.evaluation.measure(self.model)
+
+    def _refresh(self) -> None:
+        self.model.parameters.refresh(int8_grid=on_int8_grid(self.options, self._share()))
 
     def _tell(self, *, rate_now: float, dev: Mapping[str, float] | None) -> None:
         state, recent = self.state, self.recent
