@@ -23,7 +23,7 @@ class TrainingOptions:
 
     Attributes:
         minutes: Time to train, saves and evaluations included, summed over resumed runs; None for no limit of time. To
-            choose the share of a change of low rank takes six evaluations more.
+            choose the share of a change of low rank takes eight evaluations more.
         steps: Steps to train, summed over resumed runs; None for no limit of steps. With both, whichever ends first.
         learning_rate: Peak rate of all matrices.
         low_rank: Rank of the change to each matrix, the embedding left as it is (LoRA, see `updates`), which takes ten

@@ -49,5 +49,5 @@ async def test_a_direction_whose_model_loops_often_is_decoded_with_a_penalty_at_
     directions = tuple(replace(each, repetition_penalty=1.1) for each in entry.directions if each.target == "fr")
     async with serve(replace(entry, directions=directions)) as served:
         [translation] = (await served.translation.Translate(request(LOOPS))).translations
-        assert translation.text == LOOPS.upper()
+        assert LOOPS.upper() in translation.text
         assert served.fleet.engine("echo").stats().batcher.rows == 1
