@@ -50,16 +50,16 @@ class Evaluation:
         """Negative log-likelihood of each set's targets, in nats a character, end tokens not counted."""
         return {name: self._loss(model, rows) / int(rows.characters.sum()) for name, rows in self._sets.items()}
 
-    def right(self, model: TrainedModel) -> dict[str, float]:
+    def accuracy(self, model: TrainedModel) -> dict[str, float]:
         """Share of each set's target tokens that are the most likely after those before them: what greedy goes by."""
-        return {name: self._right(model, rows) for name, rows in self._sets.items()}
+        return {name: self._accuracy(model, rows) for name, rows in self._sets.items()}
 
     def _loss(self, model: TrainedModel, rows: EncodedRows) -> float:
         return sum(map(model.summed_loss, self._batches(rows)))
 
-    def _right(self, model: TrainedModel, rows: EncodedRows) -> float:
+    def _accuracy(self, model: TrainedModel, rows: EncodedRows) -> float:
         found = list(self._batches(rows))
-        return sum(map(model.right, found)) / sum(len(batch.targets) for batch in found)
+        return sum(map(model.correct, found)) / sum(len(batch.targets) for batch in found)
 
     def _batches(self, rows: EncodedRows) -> Iterator[Batch]:
         for numbers in epoch_order(rows, batch_tokens=self._batch_tokens, seed=0, epoch=0):

@@ -75,7 +75,7 @@ class OutputHead:
         return total
 
     @torch.no_grad()
-    def right(self, hidden: Tensor, targets: Tensor) -> int:
+    def correct(self, hidden: Tensor, targets: Tensor) -> int:
         """How many of `targets` [n] are the most likely tokens under `hidden` [n, hidden size]."""
         total = 0
         for start in range(0, len(targets), _ROWS_AT_ONCE):

@@ -75,9 +75,9 @@ class TrainedModel:
         return self._head.summed_loss(self._hidden(self._embedded(batch), batch), batch.targets)
 
     @torch.no_grad()
-    def right(self, batch: Batch) -> int:
+    def correct(self, batch: Batch) -> int:
         """How many of the batch's targets are the most likely token after what stands before them."""
-        return self._head.right(self._hidden(self._embedded(batch), batch), batch.targets)
+        return self._head.correct(self._hidden(self._embedded(batch), batch), batch.targets)
 
     def _embedded(self, batch: Batch) -> Tensor:
         return self._network.embed(batch.tokens, self.parameters.embedding)

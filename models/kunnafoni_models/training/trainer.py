@@ -249,8 +249,7 @@ class _Run:
         for share in _SHARES_OF_CHANGE:
             change.show(share)
             self._refresh()
-            right = self.evaluation.right(self.model)
-            found[share] = sum(right.values()) / len(right)
+            found[share] = sum(self.evaluation.accuracy(self.model).values())
         kept = max(found, key=found.__getitem__)
         change.keep(kept)
         self.state.kept *= kept

@@ -47,7 +47,9 @@ class TranslateRequest(_message.Message):
 
     @_builtins.property
     def decoding(self) -> Global___Decoding:
-        """Optional. How outputs are searched for. Absent means greedy and deterministic."""
+        """Optional. How outputs are searched for. Absent means greedy and deterministic, with the
+        penalty on repetition that the model's catalog entry has for the direction.
+        """
 
     def __init__(
         self,
