@@ -31,6 +31,7 @@ from rich.table import Table
 from sacrebleu.metrics.chrf import CHRF
 
 from kunnafoni_models import registry
+from kunnafoni_models.entries import Direction
 from kunnafoni_models.training import heap
 from kunnafoni_models.training.adapt import adapt
 from kunnafoni_models.training.adaptation import Adaptation, Watch, adapting_options
@@ -84,18 +85,20 @@ def places(outputs: list[str], pairs: list[Pair]) -> dict[str, int]:
 def figures(backend: Backend, pairs: list[Pair], flores: Path, lines: int) -> dict[str, dict[str, float]]:
     """Places, chrF++ of texts by the rules, chrF++ of FLORES as it is."""
     outputs, style = _outputs(backend, pairs)
-    rows = some(parallel_rows(flores, registry.catalog()[MODEL]), lines)
+    entry = registry.catalog()[MODEL]
+    rows = some(parallel_rows(flores, entry), lines)
     by_rules = [(row.source, rewritten(row.source, row.target)[0]) for row in rows if row.task == "en>fr"]
     return {
         "places": dict(places(outputs, pairs)),
         "style": {"en>fr": style, "en>fr, FLORES by the rules": _outputs(backend, by_rules)[1]},
-        "flores": dict(measured(backend, rows).scores),
+        "flores": dict(measured(backend, entry, rows).scores),
     }
 
 
 def _outputs(backend: Backend, pairs: list[Pair]) -> tuple[list[str], float]:
     """The model's French, and its chrF++ against that of the pairs."""
-    outputs = [out.text for out in translated(backend, [english for english, _ in pairs], source="en", target="fr")]
+    texts = [english for english, _ in pairs]
+    outputs = [out.text for out in translated(backend, texts, Direction("en", "fr"))]
     return outputs, CHRF(word_order=2).corpus_score(outputs, [[french for _, french in pairs]]).score
 
 

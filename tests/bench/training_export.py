@@ -75,7 +75,7 @@ def scores(entry: CatalogEntry, rows: list[Row], kept: Path) -> dict[str, float]
     """chrF++ of each direction."""
     if not kept.exists():
         backend = registry.load(entry, parallel=0)
-        kept.write_text(json.dumps(dict(measured(backend, rows).scores)))
+        kept.write_text(json.dumps(dict(measured(backend, entry, rows).scores)))
         backend.close()
     return json.loads(kept.read_text())
 

@@ -27,6 +27,7 @@ from kunnafoni_models.training.log import Log, telling
 from kunnafoni_models.training.measuring import measured, metrics
 from kunnafoni_models.training.memory import read_memory
 from kunnafoni_models.training.replay import replayed
+from kunnafoni_models.training.run_folder import held
 from kunnafoni_models.training.selection import fitting, parallel_rows, qualities, some, taught, write_quality
 from kunnafoni_models.training.trainer import train
 from kunnafoni_models.training.verdict import MOST_LOST, Comparison, objections
@@ -60,6 +61,7 @@ def adapt(order: Adaptation, watch: Watch) -> Adapted:
 
     Raises:
         TrainingError: The memory is of no use, training was stopped, or it failed.
+        CheckpointError: Another process adapts under this name.
         CatalogError: The name is taken or wrong.
         ModelError: The starting model cannot be loaded.
         OSError: A file cannot be read or written.
@@ -77,7 +79,18 @@ def adapt(order: Adaptation, watch: Watch) -> Adapted:
     read_weights(order.parent)
     taught(memory.learn, order)
     general = parallel_rows(order.general, order.parent, pair=memory.pair) if order.general else []
-    run = _run_folder(order, memory)
+    run = run_folder(order.models_dir, order.model_id)
+    with held(run):
+        _make_room(run, order, memory)
+        return _adapted(order, watch, memory, general, run)
+
+
+def run_folder(models_dir: Path, model_id: str) -> Path:
+    """Where an adaptation works until its model is installed."""
+    return models_dir / f".adapting-{model_id}"
+
+
+def _adapted(order: Adaptation, watch: Watch, memory: Memory, general: Sequence[Row], run: Path) -> Adapted:
     log = Log(run / "training.jsonl")
     backend = registry.load(order.parent, parallel=0)
     try:
@@ -86,7 +99,7 @@ def adapt(order: Adaptation, watch: Watch) -> Adapted:
         if order.general:
             sets = {**sets, order.general.name: general}
         watch.on_stage("measuring the model as it is")
-        before = {name: measured(backend, some(rows, MEASURED_ROWS)) for name, rows in sets.items()}
+        before = {name: measured(backend, order.parent, some(rows, MEASURED_ROWS)) for name, rows in sets.items()}
         replay, replay_s = _replay(backend, order, memory, run / "replay.json", watch)
     finally:
         backend.close()
@@ -101,8 +114,8 @@ def adapt(order: Adaptation, watch: Watch) -> Adapted:
     installed = None
     if order.force or not wrong:
         # The memory's own figures say nothing of other texts: no route is to be chosen by them.
-        own, general = comparisons[0], comparisons[1:]
-        figures = (*qualities(own, of="(own memory)"), *(figure for each in general for figure in qualities(each)))
+        own, others = comparisons[0], comparisons[1:]
+        figures = (*qualities(own, of="(own memory)"), *(figure for each in others for figure in qualities(each)))
         write_quality(entry.folder / "quality.json", comparisons[-1])
         installed = _installed(replace(entry, quality=figures), order, run)
     else:
@@ -111,23 +124,15 @@ def adapt(order: Adaptation, watch: Watch) -> Adapted:
     return Adapted(installed, wrong, comparisons, memory, len(replay), outcome, installed.folder if installed else run)
 
 
-def run_folder(models_dir: Path, model_id: str) -> Path:
-    """Where an adaptation works until its model is installed."""
-    return models_dir / f".adapting-{model_id}"
-
-
-def _run_folder(order: Adaptation, memory: Memory) -> Path:
-    """The folder of this very order; what another one left in its place goes."""
+def _make_room(run: Path, order: Adaptation, memory: Memory) -> None:
+    """Leave in the folder what this very order needs to go on, and nothing of any other."""
     told = [order.parent.id, order.parent.revision, order.one_way, order.minutes, order.replay_rows]
     key = hashlib.sha256(repr([*told, order.options, memory.fingerprint]).encode()).hexdigest()
-    folder = run_folder(order.models_dir, order.model_id)
-    if folder.exists() and (folder / "order").is_file() and (folder / "order").read_text("utf-8") == key:
-        shutil.rmtree(folder / "export", ignore_errors=True)
-        return folder
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    (folder / "order").write_text(key, "utf-8")
-    return folder
+    same = (run / "order").is_file() and (run / "order").read_text("utf-8") == key
+    for left in run.iterdir():
+        if left.name == "export" or not same:
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+    (run / "order").write_text(key, "utf-8")
 
 
 def _replay(backend: Backend, order: Adaptation, memory: Memory, path: Path, watch: Watch) -> tuple[list[Row], float]:
@@ -195,7 +200,7 @@ def _compared(entry: CatalogEntry, sets: Sets, before: Mapping[str, Measurement]
     try:
         found: list[Comparison] = []
         for name, rows in sets.items():
-            after = measured(backend, some(rows, MEASURED_ROWS))
+            after = measured(backend, entry, some(rows, MEASURED_ROWS))
             pairs = len(some(rows, MEASURED_ROWS)) // len(after.scores)
             test_set = f"{name}, {pairs} pairs"
             found.append(Comparison(test_set, pairs, before[name], after, 0.0 if name == HELD_OUT else MOST_LOST))

@@ -197,6 +197,6 @@ def _exported(
 def _measured(entry: CatalogEntry, rows: Sequence[Row]) -> Measurement:
     backend = registry.load(entry, parallel=0)
     try:
-        return measured(backend, rows)
+        return measured(backend, entry, rows)
     finally:
         backend.close()

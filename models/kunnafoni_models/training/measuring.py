@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from kunnafoni_models.backend import Backend
+    from kunnafoni_models.entries import CatalogEntry
     from kunnafoni_models.training.corpus import Row
 
 
@@ -37,8 +38,13 @@ class Measurement:
         return sum(self.scores.values()) / len(self.scores)
 
 
-def measured(backend: Backend, rows: Sequence[Row]) -> Measurement:
+def measured(backend: Backend, entry: CatalogEntry, rows: Sequence[Row]) -> Measurement:
     """Translate the sources of `rows`, greedy, and score them against the targets, task by task.
+
+    Args:
+        backend: The model, loaded.
+        entry: Its entry; it has a direction for every task.
+        rows: See there.
 
     Raises:
         TrainingError: sacrebleu is not installed.
@@ -50,9 +56,9 @@ def measured(backend: Backend, rows: Sequence[Row]) -> Measurement:
         by_task[row.task].append(row)
     scores: dict[str, float] = {}
     bleus: dict[str, float] = {}
+    directions = {f"{each.source}>{each.target}": each for each in entry.directions}
     for task, some in by_task.items():
-        source, _, target = task.partition(">")
-        outputs = translated(backend, [row.source for row in some], source=source, target=target)
+        outputs = translated(backend, [row.source for row in some], directions[task])
         answers, references = [output.text for output in outputs], [[row.target for row in some]]
         scores[task] = float(chrf.corpus_score(answers, references).score)
         bleus[task] = float(bleu.corpus_score(answers, references).score)

@@ -5,6 +5,9 @@ It turns a finished or unfinished run back into weights. It does not train.
 
 from __future__ import annotations
 
+import fcntl
+import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from kunnafoni_models.entry_file import read_entry
@@ -16,27 +19,49 @@ from kunnafoni_models.training.parameters import joined, masters_of
 from kunnafoni_models.training.weights import Weights
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from pathlib import Path
 
 _TOKENIZER, _PARENT = "tokenizer.json", "parent.toml"
 
 
-def prepare(run: Path, weights: Weights, *, resume: bool) -> None:
-    """Make the folder `run` for a run that starts from `weights`, or find it as it was left.
+@contextmanager
+def held(folder: Path) -> Generator[None]:
+    """Have `folder` for oneself, until the process ends at the latest; it is made if there is none.
 
     Raises:
-        CheckpointError: There is a run already and `resume` is off, or the folder cannot be made.
+        CheckpointError: It is had already, or cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        place = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise CheckpointError(f"{folder}: the folder of the run cannot be made: {error}") from error
+    try:
+        try:
+            fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise CheckpointError(f"{folder}: a training is at work there: wait for its end") from error
+        yield
+    finally:
+        os.close(place)
+
+
+def prepare(run: Path, weights: Weights, *, resume: bool) -> None:
+    """Fill the folder `run` for a run that starts from `weights`, or find it as it was left.
+
+    Raises:
+        CheckpointError: There is a run already and `resume` is off, or the folder cannot be written to.
     """
     if checkpoint.exists(run):
         if not resume:
             raise CheckpointError(f"{run} holds a run already: go on with --resume, or take another folder")
         return
     try:
-        run.mkdir(parents=True, exist_ok=True)
         (run / _TOKENIZER).write_bytes(weights.tokenizer_json)
         write_entry(run / _PARENT, weights.prompts)
     except OSError as error:
-        raise CheckpointError(f"{run}: the folder of the run cannot be made: {error}") from error
+        raise CheckpointError(f"{run}: the folder of the run cannot be written to: {error}") from error
 
 
 def read_run(run: Path) -> Weights:

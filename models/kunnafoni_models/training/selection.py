@@ -96,7 +96,7 @@ def qualities(test: Comparison, *, of: str = "") -> Iterator[Quality]:
                 f"{metric} {of}".rstrip(),
                 round(score, 2),
                 test.test_set,
-                "int8, greedy, texts as they are",
+                "int8, greedy, no second tries, texts as they are",
                 today,
                 signature,
             )

@@ -68,7 +68,7 @@ def _compared(comparisons: Sequence[Comparison]) -> str:
     head = "".join(f"<th>{name}</th>" for name in ("test set", "direction", "before", "after", "difference"))
     return (
         f"<h2>chrF++ before and after</h2><table><tr>{head}</tr>{rows}</table>"
-        f"<p>Both as int8, greedy. {escape(comparisons[0].after.signature)}</p>"
+        f"<p>Both as int8, greedy, no second tries. {escape(comparisons[0].after.signature)}</p>"
     )
 
 

@@ -127,6 +127,20 @@ def test_a_stopped_adaptation_goes_on_where_it_was(tmp_path: Path, parent: Catal
     assert done.entry
 
 
+def test_two_adaptations_under_one_name_do_not_meet(tmp_path: Path, parent: CatalogEntry) -> None:
+    refused: list[str] = []
+
+    def again(progress: Progress) -> None:
+        if progress.step == 3:
+            with pytest.raises(TrainingError, match="a training is at work there") as caught:
+                adapt(order(parent, tmp_path, minutes=6.0), Watch())  # another order: it would clear the folder
+            refused.append(str(caught.value))
+
+    done = adapt(order(parent, tmp_path, options=replace(QUICK, steps=6), force=True), Watch(on_progress=again))
+    assert (done.outcome.steps, len(refused)) == (6, 1)
+    assert done.entry
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
