@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -9,8 +10,6 @@ from kunnafoni.engine.caller import Priority, fail
 from kunnafoni.errors import DrainingError, OverloadedError
 
 if TYPE_CHECKING:
-    import asyncio
-
     from kunnafoni.engine.caller import Caller
     from kunnafoni.engine.fair_queue import FairQueue
     from kunnafoni.engine.meter import Meter
@@ -26,6 +25,9 @@ class Admission:
         self._interactive = interactive
         self._jobs = jobs
         self._gates: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._inside: set[Caller] = set()
+        self._all_left = asyncio.Event()
+        self._all_left.set()
         self._draining = self._closed = False
 
     def check_room(self, weight: int, caller: Caller) -> None:
@@ -45,6 +47,19 @@ class Admission:
         self.check_room(weight, caller)
         # A job that is refused while the model drains goes on when the server is back, so none is let in for good.
         caller.admitted = caller.priority is not Priority.JOB
+        if caller.admitted and caller not in self._inside:
+            self._inside.add(caller)
+            self._all_left.clear()
+            caller.when_gone(self._leave)
+
+    async def wait_until_all_left(self) -> None:
+        """Return when no admitted caller is there any more that might submit what follows from its rows."""
+        await self._all_left.wait()
+
+    def _leave(self, caller: Caller) -> None:
+        self._inside.discard(caller)
+        if not self._inside:
+            self._all_left.set()
 
     async def wait_for_room(self, weight: int, caller: Caller) -> None:
         """Let a job wait until the queue of jobs is below the bound, a window.

@@ -133,14 +133,14 @@ class Batcher(Generic[RowT, OutputT]):
     async def drain(self, grace_s: float) -> None:
         """Let nobody new in, work off for at most `grace_s` what callers wait for, then `close`.
 
-        Callers that were admitted may still submit what follows from their rows, until nothing is left to do.
+        Callers that were admitted may still submit what follows from their rows, until they go.
         """
         self._admission.drain()
-        end_s = self._loop.time() + grace_s
-        while pending := [future for slot in self._slots.values() for future in slot.waiters]:
-            if (left_s := end_s - self._loop.time()) <= 0:
-                break
-            await asyncio.wait(pending, timeout=left_s)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(grace_s):
+                while pending := [future for slot in self._slots.values() for future in slot.waiters]:
+                    await asyncio.wait(pending)
+                await self._admission.wait_until_all_left()
         await self.close()
 
     async def close(self) -> None:

@@ -46,6 +46,7 @@ class Caller:
         self._promises: set[asyncio.Future[Any]] = set()
         self._alarm: asyncio.TimerHandle | None = None
         self._cancelled = False
+        self._farewells: list[Callable[[Caller], None]] = []
         self._turn = asyncio.Lock()
 
     def check(self) -> None:
@@ -86,6 +87,12 @@ class Caller:
         self._cancelled = True
         for future in list(self._promises):
             future.cancel()
+        while self._farewells:
+            self._farewells.pop()(self)
+
+    def when_gone(self, farewell: Callable[[Caller], None]) -> None:
+        """Have `farewell` called with the caller once when it goes; it has to be there still."""
+        self._farewells.append(farewell)
 
     def __enter__(self) -> Self:
         return self

@@ -56,11 +56,12 @@ def test_drain_finishes_what_it_can_within_the_grace_period() -> None:
 def test_while_draining_only_what_follows_from_admitted_rows_gets_in() -> None:
     async def main() -> None:
         batcher = Batcher(FakeModel(), POLICY)
-        caller = Caller()
 
         async def two_hops() -> str:
-            first = await batcher.submit(FakeRow("a"), caller=caller)
-            return (await batcher.submit(FakeRow(first.output), caller=caller)).output
+            with Caller() as caller:
+                first = await batcher.submit(FakeRow("a"), caller=caller)
+                await asyncio.sleep(0.5)  # what lies between two hops, like a check, takes its time
+                return (await batcher.submit(FakeRow(first.output), caller=caller)).output
 
         hops = asyncio.create_task(two_hops())
         await asyncio.sleep(0.5)
