@@ -20,6 +20,7 @@ from kunnafoni_models import registry
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 
+    from kunnafoni.engine.engines import Engines
     from kunnafoni.rpc.server import Server
     from kunnafoni_models.entries import CatalogEntry
 
@@ -34,6 +35,7 @@ class Served:
 
     server: Server
     fleet: Fleet
+    engines: Engines[CatalogEntry]
     channel: grpc.aio.Channel
     address: str
 
@@ -61,6 +63,7 @@ async def serve(*entries: CatalogEntry, **settings: Any) -> AsyncGenerator[Serve
         routes=configured.routes,
         summaries=configured.summaries,
         second_tries=configured.second_tries,
+        pivots=configured.pivots,
     )
     server, _ = make_server(configured, fleet)
     address = await server.start(configured.address)
@@ -72,7 +75,7 @@ async def serve(*entries: CatalogEntry, **settings: Any) -> AsyncGenerator[Serve
         # A send limit above the server's receive limit, so that it is the server that refuses.
         options = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
         async with grpc.aio.insecure_channel(address, options=options) as channel:
-            yield Served(server, fleet, channel, address)
+            yield Served(server, fleet, engines, channel, address)
     finally:
         await server.stop(grace_s=0)
         await engines.close()

@@ -7,8 +7,9 @@ backend. The values know nothing of files and weights: `entry_file.py` reads the
 from __future__ import annotations
 
 import datetime as dt  # noqa: TC003 - pydantic reads the annotations at run time
+import hashlib
 from collections.abc import Mapping  # noqa: TC003
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from string import Formatter
 from typing import Annotated, ClassVar
@@ -54,6 +55,7 @@ class Direction:
         output_ratio: Output tokens allowed for each token of the source text.
         output_extra: Output tokens allowed beside those, so that very short texts have room.
         repetition_penalty: What `Decoding` calls so, for greedy decoding; above 1 where the model tends to loop.
+        pivot: BCP-47 code of the language by way of which this direction comes out better than direct; None if none.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -62,6 +64,7 @@ class Direction:
     output_ratio: Annotated[float, Field(gt=0)] = 2.0
     output_extra: Annotated[int, Field(ge=0)] = 16
     repetition_penalty: Annotated[float, Field(ge=1)] = 1.0
+    pivot: Language | None = None
 
     def output_cap(self, source_tokens: int) -> int:
         """Most output tokens for a text of `source_tokens` tokens: an answer that needs more has lost its way."""
@@ -201,6 +204,15 @@ class CatalogEntry:
         """The direction from `source` to `target`; None if the model does not serve it."""
         return next((d for d in self.directions if (d.source, d.target) == (source, target)), None)
 
+    @property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits of all that its answers depend on, and not of where it lies or how good it is.
+
+        A revision may have been made twice under one name, or be prompted and decoded otherwise.
+        """
+        told = repr(replace(self, folder=Path(), quality=(), memory_mb=0))
+        return hashlib.blake2b(told.encode(), digest_size=8).hexdigest()
+
     def __post_init__(self) -> None:
         """Check what the single fields cannot.
 
@@ -214,6 +226,9 @@ class CatalogEntry:
         for source, target in (*pairs, *summaries):
             if missing := {source, target} - self.languages.keys():
                 raise CatalogError(f"{source}>{target} is served, but languages has no {', '.join(sorted(missing))}")
+        for each in self.directions:
+            if each.pivot and each.pivot not in self.languages.keys() - {each.source, each.target}:
+                raise CatalogError(f"{each.source}>{each.target} has {each.pivot} as pivot, which is no third language")
         for each in self.quality:
             if (each.source, each.target) not in {*pairs, *summaries}:
                 raise CatalogError(f"quality has a score of {each.source}>{each.target}, which is not served")

@@ -72,6 +72,8 @@ def _lines(entry: CatalogEntry, path: Path) -> Iterable[str]:
         told = [f"output_ratio = {each.output_ratio}", f"output_extra = {each.output_extra}"]
         if each.repetition_penalty != 1:
             told.append(f"repetition_penalty = {each.repetition_penalty}")
+        if each.pivot:
+            told.append(f'pivot = "{each.pivot}"')
         yield f'"{each.source}>{each.target}" = {{ {", ".join(told)} }}'
     yield from _table(
         "[licence]",

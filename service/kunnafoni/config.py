@@ -72,6 +72,9 @@ class Settings(BaseSettings):
     second_tries: Annotated[
         bool, Field(description="Whether a sentence that looks wrong is translated once more, with another decoding")
     ] = True
+    pivots: Annotated[
+        bool, Field(description="Whether a direction goes by way of another language where its model is better so")
+    ] = True
     cache_bytes: Annotated[int, Field(ge=0, description="Memory for recent outputs; 0 turns it off")] = 32 * 1024 * 1024
 
     data_dir: Annotated[Path, Field(description="Folder of the jobs database")] = Path("~/.local/share/kunnafoni")

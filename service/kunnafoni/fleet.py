@@ -28,7 +28,8 @@ SUMMARY_METRIC = "ROUGE-L"
 class Fleet:
     """Catalog entries by identifier, and the engines of those that were told to load.
 
-    Arguments: see `adopt`, and `DirectHop` for `second_tries`.
+    Arguments: see `adopt`, and `DirectHop` for `second_tries`. `pivots`: whether a direction goes by way of another
+    language where its model is better so; for want of a model it does in any case.
     """
 
     entries: Mapping[str, CatalogEntry]
@@ -41,9 +42,11 @@ class Fleet:
         routes: Mapping[str, str] | None = None,
         summaries: Mapping[str, str] | None = None,
         second_tries: bool = True,
+        pivots: bool = True,
     ) -> None:
         self._engines = engines
         self.second_tries = second_tries
+        self._pivots = pivots
         self.adopt(entries, routes=routes or {}, summaries=summaries or {})
 
     def adopt(
@@ -125,8 +128,10 @@ class Fleet:
 
     def translates(self, model_id: str, source: str, target: str) -> bool:
         """Whether texts from `source` to `target` go to this model and no other now."""
-        hop = best(self._served(), source, target)
-        return hop is not None and hop.model_id == model_id
+        try:
+            return {hop.model_id for hop in plan(self._served(), source, target)} == {model_id}
+        except UnsupportedPairError:
+            return False
 
     def summarizes(self, model_id: str, language: str) -> bool:
         """Whether this model summarises texts in `language` now."""
@@ -140,7 +145,10 @@ class Fleet:
             NotFoundError: a model has been unloaded since the route was planned.
         """
         hops = [self._direct(hop) for hop in route]
-        return hops[0] if len(hops) == 1 else PivotHop(*hops, route=route)
+        if len(hops) == 1:
+            return hops[0]
+        makeshift = best(self._served(), route[0].source, route[-1].target) is None
+        return PivotHop(*hops, route=route, makeshift=makeshift)
 
     def _direct(self, hop: Hop) -> DirectHop:
         engine = self.engine(hop.model_id)
@@ -182,6 +190,7 @@ class Fleet:
                 _score(entry, direction.source, direction.target, ROUTING_METRIC),
                 entry.parameters,
                 chosen=self._routes.get(f"{direction.source}>{direction.target}") == entry.id,
+                pivot=direction.pivot if self._pivots else None,
             )
             for entry in self._ready()
             for direction in entry.directions

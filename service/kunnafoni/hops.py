@@ -1,4 +1,4 @@
-"""One sentence through one model (`DirectHop`) or two (`PivotHop`), with the same interface.
+"""One sentence in one hop (`DirectHop`) or two (`PivotHop`), with the same interface.
 
 Here an output that looks wrong gets its second try: in two halves if it ran into its cap, with another decoding if it
 loops, stays untranslated or has an odd length. It knows nothing of contents, spans or requests.
@@ -214,11 +214,20 @@ def _wrongness(sentence: Sentence) -> int:
 
 
 class PivotHop:
-    """A sentence through two models, by way of a third language."""
+    """A sentence by way of a third language, through two models or twice through one.
 
-    def __init__(self, first: SentenceTranslator, second: SentenceTranslator, *, route: Sequence[Hop]) -> None:
+    Args:
+        first, second: Translate into the third language and out of it.
+        route: Their hops.
+        makeshift: Whether it stands in for a direct model that nobody serves; sentences are then marked `PIVOTED`.
+    """
+
+    def __init__(
+        self, first: SentenceTranslator, second: SentenceTranslator, *, route: Sequence[Hop], makeshift: bool
+    ) -> None:
         self._first = first
         self._second = second
+        self._makeshift = makeshift
         self._source, self._middle, self._target = route[0].source, route[0].target, route[-1].target
 
     def prepare(self, sentence: str) -> Prepared:
@@ -228,16 +237,26 @@ class PivotHop:
     async def translate(self, prepared: Prepared, *, decoding: Decoding, caller: Caller) -> Sentence:
         """See SentenceTranslator; what is checked is the last text against the first."""
         middle = await self._first.translate(prepared, decoding=decoding, caller=caller)
-        between = await caller.in_turn(lambda: self._second.prepare(middle.text))
-        last = await self._second.translate(between, decoding=decoding, caller=caller)
+        last = Sentence("", FinishReason.STOP)
+        if middle.text.strip():  # a model asked to translate nothing invents something
+            between = await caller.in_turn(lambda: self._second.prepare(middle.text))
+            last = await self._second.translate(between, decoding=decoding, caller=caller)
         findings = await caller.in_turn(
             lambda: check(prepared.sentence, last.text, source_language=self._source, target_language=self._target)
         )
-        pivoted = Finding(WarningKind.PIVOTED, detail=f"translated by way of {self._middle}")
+        # Words left in the third language are seen only beside the text in it.
+        told = {finding.kind for finding in findings}
+        findings += [
+            replace(finding, source_span=None)
+            for finding in last.findings
+            if finding.kind in MENDABLE and finding.kind not in told
+        ]
+        if self._makeshift:
+            findings.append(Finding(WarningKind.PIVOTED, detail=f"translated by way of {self._middle}"))
         capped = FinishReason.LENGTH in {middle.finish_reason, last.finish_reason}
         return Sentence(
             text=last.text,
             finish_reason=FinishReason.LENGTH if capped else FinishReason.STOP,
-            findings=(*findings, pivoted),
+            findings=tuple(findings),
             usage=middle.usage + last.usage,
         )

@@ -1,4 +1,4 @@
-"""Which chain of models serves a language pair: direct where a model serves it, else a pivot through a third language.
+"""Which chain of models serves a language pair: one model where that is best, else a pivot through a third language.
 
 Of several models that serve a pair the operator's choice is taken, else the one that measured best, then the cheapest.
 Pure: it sees directions, choices and measured quality, no models, no engines.
@@ -35,31 +35,37 @@ class Served:
         score: Measured quality, higher is better (chrF++); None if it was never measured, which ranks last.
         cost: Relative cost of a token, lower is better: the model's parameters.
         chosen: Whether the operator has mapped the direction to this model, which then goes before all others.
+        pivot: The language by way of which this direction comes out better, if both halves are served.
     """
 
     hop: Hop
     score: float | None
     cost: float
     chosen: bool = False
+    pivot: str | None = None
 
 
 def plan(served: Iterable[Served], source: str, target: str) -> tuple[Hop, ...]:
-    """Choose the hops from `source` to `target`: the best direct model, else the pivot whose weaker half is best.
+    """Choose the hops from `source` to `target`.
+
+    The best direct model is taken, or what it says is better: the way over its `pivot`. Without a direct model it is
+    the pivot whose weaker half is best.
 
     Raises:
         UnsupportedPairError: neither exists; it names the pairs that are served.
     """
     best = _best_per_pair(served)
-    if direct := best.get((source, target)):
-        return (direct.hop,)
+    direct = best.get((source, target))
     pivots = [
         (best[source, middle], best[middle, target])
-        for middle in sorted(LANGUAGES)
+        for middle in _middles(direct)
         if (source, middle) in best and (middle, target) in best
     ]
     if pivots:
         first, second = max(pivots, key=lambda pair: min(_rank(pair[0]), _rank(pair[1])))
         return first.hop, second.hop
+    if direct:
+        return (direct.hop,)
     raise UnsupportedPairError(source, target, ", ".join(f"{s}>{t}" for s, t in sorted(best)) or "none")
 
 
@@ -82,6 +88,13 @@ def pairs(served: Iterable[Served]) -> dict[tuple[str, str], tuple[Hop, ...]]:
             except UnsupportedPairError:
                 continue
     return routes
+
+
+def _middles(direct: Served | None) -> list[str]:
+    """The languages by way of which a pair may go, given its best direct model."""
+    if direct is None:
+        return sorted(LANGUAGES)
+    return [direct.pivot] if direct.pivot else []
 
 
 def _best_per_pair(served: Iterable[Served]) -> dict[tuple[str, str], Served]:

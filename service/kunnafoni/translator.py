@@ -188,14 +188,15 @@ class Translator:
         return _Draft(segments, language, detection, route, translator, prepared)
 
     def _admit(self, drafts: Sequence[_Draft], decoding: Decoding, caller: Caller) -> None:
-        """Let in the whole call at the first model of each route, or none of it."""
+        """Let in the whole call at the models of each route, or none of it; a later hop counts as the first."""
         weights: Counter[str] = Counter()
         for draft in drafts:
             if draft.route:
-                model_id = draft.route[0].model_id
                 rows = [weight for prepared in draft.prepared.values() for weight in prepared.weights]
-                self._fleet.engine(model_id).check_weight(max(rows, default=0) * decoding.beam_size)
-                weights[model_id] += sum(rows) * decoding.beam_size
+                first = self._fleet.engine(draft.route[0].model_id)
+                first.check_weight(max(rows, default=0) * decoding.beam_size)
+                for hop in draft.route:
+                    weights[hop.model_id] += sum(rows) * decoding.beam_size
         # A caller is admitted once and for all models, so every model is asked before one lets it in.
         for model_id, weight in weights.items():
             self._fleet.engine(model_id).check_room(weight, caller=caller)

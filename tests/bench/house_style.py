@@ -31,7 +31,6 @@ from rich.table import Table
 from sacrebleu.metrics.chrf import CHRF
 
 from kunnafoni_models import registry
-from kunnafoni_models.entries import Direction
 from kunnafoni_models.training import heap
 from kunnafoni_models.training.adapt import adapt
 from kunnafoni_models.training.adaptation import Adaptation, Watch, adapting_options
@@ -98,7 +97,8 @@ def figures(backend: Backend, pairs: list[Pair], flores: Path, lines: int) -> di
 def _outputs(backend: Backend, pairs: list[Pair]) -> tuple[list[str], float]:
     """The model's French, and its chrF++ against that of the pairs."""
     texts = [english for english, _ in pairs]
-    outputs = [out.text for out in translated(backend, texts, Direction("en", "fr"))]
+    found = translated(backend, registry.catalog()[MODEL], texts, source="en", target="fr")
+    outputs = [out.text for out in found]
     return outputs, CHRF(word_order=2).corpus_score(outputs, [[french for _, french in pairs]]).score
 
 

@@ -2,10 +2,10 @@
 
     python tests/bench/load.py [raw] [naive] [alone] [open] [--size 1.0] [--rounds 3] [--shared ../shared]
 
-Without names all parts run. All on the same weights, in turns: a real `kunnafoni serve`, another one without second
-tries, and `naive_server.py`, in processes of their own, the raw backend in this one. Caches are off. Requests are of
-FLORES-200 dev, see `traffic.py`. Second tries of outputs that look wrong are work that neither the naive server nor the
-model by itself does; so the server without them is what compares with the peer on equal work, and both are shown.
+Without names all parts run. All on the same weights, in turns: a real `kunnafoni serve`, a plain one without second
+tries and pivots, and `naive_server.py`, in processes of their own, the raw backend in this one. Caches are off.
+Requests are of FLORES-200 dev, see `traffic.py`. The naive server makes neither second tries nor pivots, so the plain
+server is what compares with it on equal work, and both are shown.
 
 raw     64 callers: source characters a second beside those of the rows that the server runs for the same requests,
         offline in the best batches (sizes swept).
@@ -39,7 +39,7 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from kunnafoni.cli.local_server import local_server
-from tests.bench.raw import RawBackend, first_tries
+from tests.bench.raw import RawBackend
 from tests.bench.traffic import ARTICLE_SENTENCES, Callers, Traffic, characters
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Servers:
 
     Attributes:
         ours: The server as it comes.
-        plain: The same without second tries.
+        plain: The same without second tries and pivots.
         naive: The peer.
         rounds: Over how many rounds medians are taken.
         size: Factor to the numbers of requests and to the seconds of the open loop.
@@ -93,7 +93,7 @@ class Servers:
     @property
     def named(self) -> dict[str, Callers]:
         """The servers with their names in the table."""
-        return {"kunnafoni": self.ours, "without second tries": self.plain, "naive": self.naive}
+        return {"kunnafoni": self.ours, "plain": self.plain, "naive": self.naive}
 
 
 async def raw(servers: Servers) -> Figures:
@@ -102,29 +102,29 @@ async def raw(servers: Servers) -> Figures:
     work = servers.requests(256)
     size = sum(map(characters, work))
     rows = await backend.rows(work)
-    firsts = first_tries(rows)
-    sweep_s = {number: backend.seconds(firsts[::4], number) for number in BATCH_ROWS}
+    plain_rows = await backend.rows(work, plain=True)
+    sweep_s = {number: backend.seconds(plain_rows[::4], number) for number in BATCH_ROWS}
     best = min(sweep_s, key=lambda number: sweep_s[number])
     figures: list[Figures] = []
     for _ in range(servers.rounds):
         served, plain = await servers.ours.closed(work, 64), await servers.plain.closed(work, 64)
-        limit, limit_plain = size / backend.seconds(rows, best), size / backend.seconds(firsts, best)
+        limit, limit_plain = size / backend.seconds(rows, best), size / backend.seconds(plain_rows, best)
         figures.append(
             {
                 "served": served.characters_per_s,
                 "raw": limit,
                 "of raw": served.characters_per_s / limit,
-                "served without second tries": plain.characters_per_s,
-                "raw without second tries": limit_plain,
-                "of raw without second tries": plain.characters_per_s / limit_plain,
+                "plain served": plain.characters_per_s,
+                "plain raw": limit_plain,
+                "plain of raw": plain.characters_per_s / limit_plain,
             }
         )
     await backend.close()
     return {
         "characters": size,
         "rows": len(rows),
-        "rows of second tries": len(rows) - len(firsts),
-        "seconds of every fourth first try by batch rows": sweep_s,
+        "plain rows": len(plain_rows),
+        "seconds of every fourth plain row by batch rows": sweep_s,
         "best batch rows": best,
     } | _medians(figures)
 
@@ -217,9 +217,11 @@ async def run(part: str, options: argparse.Namespace) -> Figures:
     os.environ |= {"KUNNAFONI_CACHE_BYTES": "0"}
     with ExitStack() as stack:
         addresses = [stack.enter_context(local_server()).address]
-        os.environ |= {"KUNNAFONI_SECOND_TRIES": "false"}
+        plainly = {"KUNNAFONI_SECOND_TRIES": "false", "KUNNAFONI_PIVOTS": "false"}
+        os.environ |= plainly
         addresses += [stack.enter_context(local_server()).address, stack.enter_context(naive_server())]
-        del os.environ["KUNNAFONI_SECOND_TRIES"]
+        for name in plainly:
+            del os.environ[name]
         ours, plain, peer = map(Callers, addresses)
         traffic = Traffic(options.shared)
         servers = Servers(ours, plain, peer, traffic, options.rounds, options.size)

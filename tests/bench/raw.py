@@ -1,7 +1,8 @@
 """The raw backend as the limit: exactly the rows that the service runs for some requests, in the best batches.
 
 The service translates the requests once in this process, and every row that reaches the backend is kept, second tries
-of outputs that looked wrong among them. The same rows then run offline, sorted by length, at several batch sizes.
+of outputs that looked wrong and both hops of a pivot among them. The same rows then run offline, sorted by length, at
+several batch sizes.
 """
 
 from __future__ import annotations
@@ -58,10 +59,14 @@ class RawBackend:
         await engines.wait()
         return cls(engines)
 
-    async def rows(self, requests: Sequence[TranslateRequest]) -> list[Row]:
-        """Translate the requests as the service does and give the rows that it took."""
+    async def rows(self, requests: Sequence[TranslateRequest], *, plain: bool = False) -> list[Row]:
+        """Translate the requests as the service does and give the rows that it took.
+
+        `plain` is without second tries and pivots, one row a sentence.
+        """
         self._rows.clear()
-        translator = Translator(Fleet(registry.catalog(), self._engines))
+        fleet = Fleet(registry.catalog(), self._engines, second_tries=not plain, pivots=not plain)
+        translator = Translator(fleet)
         await asyncio.gather(*(_translate(translator, request) for request in requests))
         return list(self._rows)
 
@@ -100,11 +105,3 @@ async def _translate(translator: Translator, request: TranslateRequest) -> None:
             for content in pending:
                 async for _ in content.pieces():
                     pass
-
-
-def first_tries(rows: Sequence[Row]) -> list[Row]:
-    """The rows without the second tries, which are the same prompts once more; the halves of a few sentences stay."""
-    first: dict[Prompt, Row] = {}
-    for row in rows:
-        first.setdefault(row.prompt, row)
-    return list(first.values())

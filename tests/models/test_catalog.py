@@ -10,6 +10,8 @@ import pytest
 from kunnafoni_models import registry
 from kunnafoni_models.backend import CatalogError, ModelLoadError
 from kunnafoni_models.entries import CatalogEntry, Direction, Licence, Limits, ModelFile, Prompts, Quality
+from kunnafoni_models.entry_file import read_entry
+from kunnafoni_models.entry_writer import write_entry
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -134,6 +136,7 @@ def test_quality_goes_by_pair(tmp_path: Path) -> None:
         ('[directions]\n"en>fr" = { output_ratio = 1.5 }', "directions = 3", "directions"),
         ('[directions]\n"en>fr" = { output_ratio = 1.5 }', "", "directions"),
         ("output_ratio", "ratio", "ratio"),
+        ("output_ratio = 1.5", 'pivot = "en"', "en>fr has en as pivot, which is no third language"),
         ("[licence]", '[prompts]\ntranslate = "{words}"\n[licence]', "'{words}'"),
         ("[licence]", '[prompts]\ntranslate = "{text"\n[licence]', "'{text'"),
         (
@@ -152,6 +155,14 @@ def test_a_malformed_entry_is_named_with_its_field(tmp_path: Path, old: str, new
         registry.catalog([folder])
     assert str(folder / "tiny.toml") in str(caught.value)
     assert told in str(caught.value)
+
+
+def test_an_entry_is_read_as_it_was_written(tmp_path: Path) -> None:
+    entry = registry.catalog()["echo"]
+    odd = replace(entry.directions[0], output_ratio=1.25, repetition_penalty=1.1, pivot="bm")
+    entry = replace(entry, folder=tmp_path, directions=(odd, *entry.directions[1:]))
+    write_entry(tmp_path / "echo.toml", entry)
+    assert read_entry(tmp_path / "echo.toml") == entry
 
 
 def test_one_folder_gives_an_id_once(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from kunnafoni_models.training.measuring import measured, metrics
 from kunnafoni_models.training.memory import read_memory
 from kunnafoni_models.training.replay import replayed
 from kunnafoni_models.training.run_folder import held
-from kunnafoni_models.training.selection import fitting, parallel_rows, qualities, some, taught, write_quality
+from kunnafoni_models.training.selection import direct, fitting, parallel_rows, qualities, some, taught, write_quality
 from kunnafoni_models.training.trainer import train
 from kunnafoni_models.training.verdict import MOST_LOST, Comparison, objections
 from kunnafoni_models.training.weights import read_weights
@@ -81,6 +81,8 @@ def adapt(order: Adaptation, watch: Watch) -> Adapted:
     general = parallel_rows(order.general, order.parent, pair=memory.pair) if order.general else []
     run = run_folder(order.models_dir, order.model_id)
     with held(run):
+        check_name(order.models_dir, order.model_id)  # it may have been taken meanwhile
+        run.mkdir(exist_ok=True)
         _make_room(run, order, memory)
         return _adapted(order, watch, memory, general, run)
 
@@ -108,6 +110,7 @@ def _adapted(order: Adaptation, watch: Watch, memory: Memory, general: Sequence[
     watch.on_stage("exporting to int8")
     entry = _candidate(order, memory, run)
     watch.on_stage("measuring the adapted model")
+    entry = in_best_ways(entry, sets[HELD_OUT])
     comparisons = _compared(entry, sets, before)
     wrong = objections(comparisons)
     log.write("compared", objections=wrong, comparisons=[asdict(each) for each in comparisons])
@@ -193,6 +196,21 @@ def _candidate(order: Adaptation, memory: Memory, run: Path) -> CatalogEntry:
         memory_mb=parent.memory_mb,
         extract_languages=parent.extract_languages,
     )
+
+
+def in_best_ways(entry: CatalogEntry, held_out: Sequence[Row]) -> CatalogEntry:
+    """The entry with those taught directions in one step that are better so, now, than by way of their pivot."""
+    pivoted = {f"{each.source}>{each.target}" for each in entry.directions if each.pivot}
+    rows = some([row for row in held_out if row.task in pivoted], MEASURED_ROWS)
+    if not rows:
+        return entry
+    backend = registry.load(entry, parallel=0)
+    try:
+        by_way = measured(backend, entry, rows).scores
+        in_one_step = measured(backend, direct(entry, pivoted), rows).scores
+    finally:
+        backend.close()
+    return direct(entry, {task for task, score in in_one_step.items() if score >= by_way[task]})
 
 
 def _compared(entry: CatalogEntry, sets: Sets, before: Mapping[str, Measurement]) -> list[Comparison]:

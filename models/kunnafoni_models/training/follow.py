@@ -26,14 +26,15 @@ from kunnafoni_models.training.filters import kept
 from kunnafoni_models.training.log import Log, telling
 from kunnafoni_models.training.measuring import measured, metrics
 from kunnafoni_models.training.memory import reversed_row
-from kunnafoni_models.training.selection import parallel_rows, qualities, some, write_quality
+from kunnafoni_models.training.run_folder import held
+from kunnafoni_models.training.selection import direct, parallel_rows, qualities, some, write_quality
 from kunnafoni_models.training.trainer import train
 from kunnafoni_models.training.verdict import Comparison
 from kunnafoni_models.training.vocabulary import cut, grown
 from kunnafoni_models.training.weights import EMBEDDED, read_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from kunnafoni_models.entries import CatalogEntry
     from kunnafoni_models.training.adaptation import Watch
@@ -78,6 +79,7 @@ def follow(recipe: Recipe, out: Path, watch: Watch, *, resume: bool = False) -> 
 
     Raises:
         TrainingError: The data is of no use, training was stopped, or it failed.
+        CheckpointError: Another process trains in `out`.
         CatalogError: The starting model is not in the catalog, or `out` has the finished model already.
         OSError: A file cannot be read or written.
     """
@@ -87,27 +89,29 @@ def follow(recipe: Recipe, out: Path, watch: Watch, *, resume: bool = False) -> 
     start, like = _start(recipe)
     watch.on_stage("reading the data")
     rows, dropped = _rows(recipe, like)
-    log = Log(out / "training.jsonl")
-    log.write("data", rows=len(rows), dropped=dropped)
-    dev = parallel_rows(recipe.dev, like) if recipe.dev else []
-    operated, options = _operated(start, rows, recipe)
-    watch.on_stage("training")
-    outcome = train(
-        rows,
-        start=operated,
-        out=out / "run",
-        options=options,
-        dev_rows={row.task: [r for r in some(dev, recipe.dev_lines) if r.task == row.task] for row in some(dev, 1)},
-        resume=resume,
-        on_progress=telling(log, watch.on_progress),
-        should_stop=watch.should_stop,
-    )
-    if not outcome.finished:
-        raise TrainingError(f"stopped; --resume goes on from {out}")
-    watch.on_stage("exporting to int8")
-    entry, comparisons = _exported(recipe, out, start, watch)
-    log.write("compared", objections=[], comparisons=[asdict(each) for each in comparisons])
-    return Followed(entry, comparisons, len(rows), dropped, outcome)
+    with held(out):
+        check_name(out, recipe.export.name)  # it may have been made meanwhile
+        log = Log(out / "training.jsonl")
+        log.write("data", rows=len(rows), dropped=dropped)
+        dev = parallel_rows(recipe.dev, like) if recipe.dev else []
+        operated, options = _operated(start, rows, recipe)
+        watch.on_stage("training")
+        outcome = train(
+            rows,
+            start=operated,
+            out=out / "run",
+            options=options,
+            dev_rows={row.task: [r for r in some(dev, recipe.dev_lines) if r.task == row.task] for row in some(dev, 1)},
+            resume=resume,
+            on_progress=telling(log, watch.on_progress),
+            should_stop=watch.should_stop,
+        )
+        if not outcome.finished:
+            raise TrainingError(f"stopped; --resume goes on from {out}")
+        watch.on_stage("exporting to int8")
+        entry, comparisons = _exported(recipe, out, start, {row.task for row in rows}, watch)
+        log.write("compared", objections=[], comparisons=[asdict(each) for each in comparisons])
+        return Followed(entry, comparisons, len(rows), dropped, outcome)
 
 
 def _start(recipe: Recipe) -> tuple[CatalogEntry | Path, CatalogEntry]:
@@ -171,13 +175,13 @@ def _read(source: Source, like: CatalogEntry) -> Iterator[Row]:
 
 
 def _exported(
-    recipe: Recipe, out: Path, start: CatalogEntry | Path, watch: Watch
+    recipe: Recipe, out: Path, start: CatalogEntry | Path, tasks: Collection[str], watch: Watch
 ) -> tuple[CatalogEntry, list[Comparison]]:
-    """The model in the catalog `out`, and its figures on the test set."""
+    """The model in the catalog `out`, in one step where it was trained, and its figures on the test set."""
     folder = out / f".{recipe.export.name}"
     shutil.rmtree(folder, ignore_errors=True)
     revision = recipe.export.revision or str(dt.datetime.now(dt.UTC).date())
-    entry = export_embedded(out / "run", folder, name=recipe.export.name, revision=revision)
+    entry = direct(export_embedded(out / "run", folder, name=recipe.export.name, revision=revision), tasks)
     if recipe.export.hugging_face:
         shutil.rmtree(out / "hugging-face", ignore_errors=True)
         export_hugging_face(out / "run", out / "hugging-face")

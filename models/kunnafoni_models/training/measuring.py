@@ -39,11 +39,11 @@ class Measurement:
 
 
 def measured(backend: Backend, entry: CatalogEntry, rows: Sequence[Row]) -> Measurement:
-    """Translate the sources of `rows`, greedy, and score them against the targets, task by task.
+    """Translate the sources of `rows` and score the outputs against the targets, task by task.
 
     Args:
         backend: The model, loaded.
-        entry: Its entry; it has a direction for every task.
+        entry: Its entry, which says how each direction is decoded.
         rows: See there.
 
     Raises:
@@ -56,9 +56,9 @@ def measured(backend: Backend, entry: CatalogEntry, rows: Sequence[Row]) -> Meas
         by_task[row.task].append(row)
     scores: dict[str, float] = {}
     bleus: dict[str, float] = {}
-    directions = {f"{each.source}>{each.target}": each for each in entry.directions}
     for task, some in by_task.items():
-        outputs = translated(backend, [row.source for row in some], directions[task])
+        source, _, target = task.partition(">")
+        outputs = translated(backend, entry, [row.source for row in some], source=source, target=target)
         answers, references = [output.text for output in outputs], [[row.target for row in some]]
         scores[task] = float(chrf.corpus_score(answers, references).score)
         bleus[task] = float(bleu.corpus_score(answers, references).score)

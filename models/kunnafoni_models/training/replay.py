@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from kunnafoni_models.backend import Backend
-    from kunnafoni_models.entries import CatalogEntry, Direction
+    from kunnafoni_models.entries import CatalogEntry
     from kunnafoni_models.training.memory import Memory
 
 
@@ -40,12 +40,11 @@ def replayed(
     """
     known = dict(zip(memory.pair, _texts(memory, count, seed), strict=True))
     rows: list[Row] = []
-    for direction in _directions(entry, memory.pair):
-        source, target = direction.source, direction.target
+    for source, target in _directions(entry, memory.pair):
         texts = known.get(source, [])
         if f"{source}>{target}" in taught or not texts:
             continue
-        outputs = translated(backend, texts, direction)
+        outputs = translated(backend, entry, texts, source=source, target=target)
         answers = [
             (text, out.text) for text, out in zip(texts, outputs, strict=True) if out.text and not out.reached_cap
         ]
@@ -63,9 +62,10 @@ def _texts(memory: Memory, count: int, seed: int) -> Iterator[Sequence[str]]:
         yield draw.sample(texts, min(count, len(texts)))
 
 
-def _directions(entry: CatalogEntry, pair: tuple[str, str]) -> list[Direction]:
+def _directions(entry: CatalogEntry, pair: tuple[str, str]) -> list[tuple[str, str]]:
     """The model's directions; those out of the memory's languages first."""
-    return sorted(entry.directions, key=lambda direction: direction.source not in pair)
+    served = [(each.source, each.target) for each in entry.directions]
+    return sorted(served, key=lambda direction: direction[0] not in pair)
 
 
 def _fits(backend: Backend, entry: CatalogEntry, text: str) -> bool:

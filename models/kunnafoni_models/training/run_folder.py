@@ -6,8 +6,8 @@ It turns a finished or unfinished run back into weights. It does not train.
 from __future__ import annotations
 
 import fcntl
-import os
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kunnafoni_models.entry_file import read_entry
@@ -20,48 +20,51 @@ from kunnafoni_models.training.weights import Weights
 
 if TYPE_CHECKING:
     from collections.abc import Generator
-    from pathlib import Path
 
 _TOKENIZER, _PARENT = "tokenizer.json", "parent.toml"
 
 
 @contextmanager
 def held(folder: Path) -> Generator[None]:
-    """Have `folder` for oneself, until the process ends at the latest; it is made if there is none.
+    """Have `folder`, which need not be there yet, for oneself: until the process ends at the latest.
 
     Raises:
-        CheckpointError: It is had already, or cannot be made.
+        CheckpointError: Somebody else has it, or no file can be written beside it.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        place = os.open(folder, os.O_RDONLY)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock = Path(f"{folder}.lock").open("a", encoding="ascii")  # noqa: SIM115 - locked as long as it is open
     except OSError as error:
         raise CheckpointError(f"{folder}: the folder of the run cannot be made: {error}") from error
-    try:
+    with lock:
         try:
-            fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise CheckpointError(f"{folder}: a training is at work there: wait for its end") from error
-        yield
-    finally:
-        os.close(place)
+        except OSError as error:
+            raise CheckpointError(f"{folder}: it cannot be locked: {error}") from error
+        try:
+            yield
+        finally:
+            Path(lock.name).unlink(missing_ok=True)
 
 
 def prepare(run: Path, weights: Weights, *, resume: bool) -> None:
-    """Fill the folder `run` for a run that starts from `weights`, or find it as it was left.
+    """Make the folder `run` for a run that starts from `weights`, or find it as it was left.
 
     Raises:
-        CheckpointError: There is a run already and `resume` is off, or the folder cannot be written to.
+        CheckpointError: There is a run already and `resume` is off, or the folder cannot be made.
     """
     if checkpoint.exists(run):
         if not resume:
             raise CheckpointError(f"{run} holds a run already: go on with --resume, or take another folder")
         return
     try:
+        run.mkdir(parents=True, exist_ok=True)
         (run / _TOKENIZER).write_bytes(weights.tokenizer_json)
         write_entry(run / _PARENT, weights.prompts)
     except OSError as error:
-        raise CheckpointError(f"{run}: the folder of the run cannot be written to: {error}") from error
+        raise CheckpointError(f"{run}: the folder of the run cannot be made: {error}") from error
 
 
 def read_run(run: Path) -> Weights:

@@ -14,7 +14,7 @@ from kunnafoni_models.training.errors import TrainingError
 from kunnafoni_models.training.memory import reversed_row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
     from kunnafoni_models.backend import Backend
@@ -81,6 +81,14 @@ def some(rows: Sequence[Row], most: int) -> list[Row]:
         if counts[row.task] <= most:
             found.append(row)
     return found
+
+
+def direct(entry: CatalogEntry, tasks: Collection[str]) -> CatalogEntry:
+    """The entry with these directions in one step, by way of no pivot."""
+    found = [
+        replace(each, pivot=None) if f"{each.source}>{each.target}" in tasks else each for each in entry.directions
+    ]
+    return replace(entry, directions=tuple(found))
 
 
 def qualities(test: Comparison, *, of: str = "") -> Iterator[Quality]:

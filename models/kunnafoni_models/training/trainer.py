@@ -83,29 +83,28 @@ def train(
     encoder = RowEncoder(weights)
     encoded = encoder.encode(rows, max_tokens=options.max_tokens)
     identity = _identity(weights, encoded, options)
-    with run_folder.held(out):
-        run_folder.prepare(out, weights, resume=resume)
-        saved = _saved_state(out, identity, options) if checkpoint.exists(out) else None
-        if saved and options.precision == "auto":
-            options = replace(options, precision=saved.precision)
-        machine = choose_machine(options)
-        evaluation = Evaluation(dev_rows, encoder, options, machine.device)
-        model = TrainedModel(weights, machine, options)
-        del start, weights, encoder
-        if saved:
-            model.parameters.load(checkpoint.load_tensors(out))
-        run = _Run(
-            model=model,
-            rows=encoded,
-            machine=machine,
-            options=options,
-            evaluation=evaluation,
-            folder=out,
-            identity=identity,
-            state=saved or _State(machine.precision, options.schedule),
-            on_progress=on_progress,
-        )
-        return run.to_the_end(should_stop)
+    run_folder.prepare(out, weights, resume=resume)
+    saved = _saved_state(out, identity, options) if checkpoint.exists(out) else None
+    if saved and options.precision == "auto":
+        options = replace(options, precision=saved.precision)
+    machine = choose_machine(options)
+    evaluation = Evaluation(dev_rows, encoder, options, machine.device)
+    model = TrainedModel(weights, machine, options)
+    del start, weights, encoder
+    if saved:
+        model.parameters.load(checkpoint.load_tensors(out))
+    run = _Run(
+        model=model,
+        rows=encoded,
+        machine=machine,
+        options=options,
+        evaluation=evaluation,
+        folder=out,
+        identity=identity,
+        state=saved or _State(machine.precision, options.schedule),
+        on_progress=on_progress,
+    )
+    return run.to_the_end(should_stop)
 
 
 @dataclass(slots=True)

@@ -131,7 +131,10 @@ def info(*, output: AnswerFormat = OutputFormat.TEXT, address: Address = None, l
         return
     typer.echo(f"version    {answer.version}")
     typer.echo(f"languages  {', '.join(f'{x.code} ({x.english_name})' for x in answer.languages)}")
-    pairs = [f"{x.source_language_code}>{x.target_language_code} by {'+'.join(x.model_ids)}" for x in answer.pairs]
+    pairs = [
+        f"{x.source_language_code}>{x.target_language_code} by {'+'.join(dict.fromkeys(x.model_ids))}"
+        for x in answer.pairs
+    ]
     typer.echo(f"pairs      {', '.join(pairs) or 'none yet'}")
     for field, value in answer.limits.ListFields():
         typer.echo(f"{field.name:<24} {value:>12,}")

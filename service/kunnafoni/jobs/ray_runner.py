@@ -42,7 +42,7 @@ class RayJob:
         source: File or folder of JSON lines or Parquet; any path that Ray reads.
         sink: Folder for the results. What is done is noted in a folder beside it, which the whole cluster must see.
         spec: Kind and options of the job; TRANSLATE only.
-        models: The models and their revisions: a run with others is another job.
+        models: The models and what else the answers depend on: a run with others is another job.
         id_column: Column that tells rows apart; a line of JSON without it is told apart by its place.
         text_column: Column of the texts.
         parquet: Whether to read and write Parquet instead of JSON lines.

@@ -6,8 +6,6 @@ import asyncio
 import hashlib
 import logging
 import traceback
-from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import kunnafoni
@@ -167,18 +165,13 @@ def _fingerprint(item: ClaimedItem, revisions: str) -> bytes:
 def revisions_of(fleet: Fleet) -> str:
     """What results depend on beside content and options: this version, its settings, and which models do what."""
     routes = [hops for _, hops in sorted(fleet.routes().items())]
-    # A revision may have been made twice under one name, or be prompted otherwise; where it lies does not matter.
-    entries = [
-        repr(replace(fleet.entries[model_id], folder=Path(), quality=(), memory_mb=0))
-        for model_id in sorted(fleet.statuses())
-    ]
-    digest = hashlib.blake2b("".join(entries).encode(), digest_size=8).hexdigest()
+    models = [fleet.entries[model_id].fingerprint for model_id in sorted(fleet.statuses())]
     try:
         summaries = [f"{fleet.summary_hop(language)} {fleet.extracts_better(language)}" for language in LANGUAGES]
     except LoadingError:  # models are being changed: items wait for them
         summaries = []
     return " ".join(
-        (kunnafoni.__version__, f"second_tries={fleet.second_tries}", digest, *map(str, routes), *summaries)
+        (kunnafoni.__version__, f"second_tries={fleet.second_tries}", *models, *map(str, routes), *summaries)
     )
 
 

@@ -81,6 +81,7 @@ def load_fleet(settings: Settings, engines: Engines[CatalogEntry]) -> Fleet:
         routes=settings.routes,
         summaries=settings.summaries,
         second_tries=settings.second_tries,
+        pivots=settings.pivots,
     )
     for entry in [entry_of(fleet.entries, model_id) for model_id in settings.models_to_load]:
         engines.load(entry.id, entry)

@@ -193,7 +193,7 @@ class LanguagePair(_message.Message):
     """Output only. BCP-47 code of the language written."""
     @_builtins.property
     def model_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Output only. The models in the order in which they run: one is direct, more are a pivot."""
+        """Output only. The models in the order in which they run: one is direct, two are a pivot, be they the same."""
 
     def __init__(
         self,
@@ -356,7 +356,8 @@ class Direction(_message.Message):
     """Output only. BCP-47 code of the language written."""
     in_use: _builtins.bool
     """Output only. True if requests for this direction go to this model now: the operator's choice while it is ready, else
-    the ready model with the best `chrF++`, then the fewest parameters.
+    the ready model with the best `chrF++`, then the fewest parameters. Where that model goes by way of a third language,
+    true of the model, if it is one, that runs both hops.
     """
     @_builtins.property
     def quality(self) -> _containers.RepeatedCompositeFieldContainer[Global___Quality]:

@@ -71,7 +71,9 @@ class _WarningTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WarningTy
     WARNING_TYPE_GLOSSARY_MISSED: _WarningType.ValueType  # 6
     """A glossary term of the source is not found in its forced translation."""
     WARNING_TYPE_PIVOTED: _WarningType.ValueType  # 7
-    """Made through an intermediate language: the route says which."""
+    """Made through an intermediate language for want of a model that serves the pair or, in editions, that summarises the
+    language: the route says which.
+    """
     WARNING_TYPE_UNSUPPORTED_NUMBER: _WarningType.ValueType  # 8
     """Editions: a number of the text is not found in the article."""
     WARNING_TYPE_UNSUPPORTED_DATE: _WarningType.ValueType  # 9
@@ -107,7 +109,9 @@ WARNING_TYPE_UNTRANSLATED: WarningType.ValueType  # 5
 WARNING_TYPE_GLOSSARY_MISSED: WarningType.ValueType  # 6
 """A glossary term of the source is not found in its forced translation."""
 WARNING_TYPE_PIVOTED: WarningType.ValueType  # 7
-"""Made through an intermediate language: the route says which."""
+"""Made through an intermediate language for want of a model that serves the pair or, in editions, that summarises the
+language: the route says which.
+"""
 WARNING_TYPE_UNSUPPORTED_NUMBER: WarningType.ValueType  # 8
 """Editions: a number of the text is not found in the article."""
 WARNING_TYPE_UNSUPPORTED_DATE: WarningType.ValueType  # 9
@@ -291,7 +295,9 @@ class Usage(_message.Message):
     inference_milliseconds: _builtins.int
     """Output only. Time inside models, in milliseconds, summed over the batches that this result had a share in."""
     cached_segments: _builtins.int
-    """Output only. Segments answered from the cache of recent outputs or shared with an identical one in flight."""
+    """Output only. Segments answered from the cache of recent outputs or shared with an identical one in flight, counted
+    in each hop.
+    """
     def __init__(
         self,
         *,

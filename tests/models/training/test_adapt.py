@@ -11,10 +11,12 @@ import pytest
 from kunnafoni.v1 import translation_pb2
 from kunnafoni_models import registry
 from kunnafoni_models.backend import CatalogError
+from kunnafoni_models.entries import Direction
 from kunnafoni_models.importing import Order, import_checkpoint
 from kunnafoni_models.model_files import problems
-from kunnafoni_models.training.adapt import adapt, run_folder
+from kunnafoni_models.training.adapt import adapt, in_best_ways, run_folder
 from kunnafoni_models.training.adaptation import Adaptation, Watch
+from kunnafoni_models.training.corpus import Row
 from kunnafoni_models.training.errors import TrainingError
 from kunnafoni_models.training.log import Log
 from kunnafoni_models.training.measuring import Measurement
@@ -26,8 +28,10 @@ from tests.models.tiny_checkpoints import SHAPES, tiny
 from tests.models.training.texts import memory, pairs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from kunnafoni_models.backend import Backend
     from kunnafoni_models.entries import CatalogEntry
     from kunnafoni_models.training.progress import Progress
 
@@ -125,6 +129,26 @@ def test_a_stopped_adaptation_goes_on_where_it_was(tmp_path: Path, parent: Catal
     done = adapt(order(parent, tmp_path, options=few, force=True), Watch(on_progress=seen))
     assert (min(steps), max(steps), done.outcome.steps) == (5, 12, 12)
     assert done.entry
+
+
+@pytest.mark.parametrize(("in_one_step", "by_way", "pivot"), [(30.0, 25.0, None), (25.0, 30.0, "en")])
+def test_what_was_taught_keeps_its_pivot_while_that_is_better(
+    monkeypatch: pytest.MonkeyPatch, in_one_step: float, by_way: float, pivot: str | None
+) -> None:
+    directions = (Direction("fr", "bm", pivot="en"), Direction("bm", "fr", pivot="en"), Direction("fr", "en"))
+    entry = replace(registry.catalog()["echo"], directions=directions)
+
+    def figures(_backend: Backend, measured: CatalogEntry, rows: Sequence[Row]) -> Measurement:
+        assert {row.task for row in rows} == {"fr>bm"}
+        found = measured.direction("fr", "bm")
+        assert found
+        return Measurement({"fr>bm": by_way if found.pivot else in_one_step}, {}, "", "")
+
+    monkeypatch.setattr("kunnafoni_models.training.adapt.measured", figures)
+    found = in_best_ways(
+        entry, [Row("fr>bm", 1.0, "Le marché.", "Sugu."), Row("fr>en", 1.0, "Le marché.", "The market.")]
+    )
+    assert [each.pivot for each in found.directions] == [pivot, "en", None]
 
 
 def test_two_adaptations_under_one_name_do_not_meet(tmp_path: Path, parent: CatalogEntry) -> None:

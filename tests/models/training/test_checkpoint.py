@@ -132,15 +132,6 @@ def test_checkpoints_that_do_not_fit(tmp_path: Path, checkpoint: Path) -> None:
         run(checkpoint, out / "tokenizer.json" / "run")
 
 
-def test_two_runs_in_one_folder_do_not_meet(tmp_path: Path, checkpoint: Path) -> None:
-    def again(progress: Progress) -> None:
-        if progress.step == 2:
-            with pytest.raises(CheckpointError, match="a training is at work there"):
-                run(checkpoint, tmp_path / "run", resume=True)
-
-    assert run(checkpoint, tmp_path / "run", steps=4, on_progress=again).steps == 4
-
-
 def test_another_schedule_starts_its_clock_anew(tmp_path: Path, checkpoint: Path) -> None:
     out = tmp_path / "run"
     told: list[Progress] = []

@@ -7,8 +7,21 @@ from dataclasses import replace
 import pytest
 
 from kunnafoni_models import registry
+from kunnafoni_models.entries import Direction
+from kunnafoni_models.training.batch_translation import translated
 from kunnafoni_models.training.corpus import Row
 from kunnafoni_models.training.measuring import measured
+
+
+def test_a_direction_goes_by_way_of_its_pivot() -> None:
+    echo = registry.catalog()["echo"]
+    directions = (Direction("fr", "bm", pivot="en"), Direction("fr", "en"), Direction("en", "bm"))
+    entry = replace(echo, directions=directions)
+    [output] = translated(registry.load(entry), entry, ["Le marché."], source="fr", target="bm")
+    assert output.text == "[en>bm] [FR>EN] LE MARCHÉ."
+    half = replace(entry, directions=directions[:2])
+    [output] = translated(registry.load(half), half, ["Le marché."], source="fr", target="bm")
+    assert output.text == "[fr>bm] LE MARCHÉ."
 
 
 def test_each_direction_is_decoded_with_its_own_penalty() -> None:

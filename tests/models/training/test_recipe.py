@@ -12,7 +12,7 @@ import kunnafoni_models
 from kunnafoni_models import registry
 from kunnafoni_models.backend import CatalogError
 from kunnafoni_models.training.adaptation import Watch
-from kunnafoni_models.training.errors import TrainingError
+from kunnafoni_models.training.errors import CheckpointError, TrainingError
 from kunnafoni_models.training.follow import follow
 from kunnafoni_models.training.log import Log
 from kunnafoni_models.training.recipe import read_recipe
@@ -70,6 +70,9 @@ def test_a_recipe_is_followed_stopped_and_resumed(tmp_path: Path, kitchen: Path)
 
     def seen(progress: Progress) -> None:
         steps.append(progress.step)
+        if progress.step == 3:
+            with pytest.raises(CheckpointError, match="a training is at work there"):
+                follow(recipe, out, Watch(), resume=True)
 
     with pytest.raises(TrainingError, match="--resume goes on"):
         follow(recipe, out, Watch(on_progress=seen, should_stop=lambda: 7 in steps))
@@ -79,6 +82,7 @@ def test_a_recipe_is_followed_stopped_and_resumed(tmp_path: Path, kitchen: Path)
     done = follow(recipe, out, Watch(on_progress=seen), resume=True)
     assert (min(steps), max(steps)) == (7, 20)
     assert (done.rows, done.dropped) == (298, {"in an evaluation file": 2})
+    assert not (tmp_path / "out.lock").exists()
     entry = registry.catalog([out])["ours"]
     assert (entry.files, entry.folder) == (done.entry.files, done.entry.folder)
     assert {each.metric for each in entry.quality} == {"chrF++", "BLEU"}

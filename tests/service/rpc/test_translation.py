@@ -1,20 +1,16 @@
-"""TranslationService over a real server: spans, streams, languages and pivots on the echo backend, all six directions
+"""TranslationService over a real server: spans, streams, languages on the echo backend, all six directions
 on the embedded model."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import grpc
 import pytest
 
 from kunnafoni.async_client import AsyncClient
 from kunnafoni.client import Client
 from kunnafoni.errors import InvalidInputError
 from kunnafoni.v1 import result_pb2, translation_pb2
-from kunnafoni_models.entries import Direction
-from tests.conftest import echo_entry, serve
 
 if TYPE_CHECKING:
     from kunnafoni.cli.local_server import LocalServer
@@ -102,23 +98,6 @@ async def test_provenance_and_usage_are_told(echo: Served) -> None:
     assert translation.usage.input_tokens > 0
     assert translation.usage.output_tokens > 0
     assert [hop.model_id for hop in translation.route] == ["echo"]
-
-
-async def test_a_pair_without_a_direct_model_goes_through_a_third_language() -> None:
-    first = replace(echo_entry(), id="first", directions=(Direction("bm", "fr"),))
-    second = replace(echo_entry(), id="second", directions=(Direction("fr", "en"),))
-    async with serve(first, second) as served:
-        answer = await served.translation.Translate(request(SENTENCES["bm"], source="bm", target="en"))
-        [pivoted] = answer.translations
-        assert [(h.model_id, h.source_language_code, h.target_language_code) for h in pivoted.route] == [
-            ("first", "bm", "fr"),
-            ("second", "fr", "en"),
-        ]
-        assert result_pb2.WARNING_TYPE_PIVOTED in {warning.type for warning in pivoted.segments[0].warnings}
-        with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await served.translation.Translate(request("Hello there.", source="en", target="bm"))
-        assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
-        assert "bm>fr, fr>en" in (caught.value.details() or "")
 
 
 def test_the_client_raises_the_errors_of_the_tree(embedded: LocalServer) -> None:
