@@ -6,9 +6,9 @@ The only reader of the environment. It knows names, defaults and bounds of setti
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     metrics_address: Annotated[
         str, Field(pattern=f"^$|{ADDRESS}", description="Where Prometheus reads metrics, host:port; empty is nowhere")
     ] = ""
-    server: Annotated[str, Field(pattern=ADDRESS, description="Where clients call, host:port")] = "localhost:50051"
+    server: Annotated[str, Field(pattern=ADDRESS, description="Where commands call, host:port")] = "localhost:50051"
     models: Annotated[tuple[str, ...], NoDecode, Field(min_length=1, description="Models to load")] = (
         "kunnafoni-270m",
     )
@@ -66,9 +66,9 @@ class Settings(BaseSettings):
     max_batch_tokens: Annotated[int, Field(ge=64, description="Token budget of a batch: rows x longest row")] = 8_192
     max_batch_rows: Annotated[int, Field(ge=1, description="Most rows of a batch")] = 32
     max_wait_ms: Annotated[float, Field(ge=0, description="How long a batch waits for company")] = 5.0
-    max_queue_tokens: Annotated[int, Field(ge=1024, description="Most tokens that a new call may find before it")] = (
-        20_000
-    )
+    max_queue_tokens: Annotated[
+        int, Field(ge=64, description="Most tokens that a new call may find before it; at least `max_batch_tokens`")
+    ] = 20_000
     second_tries: Annotated[
         bool, Field(description="Whether a sentence that looks wrong is translated once more, with another decoding")
     ] = True
@@ -85,13 +85,19 @@ class Settings(BaseSettings):
     job_expiry_days: Annotated[float, Field(gt=0, description="Days until an ended job is deleted")] = 30.0
 
     grace_s: Annotated[float, Field(ge=0, description="Time for running calls after SIGTERM")] = 30.0
-    timeout_s: Annotated[float, Field(gt=0, description="Deadline of a client's call")] = 300.0
+    timeout_s: Annotated[float, Field(gt=0, description="Deadline of a command's call")] = 300.0
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Field(description="Least level logged")] = "info"
 
     @property
     def models_to_load(self) -> tuple[str, ...]:
         """`models`, and those that `routes` and `summaries` name besides; each once."""
         return tuple(dict.fromkeys((*self.models, *self.routes.values(), *self.summaries.values())))
+
+    @model_validator(mode="after")
+    def _compare(self) -> Self:
+        if self.max_queue_tokens < self.max_batch_tokens:
+            raise ValueError(f"max_queue_tokens is less than max_batch_tokens, which is {self.max_batch_tokens}")
+        return self
 
     @field_validator("models", mode="before")
     @classmethod

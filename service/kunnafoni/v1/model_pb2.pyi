@@ -128,7 +128,7 @@ class Limits(_message.Message):
     max_call_code_points: _builtins.int
     """Output only. Most Unicode code points of all contents of one call together."""
     max_message_bytes: _builtins.int
-    """Output only. Most bytes of one message, either way."""
+    """Output only. Most bytes of one message that the server takes. Its answers may be larger."""
     max_beam_size: _builtins.int
     """Output only. Largest `Decoding.beam_size`."""
     def __init__(

@@ -36,7 +36,7 @@ class ModelServiceStub:
     GetServerInfo: _grpc.UnaryUnaryMultiCallable[_model_pb2.GetServerInfoRequest, _model_pb2.GetServerInfoResponse]
     """Tells the server's version, limits and languages. Works while models are loading."""
     ListModels: _grpc.UnaryUnaryMultiCallable[_model_pb2.ListModelsRequest, _model_pb2.ListModelsResponse]
-    """Lists the models that this server is configured with, ordered by identifier."""
+    """Lists the models of the catalog, loaded by this server or not, ordered by identifier."""
 
 @_typing.type_check_only
 class ModelServiceAsyncStub(ModelServiceStub):
@@ -46,7 +46,7 @@ class ModelServiceAsyncStub(ModelServiceStub):
     GetServerInfo: _aio.UnaryUnaryMultiCallable[_model_pb2.GetServerInfoRequest, _model_pb2.GetServerInfoResponse]  # type: ignore[assignment]
     """Tells the server's version, limits and languages. Works while models are loading."""
     ListModels: _aio.UnaryUnaryMultiCallable[_model_pb2.ListModelsRequest, _model_pb2.ListModelsResponse]  # type: ignore[assignment]
-    """Lists the models that this server is configured with, ordered by identifier."""
+    """Lists the models of the catalog, loaded by this server or not, ordered by identifier."""
 
 class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
     """Tells limits, languages, models and their measured quality."""
@@ -65,6 +65,6 @@ class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _model_pb2.ListModelsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_model_pb2.ListModelsResponse, _abc.Awaitable[_model_pb2.ListModelsResponse]]:
-        """Lists the models that this server is configured with, ordered by identifier."""
+        """Lists the models of the catalog, loaded by this server or not, ordered by identifier."""
 
 def add_ModelServiceServicer_to_server(servicer: ModelServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

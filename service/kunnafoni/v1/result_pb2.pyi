@@ -33,7 +33,7 @@ class _FinishReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FinishRe
     FINISH_REASON_COPIED: _FinishReason.ValueType  # 3
     """Returned as it was: a URL, an e-mail address, code, a number alone, a text already in the target language."""
     FINISH_REASON_MEMORY: _FinishReason.ValueType  # 4
-    """Taken from a translation memory."""
+    """Taken from a translation memory. Not sent by this version."""
 
 class FinishReason(_FinishReason, metaclass=_FinishReasonEnumTypeWrapper):
     """How the output of a segment ended."""
@@ -47,7 +47,7 @@ FINISH_REASON_LENGTH: FinishReason.ValueType  # 2
 FINISH_REASON_COPIED: FinishReason.ValueType  # 3
 """Returned as it was: a URL, an e-mail address, code, a number alone, a text already in the target language."""
 FINISH_REASON_MEMORY: FinishReason.ValueType  # 4
-"""Taken from a translation memory."""
+"""Taken from a translation memory. Not sent by this version."""
 Global___FinishReason: _TypeAlias = FinishReason  # noqa: Y015
 
 class _WarningType:
@@ -61,7 +61,7 @@ class _WarningTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WarningTy
     WARNING_TYPE_NUMBER_MISMATCH: _WarningType.ValueType  # 1
     """A number of one side is not found on the other."""
     WARNING_TYPE_NAME_MISSING: _WarningType.ValueType  # 2
-    """A name of the source is not found in the translation."""
+    """A name of one side is not found on the other."""
     WARNING_TYPE_REPETITION: _WarningType.ValueType  # 3
     """The output repeats itself more than the source does."""
     WARNING_TYPE_LENGTH_RATIO: _WarningType.ValueType  # 4
@@ -69,7 +69,7 @@ class _WarningTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WarningTy
     WARNING_TYPE_UNTRANSLATED: _WarningType.ValueType  # 5
     """The output, or a long piece of it, is the source unchanged. Editions: or a sentence is in another language."""
     WARNING_TYPE_GLOSSARY_MISSED: _WarningType.ValueType  # 6
-    """A glossary term of the source is not found in its forced translation."""
+    """A glossary term of the source is not found in its forced translation. Not sent by this version."""
     WARNING_TYPE_PIVOTED: _WarningType.ValueType  # 7
     """Made through an intermediate language for want of a model that serves the pair or, in editions, that summarises the
     language: the route says which.
@@ -99,7 +99,7 @@ WARNING_TYPE_UNSPECIFIED: WarningType.ValueType  # 0
 WARNING_TYPE_NUMBER_MISMATCH: WarningType.ValueType  # 1
 """A number of one side is not found on the other."""
 WARNING_TYPE_NAME_MISSING: WarningType.ValueType  # 2
-"""A name of the source is not found in the translation."""
+"""A name of one side is not found on the other."""
 WARNING_TYPE_REPETITION: WarningType.ValueType  # 3
 """The output repeats itself more than the source does."""
 WARNING_TYPE_LENGTH_RATIO: WarningType.ValueType  # 4
@@ -107,7 +107,7 @@ WARNING_TYPE_LENGTH_RATIO: WarningType.ValueType  # 4
 WARNING_TYPE_UNTRANSLATED: WarningType.ValueType  # 5
 """The output, or a long piece of it, is the source unchanged. Editions: or a sentence is in another language."""
 WARNING_TYPE_GLOSSARY_MISSED: WarningType.ValueType  # 6
-"""A glossary term of the source is not found in its forced translation."""
+"""A glossary term of the source is not found in its forced translation. Not sent by this version."""
 WARNING_TYPE_PIVOTED: WarningType.ValueType  # 7
 """Made through an intermediate language for want of a model that serves the pair or, in editions, that summarises the
 language: the route says which.

@@ -41,8 +41,9 @@ class TranslateRequest(_message.Message):
     @_builtins.property
     def contents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Required. Texts, each from a word to a whole article with its paragraphs. At least 1 and at most
-        `Limits.max_contents`; each at least 1 and at most `Limits.max_content_code_points` Unicode code points.
-        INVALID_ARGUMENT otherwise, before any work starts. A content of white space alone comes back as it is.
+        `Limits.max_contents`; each at least 1 and at most `Limits.max_content_code_points` Unicode code points, all together
+        at most `Limits.max_call_code_points`. INVALID_ARGUMENT otherwise, before any work starts. A content of white space
+        alone comes back as it is.
         """
 
     @_builtins.property
@@ -75,8 +76,8 @@ class Decoding(_message.Message):
 
     BEAM_SIZE_FIELD_NUMBER: _builtins.int
     beam_size: _builtins.int
-    """Optional. Hypotheses kept at each step, 1 to `Limits.max_beam_size`; 0 and 1 are greedy. More are slower and often
-    a little better. INVALID_ARGUMENT outside this range.
+    """Optional. Hypotheses kept at each step, 1 to `Limits.max_beam_size`; 0 and 1 are greedy. More are slower, and worse
+    where greedy search has a penalty on repetition, as beams have none. INVALID_ARGUMENT outside this range.
     """
     def __init__(
         self,
@@ -312,7 +313,8 @@ class DetectLanguageRequest(_message.Message):
     @_builtins.property
     def contents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Required. Texts. At least 1 and at most `Limits.max_contents`; each at least 1 and at most
-        `Limits.max_content_code_points` Unicode code points. INVALID_ARGUMENT otherwise.
+        `Limits.max_content_code_points` Unicode code points, all together at most `Limits.max_call_code_points`.
+        INVALID_ARGUMENT otherwise.
         """
 
     def __init__(
