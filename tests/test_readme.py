@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from kunnafoni.config import Settings
+from kunnafoni.errors import KunnafoniError
 from kunnafoni.fleet import Fleet
 from kunnafoni.rpc.run import make_engines
 from kunnafoni.v1 import job_pb2, model_pb2, summarization_pb2, translation_pb2
@@ -67,6 +68,16 @@ def test_every_rpc_is_listed() -> None:
             assert f"`{service.name}`" in README
             for method in service.methods:
                 assert f"`{method.name}`" in README, method.full_name
+
+
+def test_every_reason_that_a_server_gives_is_listed() -> None:
+    elsewhere = {"UNKNOWN", "UNREACHABLE", "CANCELLED", "RAY", "UNAUTHENTICATED", "PERMISSION_DENIED"}
+    kinds = [KunnafoniError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    reasons = {kind.reason for kind in kinds[1:]} - elsewhere
+    assert len(reasons) > 10
+    assert [reason for reason in reasons if f"`{reason}`" not in README] == []
 
 
 @pytest.mark.parametrize("text", blocks("toml"))
