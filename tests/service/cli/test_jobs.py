@@ -157,7 +157,9 @@ def test_wrong_use(
 
 def test_ctrl_c_detaches(server: JobProcess, tmp_path: Path) -> None:
     path = archive(tmp_path, 30_000)
-    program = "from kunnafoni.cli.jobs import jobs; jobs()"
+    # A process that was started in the background, as this one may have been, has its children ignore Ctrl-C.
+    program = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    program += "from kunnafoni.cli.jobs import jobs; jobs()"
     command = [sys.executable, "-c", program, "submit", path, "--to", "fr", "--wait", "--server", server.address]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout
