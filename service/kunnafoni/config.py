@@ -6,9 +6,9 @@ The only reader of the environment. It knows names, defaults and bounds of setti
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -67,7 +67,7 @@ class Settings(BaseSettings):
     max_batch_rows: Annotated[int, Field(ge=1, description="Most rows of a batch")] = 32
     max_wait_ms: Annotated[float, Field(ge=0, description="How long a batch waits for company")] = 5.0
     max_queue_tokens: Annotated[
-        int, Field(ge=64, description="Most tokens that a new call may find before it; at least `max_batch_tokens`")
+        int, Field(ge=1024, description="Most tokens that a new call may find before it; at least `max_batch_tokens`")
     ] = 20_000
     second_tries: Annotated[
         bool, Field(description="Whether a sentence that looks wrong is translated once more, with another decoding")
@@ -93,17 +93,18 @@ class Settings(BaseSettings):
         """`models`, and those that `routes` and `summaries` name besides; each once."""
         return tuple(dict.fromkeys((*self.models, *self.routes.values(), *self.summaries.values())))
 
-    @model_validator(mode="after")
-    def _compare(self) -> Self:
-        if self.max_queue_tokens < self.max_batch_tokens:
-            raise ValueError(f"max_queue_tokens is less than max_batch_tokens, which is {self.max_batch_tokens}")
-        return self
-
     @field_validator("models", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         """`KUNNAFONI_MODELS` holds identifiers with commas between."""
         return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+
+    @field_validator("max_queue_tokens")
+    @classmethod
+    def _holds_a_batch(cls, value: int, info: ValidationInfo) -> int:
+        if value < (batch := info.data.get("max_batch_tokens", 0)):
+            raise ValueError(f"is {value} and must be at least max_batch_tokens, which is {batch}")
+        return value
 
     @classmethod
     def settings_customise_sources(

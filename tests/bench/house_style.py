@@ -105,7 +105,7 @@ def _outputs(backend: Backend, pairs: list[Pair]) -> tuple[list[str], float]:
 def before(work: Path, pairs: list[Pair], flores: Path, lines: int) -> dict[str, dict[str, float]]:
     """The figures of the embedded model; kept, as they do not change from one trial to the next."""
     entry = registry.catalog()[MODEL]
-    kept = work / f"before-{entry.revision}-{lines}-{len(pairs)}.json"
+    kept = work / f"before-{entry.fingerprint}-{lines}-{len(pairs)}.json"
     if not kept.exists():
         backend = registry.load(entry, parallel=0)
         kept.write_text(json.dumps(figures(backend, pairs, flores, lines)))

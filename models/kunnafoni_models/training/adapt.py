@@ -28,7 +28,15 @@ from kunnafoni_models.training.measuring import measured, metrics
 from kunnafoni_models.training.memory import read_memory
 from kunnafoni_models.training.replay import replayed
 from kunnafoni_models.training.run_folder import held
-from kunnafoni_models.training.selection import direct, fitting, parallel_rows, qualities, some, taught, write_quality
+from kunnafoni_models.training.selection import (
+    fitting,
+    parallel_rows,
+    qualities,
+    some,
+    taught,
+    without_pivots,
+    write_quality,
+)
 from kunnafoni_models.training.trainer import train
 from kunnafoni_models.training.verdict import MOST_LOST, Comparison, objections
 from kunnafoni_models.training.weights import read_weights
@@ -83,7 +91,7 @@ def adapt(order: Adaptation, watch: Watch) -> Adapted:
     with held(run):
         check_name(order.models_dir, order.model_id)  # it may have been taken meanwhile
         run.mkdir(exist_ok=True)
-        _make_room(run, order, memory)
+        _clear_of_others(run, order, memory)
         return _adapted(order, watch, memory, general, run)
 
 
@@ -127,7 +135,7 @@ def _adapted(order: Adaptation, watch: Watch, memory: Memory, general: Sequence[
     return Adapted(installed, wrong, comparisons, memory, len(replay), outcome, installed.folder if installed else run)
 
 
-def _make_room(run: Path, order: Adaptation, memory: Memory) -> None:
+def _clear_of_others(run: Path, order: Adaptation, memory: Memory) -> None:
     """Leave in the folder what this very order needs to go on, and nothing of any other."""
     told = [order.parent.id, order.parent.revision, order.one_way, order.minutes, order.replay_rows]
     key = hashlib.sha256(repr([*told, order.options, memory.fingerprint]).encode()).hexdigest()
@@ -199,7 +207,7 @@ def _candidate(order: Adaptation, memory: Memory, run: Path) -> CatalogEntry:
 
 
 def in_best_ways(entry: CatalogEntry, held_out: Sequence[Row]) -> CatalogEntry:
-    """The entry with those taught directions in one step that are better so, now, than by way of their pivot."""
+    """The entry without the pivots of those taught directions that have become as good in one step."""
     pivoted = {f"{each.source}>{each.target}" for each in entry.directions if each.pivot}
     rows = some([row for row in held_out if row.task in pivoted], MEASURED_ROWS)
     if not rows:
@@ -207,10 +215,10 @@ def in_best_ways(entry: CatalogEntry, held_out: Sequence[Row]) -> CatalogEntry:
     backend = registry.load(entry, parallel=0)
     try:
         by_way = measured(backend, entry, rows).scores
-        in_one_step = measured(backend, direct(entry, pivoted), rows).scores
+        in_one_step = measured(backend, without_pivots(entry, pivoted), rows).scores
     finally:
         backend.close()
-    return direct(entry, {task for task, score in in_one_step.items() if score >= by_way[task]})
+    return without_pivots(entry, {task for task, score in in_one_step.items() if score >= by_way[task]})
 
 
 def _compared(entry: CatalogEntry, sets: Sets, before: Mapping[str, Measurement]) -> list[Comparison]:

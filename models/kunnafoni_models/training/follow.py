@@ -27,7 +27,7 @@ from kunnafoni_models.training.log import Log, telling
 from kunnafoni_models.training.measuring import measured, metrics
 from kunnafoni_models.training.memory import reversed_row
 from kunnafoni_models.training.run_folder import held
-from kunnafoni_models.training.selection import direct, parallel_rows, qualities, some, write_quality
+from kunnafoni_models.training.selection import parallel_rows, qualities, some, without_pivots, write_quality
 from kunnafoni_models.training.trainer import train
 from kunnafoni_models.training.verdict import Comparison
 from kunnafoni_models.training.vocabulary import cut, grown
@@ -181,7 +181,7 @@ def _exported(
     folder = out / f".{recipe.export.name}"
     shutil.rmtree(folder, ignore_errors=True)
     revision = recipe.export.revision or str(dt.datetime.now(dt.UTC).date())
-    entry = direct(export_embedded(out / "run", folder, name=recipe.export.name, revision=revision), tasks)
+    entry = without_pivots(export_embedded(out / "run", folder, name=recipe.export.name, revision=revision), tasks)
     if recipe.export.hugging_face:
         shutil.rmtree(out / "hugging-face", ignore_errors=True)
         export_hugging_face(out / "run", out / "hugging-face")

@@ -44,7 +44,7 @@ def measured(backend: Backend, entry: CatalogEntry, rows: Sequence[Row]) -> Meas
     Args:
         backend: The model, loaded.
         entry: Its entry, which says how each direction is decoded.
-        rows: See there.
+        rows: In directions that the model serves.
 
     Raises:
         TrainingError: sacrebleu is not installed.

@@ -83,8 +83,8 @@ def some(rows: Sequence[Row], most: int) -> list[Row]:
     return found
 
 
-def direct(entry: CatalogEntry, tasks: Collection[str]) -> CatalogEntry:
-    """The entry with these directions in one step, by way of no pivot."""
+def without_pivots(entry: CatalogEntry, tasks: Collection[str]) -> CatalogEntry:
+    """The entry with these directions in one step."""
     found = [
         replace(each, pivot=None) if f"{each.source}>{each.target}" in tasks else each for each in entry.directions
     ]

@@ -47,7 +47,7 @@ def run_on_ray(
         source=_path(source),
         sink=_path(sink),
         spec=spec.SerializeToString(deterministic=True),
-        models=(*_models(settings), f"{settings.second_tries=} {settings.pivots=} {settings.routes=}"),
+        models=_models(settings),
         id_column=id_field,
         text_column=text_field,
         parquet=parquet or source.endswith(".parquet"),
@@ -67,7 +67,7 @@ def _path(name: str) -> str:
 
 
 def _models(settings: Settings) -> tuple[str, ...]:
-    """The models that the settings name, with what tells their answers apart.
+    """The models that the settings name, and what else the answers depend on.
 
     Raises:
         CatalogError: one is not in the catalog.
@@ -76,4 +76,5 @@ def _models(settings: Settings) -> tuple[str, ...]:
     from kunnafoni_models import registry  # noqa: PLC0415
 
     entries = registry.catalog([settings.models_dir] if settings.models_dir else [])
-    return tuple(f"{name}@{entry_of(entries, name).fingerprint}" for name in settings.models_to_load)
+    models = [f"{name}@{entry_of(entries, name).fingerprint}" for name in settings.models_to_load]
+    return (*models, f"{settings.second_tries=} {settings.pivots=} {settings.routes=}")

@@ -18,7 +18,7 @@ from kunnafoni.cli.models_train import train_model
 from kunnafoni.cli.options import Address, AnswerFormat, Local, OutputFormat, connect
 from kunnafoni.config import load_settings
 from kunnafoni.errors import NotFoundError
-from kunnafoni.v1.model_pb2 import ListModelsResponse, Model, ModelState, Quality
+from kunnafoni.v1.model_pb2 import LanguagePair, ListModelsResponse, Model, ModelState, Quality
 from kunnafoni_models import registry
 from kunnafoni_models.model_files import problems
 
@@ -131,10 +131,11 @@ def info(*, output: AnswerFormat = OutputFormat.TEXT, address: Address = None, l
         return
     typer.echo(f"version    {answer.version}")
     typer.echo(f"languages  {', '.join(f'{x.code} ({x.english_name})' for x in answer.languages)}")
-    pairs = [
-        f"{x.source_language_code}>{x.target_language_code} by {'+'.join(dict.fromkeys(x.model_ids))}"
-        for x in answer.pairs
-    ]
-    typer.echo(f"pairs      {', '.join(pairs) or 'none yet'}")
+    typer.echo(f"pairs      {', '.join(map(_pair, answer.pairs)) or 'none yet'}")
     for field, value in answer.limits.ListFields():
         typer.echo(f"{field.name:<24} {value:>12,}")
+
+
+def _pair(pair: LanguagePair) -> str:
+    hops = " in two hops" if len(pair.model_ids) > 1 else ""
+    return f"{pair.source_language_code}>{pair.target_language_code} by {'+'.join(dict.fromkeys(pair.model_ids))}{hops}"

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 
 class Admission:
-    """The bounds of the two queues. A full queue refuses interactive callers at once and lets jobs wait."""
+    """The bounds of the two queues. A full queue refuses interactive callers at once and lets jobs wait.
+
+    Attributes:
+        all_left: Set while no admitted caller is there that might submit what follows from its rows.
+    """
 
     def __init__(self, policy: Policy, meter: Meter, *, interactive: FairQueue[Any], jobs: FairQueue[Any]) -> None:
         self._policy = policy
@@ -26,8 +30,8 @@ class Admission:
         self._jobs = jobs
         self._gates: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._inside: set[Caller] = set()
-        self._all_left = asyncio.Event()
-        self._all_left.set()
+        self.all_left = asyncio.Event()
+        self.all_left.set()
         self._draining = self._closed = False
 
     def check_room(self, weight: int, caller: Caller) -> None:
@@ -49,17 +53,8 @@ class Admission:
         caller.admitted = caller.priority is not Priority.JOB
         if caller.admitted and caller not in self._inside:
             self._inside.add(caller)
-            self._all_left.clear()
+            self.all_left.clear()
             caller.when_gone(self._leave)
-
-    async def wait_until_all_left(self) -> None:
-        """Return when no admitted caller is there any more that might submit what follows from its rows."""
-        await self._all_left.wait()
-
-    def _leave(self, caller: Caller) -> None:
-        self._inside.discard(caller)
-        if not self._inside:
-            self._all_left.set()
 
     async def wait_for_room(self, weight: int, caller: Caller) -> None:
         """Let a job wait until the queue of jobs is below the bound, a window.
@@ -94,6 +89,11 @@ class Admission:
         """Let nobody in any more."""
         self.drain()
         self._closed = True
+
+    def _leave(self, caller: Caller) -> None:
+        self._inside.discard(caller)
+        if not self._inside:
+            self.all_left.set()
 
     def _job_room(self) -> int:
         return self._policy.window_tokens - self._jobs.tokens

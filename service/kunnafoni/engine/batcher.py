@@ -140,7 +140,7 @@ class Batcher(Generic[RowT, OutputT]):
             async with asyncio.timeout(grace_s):
                 while pending := [future for slot in self._slots.values() for future in slot.waiters]:
                     await asyncio.wait(pending)
-                await self._admission.wait_until_all_left()
+                await self._admission.all_left.wait()
         await self.close()
 
     async def close(self) -> None:

@@ -134,8 +134,8 @@ class JobOptions(_message.Message):
 
     @_builtins.property
     def decoding(self) -> _translation_pb2.Decoding:
-        """Optional. TRANSLATE: how outputs are searched for. Absent means greedy and deterministic, with the
-        penalty on repetition that the model's catalog entry has for the direction.
+        """Optional. TRANSLATE: how outputs are searched for. Absent means greedy and deterministic, with the penalty on
+        repetition that the model's catalog entry has for the direction of each hop.
         """
 
     def __init__(

@@ -48,8 +48,8 @@ class TranslateRequest(_message.Message):
 
     @_builtins.property
     def decoding(self) -> Global___Decoding:
-        """Optional. How outputs are searched for. Absent means greedy and deterministic, with the
-        penalty on repetition that the model's catalog entry has for the direction of each hop.
+        """Optional. How outputs are searched for. Absent means greedy and deterministic, with the penalty on repetition that the model's
+        catalog entry has for the direction of each hop.
         """
 
     def __init__(

@@ -30,15 +30,8 @@ FRENCH = "Les enfants vont à l'école le matin."
 BY_WAY_OF_ENGLISH = (Direction("fr", "bm", pivot="en"), Direction("fr", "en"), Direction("en", "bm"))
 
 
-def request(
-    text: str = FRENCH, *, source: str = "fr", target: str = "bm", beam: int = 0
-) -> translation_pb2.TranslateRequest:
-    return translation_pb2.TranslateRequest(
-        contents=[text],
-        source_language_code=source,
-        target_language_code=target,
-        decoding=translation_pb2.Decoding(beam_size=beam),
-    )
+def request(text: str = FRENCH, *, source: str = "fr", target: str = "bm") -> translation_pb2.TranslateRequest:
+    return translation_pb2.TranslateRequest(contents=[text], source_language_code=source, target_language_code=target)
 
 
 def pivoting(*directions: Direction, model_id: str = "echo", **options: int) -> CatalogEntry:
