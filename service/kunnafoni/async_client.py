@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from kunnafoni.client import RETRY_POLICY, error_of, length_code
+from kunnafoni.errors import UnavailableError
 from kunnafoni.v1 import (
     model_pb2,
     model_pb2_grpc,
@@ -46,6 +48,7 @@ class AsyncClient:
         self._translation = translation_pb2_grpc.TranslationServiceStub(self._channel)
         self._summarization = summarization_pb2_grpc.SummarizationServiceStub(self._channel)
         self._model = model_pb2_grpc.ModelServiceStub(self._channel)
+        self._health: Any = health_pb2_grpc.HealthStub(self._channel)
 
     async def translate(
         self, contents: Sequence[str], *, target: str, source: str = "", beam_size: int = 0
@@ -141,6 +144,30 @@ class AsyncClient:
             return await self._model.GetServerInfo(
                 model_pb2.GetServerInfoRequest(), timeout=self._timeout_s, metadata=self._metadata
             )
+
+    async def models(self) -> list[model_pb2.Model]:
+        """See `Client.models`."""
+        found: list[model_pb2.Model] = []
+        page_token = ""
+        while True:
+            request = model_pb2.ListModelsRequest(page_token=page_token)
+            with self._errors():
+                page = await self._model.ListModels(request, timeout=self._timeout_s, metadata=self._metadata)
+            found.extend(page.models)
+            page_token = page.next_page_token
+            if not page_token:
+                return found
+
+    async def wait_until_serving(self, timeout_s: float) -> None:
+        """See `Client.wait_until_serving`."""
+        request = health_pb2.HealthCheckRequest()
+        try:
+            async for answer in self._health.Watch(request, timeout=timeout_s, wait_for_ready=True):
+                if answer.status == health_pb2.HealthCheckResponse.SERVING:
+                    return
+        except grpc.RpcError:
+            pass
+        raise UnavailableError(address=self.address)
 
     async def close(self) -> None:
         """Close the connection; running calls are cancelled."""

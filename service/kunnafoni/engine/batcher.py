@@ -182,11 +182,13 @@ class Batcher(Generic[RowT, OutputT]):
         while True:
             await self._waiting.wait()
             await self._wait_for_company(company_until_s)
+            ready_s = self._loop.time()
             async with self._turn():
                 queue = self._next_queue()
                 if queue is None:
                     self._waiting.clear()
                     continue
+                self._meter.batch_waited(self._loop.time() - ready_s)
                 callers = self._callers()
                 batch = queue.cut(ceil(queue.due_rows / self._idle))
                 self._admission.make_room()

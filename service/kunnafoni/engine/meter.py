@@ -30,7 +30,8 @@ class BatcherStats:
         shared_rows: Rows that joined an equal row in flight instead of running themselves.
         dropped_rows: Rows that left the queue because nobody waited for them any more.
         refused_requests: Requests that found the queue full.
-        drain_tokens_per_s: Weight that the model works off in a second at full work; 0 if that is not known yet.
+        drain_tokens_per_s: Weight that the model works off in a second at full work, its turns with other models
+            included; 0 if that is not known yet.
     """
 
     queued_rows: int
@@ -70,6 +71,10 @@ class Meter:
         self._running_rows += len(weights)
         self._tokens += sum(weights)
         self._padded_tokens += len(weights) * max(weights)
+
+    def batch_waited(self, waited_s: float) -> None:
+        """Learn that a batch that ran afterwards waited so long for its turn, which others on the processor had."""
+        self._recent_s += waited_s
 
     def batch_ends(self, rows: int, tokens: int, elapsed_s: float) -> None:
         """Learn that so many rows of this weight took this time; 0 tokens if the batch failed."""

@@ -54,6 +54,26 @@ def test_a_full_queue_refuses_at_once_and_says_when_to_come_back() -> None:
     run(main())
 
 
+def test_the_turns_of_another_model_count_in_when_to_come_back() -> None:
+    async def main() -> None:
+        processor = asyncio.Semaphore(1)
+        batchers = [Batcher(FakeModel(), POLICY, turn=lambda: processor) for _ in range(2)]
+        work = [task for batcher in batchers for task in lines(batcher, "a", 40)]
+        await asyncio.sleep(8.5)
+        work += lines(batchers[0], "b", 21)
+        await asyncio.sleep(0)
+        # Each model has run every other second, batches of 80 tokens.
+        with pytest.raises(OverloadedError) as refused:
+            batchers[0].admit(1000, caller=Caller())
+        waiting = batchers[0].stats().queued_tokens
+        assert refused.value.retry_after_s == pytest.approx((waiting - 800) / 40, rel=0.1)
+        await asyncio.gather(*work)
+        for batcher in batchers:
+            await batcher.close()
+
+    run(main())
+
+
 def test_a_request_is_admitted_as_a_whole_or_not_at_all() -> None:
     async def main() -> None:
         batcher = Batcher(FakeModel(), POLICY)

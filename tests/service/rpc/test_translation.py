@@ -9,7 +9,7 @@ import pytest
 
 from kunnafoni.async_client import AsyncClient
 from kunnafoni.client import Client
-from kunnafoni.errors import InvalidInputError
+from kunnafoni.errors import InvalidInputError, UnavailableError
 from kunnafoni.v1 import result_pb2, translation_pb2
 
 if TYPE_CHECKING:
@@ -114,9 +114,18 @@ async def test_the_async_client_is_the_client_awaited(echo: Served) -> None:
         [detection] = await client.detect_language([SENTENCES["bm"]])
         assert detection.language_code == "bm"
         assert len((await client.server_info()).pairs) == 6
+        assert [model.id for model in await client.models()] == ["echo"]
         with pytest.raises(InvalidInputError) as caught:
             await client.translate([], target="fr")
         assert [violation.field for violation in caught.value.violations] == ["contents"]
+
+
+async def test_the_async_client_waits_until_models_serve_and_no_longer(echo: Served) -> None:
+    async with AsyncClient(echo.address) as client:
+        await client.wait_until_serving(20)
+    async with AsyncClient("localhost:1") as nobody:
+        with pytest.raises(UnavailableError):
+            await nobody.wait_until_serving(0.2)
 
 
 @pytest.mark.parametrize(("source", "target"), DIRECTIONS)
