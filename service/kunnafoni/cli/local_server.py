@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -35,6 +36,8 @@ class LocalServer:
 def local_server(*arguments: str, settings: Mapping[str, str | int] | None = None) -> Generator[LocalServer]:
     """Run `kunnafoni serve` with `arguments` besides the address; ready to answer, ended with SIGTERM afterwards.
 
+    The jobs and the metrics of a server that is configured here are not its own.
+
     Args:
         arguments: Flags; paths are absolute if `settings` are given.
         settings: Takes the place of the working directory's `kunnafoni.toml`; None leaves that as it is.
@@ -45,6 +48,8 @@ def local_server(*arguments: str, settings: Mapping[str, str | int] | None = Non
     command = [sys.executable, "-m", "kunnafoni", "serve", "--address", "localhost:0"]
     with tempfile.TemporaryDirectory() as folder:
         command += ["--data-dir", folder, *arguments]
+        jobs_url = f"sqlite:///{folder}/jobs.db"
+        environment = {**os.environ, "KUNNAFONI_JOBS_URL": jobs_url, "KUNNAFONI_METRICS_ADDRESS": "localhost:0"}
         log = Path(folder) / "server.log"
         here = None if settings is None else folder
         for name, value in (settings or {}).items():
@@ -52,7 +57,7 @@ def local_server(*arguments: str, settings: Mapping[str, str | int] | None = Non
                 lines.write(f"{name} = {json.dumps(value)}\n")
         with (
             log.open("w") as output,
-            subprocess.Popen(command, stderr=output, cwd=here) as process,  # noqa: S603 - our own command
+            subprocess.Popen(command, stderr=output, cwd=here, env=environment) as process,  # noqa: S603 - our own command
         ):
             try:
                 address = _listening(process, log)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # More than the longest content takes, escaped in the longest way.
 MAX_LINE_BYTES = 4 * 1024 * 1024
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+# What Windows calls Unicode begins so. Every other letter of it would pass for text.
+UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,9 @@ def read_lines(file: BinaryIO, name: str) -> Iterator[Line | Problem]:
     number = 0
     while data := file.readline(MAX_LINE_BYTES + 1):
         number += 1
+        if number == 1 and data.startswith(UTF_16_MARKS):
+            yield utf_16_problem(name)
+            return
         if len(data) > MAX_LINE_BYTES:
             while data and not data.endswith(b"\n"):
                 data = file.readline(MAX_LINE_BYTES)
@@ -61,3 +66,8 @@ def read_lines(file: BinaryIO, name: str) -> Iterator[Line | Problem]:
             yield Problem(f"{name}:{number}", f"is not UTF-8 (byte {error.start + 1} of the line)")
         else:
             yield Line(number, text.rstrip("\r\n"))
+
+
+def utf_16_problem(name: str) -> Problem:
+    """A whole file in another encoding."""
+    return Problem(name, "is UTF-16: save it as UTF-8")

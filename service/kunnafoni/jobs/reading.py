@@ -6,10 +6,18 @@ Nothing is read before it is asked for, nothing is kept. What is wrong becomes a
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from kunnafoni.jobs.lines import MAX_LINE_BYTES, Problem, open_input, read_lines
+from kunnafoni.jobs.lines import (
+    MAX_LINE_BYTES,
+    UTF_16_MARKS,
+    Problem,
+    open_input,
+    read_lines,
+    utf_16_problem,
+)
 from kunnafoni.jobs.records import InputError, InputFormat, read_records
 from kunnafoni.languages import known_code
 from kunnafoni.v1 import job_pb2, summarization_pb2
@@ -18,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    # Where it stands, the id that it gets if it has none, and the item.
+    Found = tuple[str, str, job_pb2.JobItem]
 
 MAX_ID_CODE_POINTS = 255
 SUFFIXES = {
@@ -39,6 +49,15 @@ class Fields:
     headline: str = "headline"
     body: str = "body"
     language: str = "language"
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file to read, its name in places and ids, and whether it was found in a folder."""
+
+    path: Path
+    name: str
+    in_folder: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,70 +83,77 @@ class Reader:
             InputError: a file's format is not known, or its table has no column with the content.
             OSError: a file cannot be read.
         """
-        files = [(file, name, whole) for path in paths for file, name, whole in _files(path)]
-        entries = (
-            entry
-            for file, name, whole in files
-            for entry in self._read_file(file, name, whole=whole, alone=len(files) == 1)
-        )
-        return _unique(entries)
+        files = _files(paths)
+        return _unique(entry for file in files for entry in self._read_file(file, alone=len(files) == 1))
 
-    def _read_file(
-        self, path: Path, name: str, *, whole: bool, alone: bool
-    ) -> Iterator[tuple[str, job_pb2.JobItem] | Problem]:
-        chosen = self.input_format or (InputFormat.FILE if whole else SUFFIXES.get(path.suffix.lower()))
+    def _read_file(self, file: _File, *, alone: bool) -> Iterator[Found | Problem]:
+        chosen, name = self._format(file), file.name
         if chosen is None:
-            raise InputError(f"{name}: tell its format with --input-format ({', '.join(InputFormat)})")
-        with open_input(path) as file:
+            if not file.in_folder:
+                raise InputError(f"{name}: tell its format with --input-format ({', '.join(InputFormat)})")
+            yield Problem(name, f"is none of {' '.join(SUFFIXES)}")
+            return
+        with open_input(file.path) as lines:
             if chosen is InputFormat.FILE:
-                yield self._whole(file.read(MAX_LINE_BYTES + 1), name)
+                yield self._whole(lines.read(MAX_LINE_BYTES + 1), name)
                 return
-            for entry in read_records(read_lines(file, name), chosen, name, self._content_field):
+            for entry in read_records(read_lines(lines, name), chosen, name, self._content_field):
                 if isinstance(entry, Problem):
                     yield entry
                     continue
                 number, record = entry
-                yield self._item(
-                    record, place=f"{name}:{number}", default_id=str(number) if alone else f"{name}:{number}"
-                )
+                place = f"{name}:{number}"
+                yield self._item(record, place=place, default_id=str(number) if alone else place)
+
+    def _format(self, file: _File) -> InputFormat | None:
+        by_name = SUFFIXES.get(file.path.suffix.lower())
+        whole = file.in_folder and by_name is InputFormat.LINES
+        return self.input_format or (InputFormat.FILE if whole else by_name)
 
     @property
     def _content_field(self) -> str:
         return self.fields.text if self.kind == job_pb2.JOB_KIND_TRANSLATE else self.fields.body
 
-    def _whole(self, data: bytes, name: str) -> tuple[str, job_pb2.JobItem] | Problem:
+    def _whole(self, data: bytes, name: str) -> Found | Problem:
         if len(data) > MAX_LINE_BYTES:
             return Problem(name, f"is longer than {MAX_LINE_BYTES:,} bytes")
+        if data.startswith(UTF_16_MARKS):
+            return utf_16_problem(name)
         try:
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             return Problem(name, f"is not UTF-8 (byte {error.start + 1})")
         return self._item({self._content_field: text}, place=name, default_id=name)
 
-    def _item(
-        self, record: Mapping[str, object], *, place: str, default_id: str
-    ) -> tuple[str, job_pb2.JobItem] | Problem:
-        fields = self.fields
-        names = (fields.id, self._content_field, fields.headline, fields.language)
-        item_id, content, headline, language = (text_of(record.get(name)) for name in names)
-        if content is None or headline is None or language is None or item_id is None:
+    def _item(self, record: Mapping[str, object], *, place: str, default_id: str) -> Found | Problem:
+        fields, summarize = self.fields, self.kind == job_pb2.JOB_KIND_SUMMARIZE
+        names = (fields.id, self._content_field, fields.language, *([fields.headline] if summarize else []))
+        values = [text_of(record.get(name)) for name in names]
+        item_id, content, language, *headlines = values
+        if content is None or language is None or item_id is None or None in headlines:
             return Problem(place, "has a field that is no text")
-        if not content.strip() and not headline.strip():
-            return Problem(place, f"has no {self._content_field}")
-        if len(content) + len(headline) > self.max_code_points:
-            return Problem(place, f"is longer than {self.max_code_points:,} characters")
-        if language and not known_code(language):
-            return Problem(place, f"has a language that is not known: {language[:20]}")
-        item = job_pb2.JobItem(id=item_id or default_id)
-        if len(item.id) > MAX_ID_CODE_POINTS:
-            return Problem(place, f"has an id longer than {MAX_ID_CODE_POINTS} characters")
-        if self.kind == job_pb2.JOB_KIND_TRANSLATE:
-            item.text = content
-        else:
+        headline = "".join(filter(None, headlines))
+        checks = (
+            ("\0" in item_id + content + headline, "has a NUL character"),
+            (not content.strip() and not headline.strip(), f"has no {self._content_field}"),
+            (
+                len(content) + len(headline) > self.max_code_points,
+                f"is longer than {self.max_code_points:,} characters",
+            ),
+            (language and not known_code(language), f"has a language that is not known: {language[:20]}"),
+            (len(item_id or default_id) > MAX_ID_CODE_POINTS, f"has an id longer than {MAX_ID_CODE_POINTS} characters"),
+        )
+        for wrong, message in checks:
+            if wrong:
+                return Problem(place, message)
+        item = job_pb2.JobItem(id=item_id)
+        if summarize:
             item.article.CopyFrom(summarization_pb2.Article(headline=headline, body=content))
+        else:
+            item.text = content
         if language:
             item.options.source_language_code = language
-        return place, item
+        return place, default_id, item
 
 
 def text_of(value: object) -> str | None:
@@ -145,28 +171,39 @@ def text_of(value: object) -> str | None:
     return value
 
 
-def _files(path: Path) -> Iterator[tuple[Path, str, bool]]:
-    """The files of a path: itself, or all of a folder by name; each with its name and whether it is one item."""
-    if not path.is_dir():
-        yield path, "-" if str(path) == "-" else path.name, False
-        return
-    for file in sorted(path.rglob("*")):
-        if file.is_file() and file.suffix.lower() in SUFFIXES:
-            whole = SUFFIXES[file.suffix.lower()] in (InputFormat.LINES, InputFormat.FILE)
-            yield file, str(file.relative_to(path)), whole
+def _files(paths: Sequence[Path]) -> list[_File]:
+    """The files of all paths: themselves, or all of a folder by name but the hidden ones."""
+    found: list[_File] = []
+    for path in paths:
+        if not path.is_dir():
+            found.append(_File(path, "-" if str(path) == "-" else path.name))
+            continue
+        for file in sorted(path.rglob("*")):
+            inside = file.relative_to(path)
+            if file.is_file() and not any(part.startswith(".") for part in inside.parts):
+                found.append(_File(file, str(inside), in_folder=True))
+    names = Counter(file.name for file in found)
+    # Of several with one name only the path tells which is which.
+    return [replace(file, name=str(file.path)) if names[file.name] > 1 else file for file in found]
 
 
-def _unique(entries: Iterable[tuple[str, job_pb2.JobItem] | Problem]) -> Iterator[job_pb2.JobItem | Problem]:
-    """Make a problem of every item whose id an earlier one has. Of each id 8 bytes are kept."""
+def _unique(entries: Iterable[Found | Problem]) -> Iterator[job_pb2.JobItem | Problem]:
+    """Give ids to items without one; make a problem of every item whose own id an earlier one has.
+
+    Of each id 8 bytes are kept.
+    """
     seen: set[bytes] = set()
     for entry in entries:
         if isinstance(entry, Problem):
             yield entry
             continue
-        place, item = entry
-        digest = hashlib.blake2b(item.id.encode(), digest_size=8).digest()
-        if digest in seen:
-            yield Problem(place, f"has the id of an earlier item: {item.id}")
-            continue
-        seen.add(digest)
-        yield item
+        place, default_id, item = entry
+        for item_id in [item.id] if item.id else [default_id, place[-MAX_ID_CODE_POINTS:]]:
+            digest = hashlib.blake2b(item_id.encode(), digest_size=8).digest()
+            if digest not in seen:
+                seen.add(digest)
+                item.id = item_id
+                yield item
+                break
+        else:
+            yield Problem(place, f"has the id of an earlier item: {item.id or default_id}")

@@ -91,15 +91,18 @@ def _rows(
     lines: Iterable[Line | Problem], input_format: InputFormat, name: str
 ) -> Iterator[tuple[int, list[str]] | Problem]:
     problems: list[Problem] = []
-    number = 0
+    first = last = 0  # lines of the row that is being read; a quoted cell may have several
+    broken = False
 
     def texts() -> Iterator[str]:
-        nonlocal number
+        nonlocal first, last, broken
         for line in lines:
             if isinstance(line, Problem):
                 problems.append(line)
+                broken = broken or first > 0
             else:
-                number = line.number
+                last = line.number
+                first = first or last
                 yield line.text + "\n"
 
     csv.field_size_limit(MAX_LINE_BYTES)
@@ -108,13 +111,18 @@ def _rows(
     else:
         rows = csv.reader(texts(), strict=True)
     while True:
+        first, broken = 0, False
+        wrong = ""
+        row: list[str] | None = []
         try:
             row = next(rows, None)
-            problem = None
         except csv.Error as error:
-            row, problem = [], Problem(f"{name}:{number}", f"is no row of a table: {error}")
+            wrong = f"is no row of a table: {error}"
         yield from problems
         problems.clear()
         if row is None:
             return
-        yield problem or (number, row)
+        if broken:
+            wrong = wrong or "is a row with a line that cannot be read"
+        place = f"{name}:{last}" if first == last else f"{name}:{first}-{last}"
+        yield Problem(place, wrong) if wrong else (last, row)

@@ -49,6 +49,9 @@ def test_a_malformed_line_is_told_by_number_and_the_rest_goes_on(tmp_path: Path)
         ('{"id": "x"}', "has no text"),
         ('{"text": {"a": 1}}', "has a field that is no text"),
         ('{"text": "\\ud800"}', "has a field that is no text"),
+        ('{"text": "a\\u0000b"}', "has a NUL character"),
+        ('{"text": "a", "id": "b\\u0000"}', "has a NUL character"),
+        ('{"headline": "only one"}', "has no text"),
         ('{"text": "a", "language": "xx"}', "has a language that is not known: xx"),
         ('{"text": "b", "id": "one"}', "has the id of an earlier item: one"),
         ('{"text": "b", "id": "' + "i" * 256 + '"}', "has an id longer than 255 characters"),
@@ -85,11 +88,51 @@ def test_tables(tmp_path: Path) -> None:
     items, problems = read(TRANSLATE, write(tmp_path / "in.csv", *rows))
     assert items == {"1": 'a, "b"\nc'}
     assert problems[0] == "in.csv:4 has 2 columns, the header has 3"
-    assert problems[1].startswith("in.csv:6 is no row of a table")
+    assert problems[1].startswith("in.csv:5-6 is no row of a table")
     items, problems = read(TRANSLATE, write(tmp_path / "in.tsv", "id\ttext", '1\t"quoted', "2\tplain"))
     assert (items, problems) == ({"1": '"quoted', "2": "plain"}, [])
     with pytest.raises(InputError, match="no column 'text', but 'a', 'b'"):
         read(TRANSLATE, write(tmp_path / "other.csv", "a,b", "1,2"))
+
+
+def test_a_row_with_a_line_that_cannot_be_read_is_left_out_whole(tmp_path: Path) -> None:
+    rows = ["id,text", '1,"First.', b"Caf\xe9.", 'Third."', "2,next", b"\xff", "3,last"]
+    items, problems = read(TRANSLATE, write(tmp_path / "in.csv", *rows))
+    assert items == {"2": "next", "3": "last"}
+    assert problems == [
+        "in.csv:3 is not UTF-8 (byte 4 of the line)",
+        "in.csv:2-4 is a row with a line that cannot be read",
+        "in.csv:6 is not UTF-8 (byte 1 of the line)",
+    ]
+
+
+def test_a_quote_that_is_not_closed_names_all_the_lines_that_it_costs(tmp_path: Path) -> None:
+    rows = ["id,text", "1,first", '2,"open', *(f"{n},text" for n in range(3, 50)), '50,"quoted" text', "51,last"]
+    items, problems = read(TRANSLATE, write(tmp_path / "in.csv", *rows))
+    assert items == {"1": "first", "51": "last"}
+    assert len(problems) == 1
+    assert problems[0].startswith("in.csv:3-51 is no row of a table")
+
+
+def test_utf_16_is_named_and_not_translated(tmp_path: Path) -> None:
+    for name in ("in.txt", "in.jsonl", "in.csv", "in.md"):
+        (tmp_path / name).write_bytes("id,text\n1,The market.\n".encode("utf-16"))
+        assert read(TRANSLATE, tmp_path / name) == ({}, [f"{name} is UTF-16: save it as UTF-8"])
+
+
+def test_every_text_without_an_id_gets_one_of_its_own(tmp_path: Path) -> None:
+    for year in ("y23", "y24"):
+        (tmp_path / year).mkdir()
+        write(tmp_path / year / "news.txt", f"of {year}")
+    items, problems = read(TRANSLATE, tmp_path / "y23" / "news.txt", tmp_path / "y24" / "news.txt")
+    assert list(items.values()) == ["of y23", "of y24"]
+    assert [item_id.removeprefix(str(tmp_path)) for item_id in items] == ["/y23/news.txt:1", "/y24/news.txt:1"]
+    assert problems == []
+    items, problems = read(TRANSLATE, tmp_path / "y23", tmp_path / "y24")
+    assert list(items.values()) == ["of y23\n", "of y24\n"]
+    assert problems == []
+    items, problems = read(TRANSLATE, write(tmp_path / "in.jsonl", '{"id": "2", "text": "a"}', '{"text": "b"}'))
+    assert (items, problems) == ({"2": "a", "in.jsonl:2": "b"}, [])
 
 
 def test_fields_have_the_names_that_are_given(tmp_path: Path) -> None:
@@ -108,9 +151,10 @@ def test_folders_and_several_files(tmp_path: Path) -> None:
     write(folder / "a.md", "# one")
     write(folder / "c.jsonl", '{"text": "three"}')
     write(folder / "picture.png", "none")
+    write(folder / "._a.md", "litter of another system")
     items, problems = read(TRANSLATE, folder)
     assert items == {"2024/b.txt": "two lines\nof one text\n", "a.md": "# one\n", "c.jsonl:1": "three"}
-    assert problems == []
+    assert problems == ["picture.png is none of .jsonl .ndjson .csv .tsv .txt .md"]
     lines = write(tmp_path / "lines.txt", b"\xef\xbb\xbfone", "", "two\r")
     assert read(TRANSLATE, lines) == ({"1": "one", "3": "two"}, [])
     with pytest.raises(InputError, match="--input-format"):

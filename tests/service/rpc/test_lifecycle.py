@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from kunnafoni.cli.local_server import local_server
 from kunnafoni.client import Client
 from kunnafoni.errors import KunnafoniError
+from kunnafoni.job_client import JobClient
 from tests.conftest import echo_entry, serve
 
 if TYPE_CHECKING:
@@ -30,6 +32,17 @@ def test_sigterm_lets_running_calls_end() -> None:
     with local_server("--model", "echo") as server, Client(server.address) as client:
         client.translate(["Hello."], source="en", target="fr")
     assert server.process.returncode == 0
+
+
+def test_a_local_server_leaves_the_configured_ones_jobs_and_metrics_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("localhost", 0)) as taken:
+        monkeypatch.setenv("KUNNAFONI_METRICS_ADDRESS", f"localhost:{taken.getsockname()[1]}")
+        monkeypatch.setenv("KUNNAFONI_JOBS_URL", f"sqlite:///{tmp_path}/production.db")
+        with local_server("--model", "echo") as server, JobClient(server.address) as jobs:
+            assert list(jobs.list()) == []
+    assert not (tmp_path / "production.db").exists()
 
 
 def test_sigterm_in_flight_answers_the_call_and_refuses_new_ones() -> None:
