@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from kunnafoni.cli.options import check_files
 from kunnafoni.config import load_settings
 from kunnafoni.job_client import JobClient
 from kunnafoni.jobs.writing import SUFFIXES, OutputFormat, errors_path, output_path, write_results
@@ -15,9 +16,7 @@ from kunnafoni.languages import known_code
 from kunnafoni.v1 import job_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from kunnafoni.v1.job_pb2 import Job
+    from kunnafoni.v1.job_pb2 import Job, JobSpec
 
 Output = Annotated[
     Path | None,
@@ -26,7 +25,6 @@ Output = Annotated[
 Format = Annotated[
     OutputFormat | None, typer.Option("--format", help="How results are written, if the file's name does not say it.")
 ]
-Force = Annotated[bool, typer.Option("--force", help="Replace result files that exist.")]
 
 
 def connect_jobs(address: str | None) -> JobClient:
@@ -70,13 +68,11 @@ def source_of(tag: str) -> str:
     return known_code(tag) or ""
 
 
-def check_output(
-    output: Path | None, chosen: OutputFormat | None, targets: Sequence[str], *, force: bool
-) -> OutputFormat:
-    """The format to write, once it is sure that nothing is overwritten by accident.
+def check_output(output: Path | None, chosen: OutputFormat | None, spec: JobSpec, *, force: bool) -> OutputFormat:
+    """The format to write the results of such a job in, once it is sure that nothing is overwritten by accident.
 
     Raises:
-        typer.BadParameter: a file exists, its folder does not, or its name tells no format.
+        typer.BadParameter: a file exists, its folder does not, its name tells no format, or one that has no editions.
     """
     if output is None:
         if chosen in (OutputFormat.TEXT, OutputFormat.TMX):
@@ -85,24 +81,23 @@ def check_output(
     output_format = chosen or SUFFIXES.get(output.suffix.lower())
     if output_format is None:
         raise typer.BadParameter(f"{output}: tell how to write it with --format ({', '.join(OutputFormat)})")
-    if not output.parent.is_dir():
-        raise typer.BadParameter(f"{output}: the folder {output.parent} does not exist")
-    files = [output_path(output, output_format, target) for target in targets]
-    if existing := [str(file) for file in files if file.exists() and not force]:
-        raise typer.BadParameter(f"{existing[0]} exists; --force replaces it")
+    if output_format is OutputFormat.TMX and spec.kind == job_pb2.JOB_KIND_SUMMARIZE:
+        raise typer.BadParameter(f"{output}: TMX holds translations, and these are editions")
+    check_files([output_path(output, output_format, target) for target in spec.options.target_language_codes], force)
     return output_format
 
 
-def save_results(client: JobClient, job: Job, output: Path | None, output_format: OutputFormat) -> int:
-    """Write the results that a job has; how many items failed. What was done is said on standard error."""
+def save_results(client: JobClient, job: Job, output: Path | None, output_format: OutputFormat) -> None:
+    """Write the results that a job has. What was done is said on standard error."""
     targets = job.spec.options.target_language_codes
     results = client.results(job.id, include_items=True)
     done, failed = write_results(results, output, output_format, targets)
     console = Console(stderr=True, highlight=False)
     if job.state == job_pb2.JOB_STATE_RUNNING:
         console.print("The job still runs: these are its results up to now.", markup=False)
+    if job.state == job_pb2.JOB_STATE_CANCELLED:
+        console.print("The job was cancelled: these are the results that it had.", markup=False)
     if output:
         console.print(f"{done:,} results in {output}", markup=False, soft_wrap=True)
         if failed:
             console.print(f"{failed:,} errors in {errors_path(output)}", markup=False, soft_wrap=True)
-    return failed

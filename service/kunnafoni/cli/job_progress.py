@@ -50,6 +50,11 @@ def summary(job: Job) -> str:
     return ", ".join(parts)
 
 
+def incomplete(job: Job) -> bool:
+    """Whether items of a job failed, or were never worked on because it was cancelled."""
+    return job.state == job_pb2.JOB_STATE_CANCELLED or job.progress.failed_items > 0
+
+
 def state_name(job: Job) -> str:
     """The state of a job as people write it."""
     return job_pb2.JobState.Name(job.state).removeprefix("JOB_STATE_").lower()

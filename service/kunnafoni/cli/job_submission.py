@@ -10,7 +10,6 @@ import typer
 from rich.console import Console
 
 from kunnafoni.cli.job_options import (
-    Force,
     Format,
     Output,
     check_output,
@@ -20,8 +19,8 @@ from kunnafoni.cli.job_options import (
     source_of,
     targets_of,
 )
-from kunnafoni.cli.job_progress import show_progress
-from kunnafoni.cli.options import Address, connect
+from kunnafoni.cli.job_progress import incomplete, show_progress
+from kunnafoni.cli.options import Address, Force, connect
 from kunnafoni.jobs.lines import Problem
 from kunnafoni.jobs.reading import Fields, Reader
 from kunnafoni.jobs.records import InputError, InputFormat
@@ -90,12 +89,11 @@ def submit(
     """Submit files as a job and print its identifier.
 
     Lines that cannot be taken are told on standard error and left out. Exit code 1 says that something was left out or
-    failed.
+    failed, or that the job was cancelled meanwhile.
     """
     if output and not wait:
         raise typer.BadParameter("-o needs --wait; later, `kunnafoni jobs results JOB -o FILE` writes them")
     options = job_pb2.JobOptions(target_language_codes=targets_of(to), source_language_code=source_of(source))
-    chosen_format = check_output(output, output_format, options.target_language_codes, force=force)
     if summarize:
         options.length = _length(length)
         options.key_points = key_points
@@ -103,6 +101,7 @@ def submit(
         options.decoding.CopyFrom(translation_pb2.Decoding(beam_size=beam_size))
     kind = job_pb2.JOB_KIND_SUMMARIZE if summarize else job_pb2.JOB_KIND_TRANSLATE
     spec = job_pb2.JobSpec(kind=kind, options=options, labels=labels_of(label))
+    chosen_format = check_output(output, output_format, spec, force=force)
     with connect(address) as server:
         limits = server.server_info().limits
     fields = Fields(id=id_field, text=text_field, headline=headline_field, body=body_field, language=language_field)
@@ -116,13 +115,11 @@ def submit(
         finally:
             sieve.tell()
         typer.echo(job.id)
-        failed = 0
         if wait:
             job = show_progress(client.watch(job.id), job.id)
-            failed = job.progress.failed_items
             if output:
                 save_results(client, job, output, chosen_format)
-    if sieve.problems or failed:
+    if sieve.problems or (wait and incomplete(job)):
         raise typer.Exit(1)
 
 

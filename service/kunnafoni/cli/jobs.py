@@ -7,13 +7,14 @@ from typing import Annotated
 import typer
 from google.protobuf.json_format import MessageToJson
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
+from rich.text import Text
 
-from kunnafoni.cli.job_options import Force, Format, Output, check_output, connect_jobs, labels_of, save_results
-from kunnafoni.cli.job_progress import show_progress, state_name, summary
+from kunnafoni.cli.job_options import Format, Output, check_output, connect_jobs, labels_of, save_results
+from kunnafoni.cli.job_progress import incomplete, show_progress, state_name, summary
 from kunnafoni.cli.job_ray import run_on_ray
 from kunnafoni.cli.job_submission import submit
-from kunnafoni.cli.options import Address, AnswerFormat, OutputFormat
+from kunnafoni.cli.options import Address, AnswerFormat, Force, OutputFormat
 from kunnafoni.v1 import job_pb2
 
 jobs = typer.Typer(help="Translate or summarise whole archives in the background.", no_args_is_help=True)
@@ -36,7 +37,8 @@ def list_jobs(
     if output is OutputFormat.JSON:
         typer.echo(MessageToJson(job_pb2.ListJobsResponse(jobs=found), ensure_ascii=False))
         return
-    table = Table("job", "created", "to", "state", "items", "failed", "labels")
+    # Identifiers are for other commands, labels are anybody's text.
+    table = Table(Column("job", no_wrap=True), "created", "to", "state", "items", "failed", "labels")
     for job in found:
         progress = job.progress
         table.add_row(
@@ -46,7 +48,7 @@ def list_jobs(
             state_name(job),
             f"{progress.done_items + progress.failed_items:,}/{progress.total_items:,}",
             f"{progress.failed_items:,}",
-            " ".join(f"{key}={value}" for key, value in sorted(job.spec.labels.items())),
+            Text(" ".join(f"{key}={value}" for key, value in sorted(job.spec.labels.items()))),
         )
     Console().print(table)
 
@@ -70,10 +72,10 @@ def show(job_id: JobId, *, output: AnswerFormat = OutputFormat.TEXT, address: Ad
 
 @jobs.command("watch")
 def watch(job_id: JobId, *, address: Address = None) -> None:
-    """Follow a job to its end; Ctrl-C leaves it running. Exit code 1 says that items failed."""
+    """Follow a job to its end; Ctrl-C leaves it running. Exit code 1 says that items failed or it was cancelled."""
     with connect_jobs(address) as client:
         job = show_progress(client.watch(job_id), job_id)
-    if job.progress.failed_items:
+    if incomplete(job):
         raise typer.Exit(1)
 
 
@@ -88,13 +90,15 @@ def results(
 ) -> None:
     """Write the results that a job has, in the order of the input, to a file or standard output.
 
-    Errors of failed items go to a file beside it, or to standard error. Exit code 1 says that there are some.
+    Errors of failed items go to a file beside it, or to standard error. Exit code 1 says that there are some, or that
+    the job was cancelled before it had all.
     """
     with connect_jobs(address) as client:
         job = client.get(job_id)
-        chosen = check_output(output, output_format, job.spec.options.target_language_codes, force=force)
-        if save_results(client, job, output, chosen):
-            raise typer.Exit(1)
+        chosen = check_output(output, output_format, job.spec, force=force)
+        save_results(client, job, output, chosen)
+    if incomplete(job):
+        raise typer.Exit(1)
 
 
 @jobs.command("cancel")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager, nullcontext
 from enum import StrEnum
 from pathlib import Path
@@ -34,6 +34,7 @@ Files = Annotated[
     list[Path] | None,
     typer.Argument(help="Text files (UTF-8), one content each; none or - reads standard input.", show_default=False),
 ]
+Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
 Text = Annotated[str | None, typer.Option("--text", help="Take this text instead of a file.")]
 
 
@@ -45,6 +46,19 @@ def connect(address: str | None, timeout_s: float | None = None, *, local: bool 
         where = own.address if own else settings.server
         with Client(where, timeout_s=settings.timeout_s) as client:
             yield client
+
+
+def check_files(paths: Iterable[Path], force: bool) -> None:
+    """Make sure, before any work, that files can be written and that none is overwritten by accident.
+
+    Raises:
+        typer.BadParameter: a file exists and there is no `--force`, or its folder does not.
+    """
+    for path in paths:
+        if not path.parent.is_dir():
+            raise typer.BadParameter(f"{path}: the folder {path.parent} does not exist")
+        if path.exists() and not force:
+            raise typer.BadParameter(f"{path} exists; --force replaces it")
 
 
 def read_contents(files: list[Path] | None, text: str | None) -> list[str]:

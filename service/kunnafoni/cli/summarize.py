@@ -14,7 +14,8 @@ from rich.console import Console
 from kunnafoni.cli.articles import article_of
 from kunnafoni.cli.edition_page import page
 from kunnafoni.cli.edition_text import markdown, plain, show
-from kunnafoni.cli.options import Address, Local, Timeout, connect, read_contents
+from kunnafoni.cli.options import Address, Force, Local, Timeout, check_files, connect, read_contents
+from kunnafoni.jobs.writing import whole_file
 
 
 class Length(StrEnum):
@@ -32,6 +33,9 @@ class Format(StrEnum):
     MARKDOWN = "markdown"
     JSON = "json"
     HTML = "html"
+
+
+SUFFIXES = {".txt": Format.TEXT, ".md": Format.MARKDOWN, ".json": Format.JSON, ".html": Format.HTML}
 
 
 def summarize(
@@ -52,15 +56,22 @@ def summarize(
         int, typer.Option("--max-words", min=0, max=400, help="Most words of a summary, in place of --length.")
     ] = 0,
     key_points: Annotated[int, typer.Option("--key-points", "-k", min=0, max=7, help="How many key points.")] = 3,
-    form: Annotated[Format, typer.Option("--format", help="How the editions are written.")] = Format.TEXT,
+    form: Annotated[
+        Format | None,
+        typer.Option("--format", help="How the editions are written, if the file's name does not say it."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write to this file.", show_default=False)
     ] = None,
+    force: Force = False,
     address: Address = None,
     local: Local = False,
     timeout: Timeout = None,
 ) -> None:
     """Headline, summary and key points of an article, one edition a language."""
+    if output:
+        check_files([output], force)
+    form = form or (SUFFIXES.get(output.suffix.lower()) if output else None) or Format.TEXT
     [content] = read_contents([file], None)
     article = article_of(content, file)
     if headline is not None:
@@ -87,4 +98,5 @@ def summarize(
     if output is None:
         typer.echo(written)
     else:
-        output.write_text(f"{written}\n", "utf-8")
+        with whole_file(output) as whole:
+            whole.write(f"{written}\n")

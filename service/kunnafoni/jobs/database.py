@@ -87,6 +87,7 @@ class Database:
             if not self.is_shared:
                 self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 self._lock()
+                self._path.touch(mode=0o600)  # it holds articles that nobody has published yet
             with self.write() as connection, as_file(files("kunnafoni.jobs") / "migrations") as scripts:
                 if self.is_shared:  # servers that start together take turns
                     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})

@@ -133,13 +133,11 @@ class Reader:
         if content is None or language is None or item_id is None or None in headlines:
             return Problem(place, "has a field that is no text")
         headline = "".join(filter(None, headlines))
+        most = self.max_code_points
         checks = (
             ("\0" in item_id + content + headline, "has a NUL character"),
             (not content.strip() and not headline.strip(), f"has no {self._content_field}"),
-            (
-                len(content) + len(headline) > self.max_code_points,
-                f"is longer than {self.max_code_points:,} characters",
-            ),
+            (len(content) + len(headline) > most, f"is longer than {most:,} characters"),
             (language and not known_code(language), f"has a language that is not known: {language[:20]}"),
             (len(item_id or default_id) > MAX_ID_CODE_POINTS, f"has an id longer than {MAX_ID_CODE_POINTS} characters"),
         )

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import sys
-import tempfile
 from contextlib import ExitStack, contextmanager
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from kunnafoni.jobs.formats import CsvWriter, JsonlWriter, TextWriter, error_record
@@ -19,6 +18,7 @@ from kunnafoni.jobs.tmx import TmxWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
+    from pathlib import Path
 
     from kunnafoni.jobs.formats import Writer
     from kunnafoni.v1.job_pb2 import JobResult
@@ -46,16 +46,15 @@ SUFFIXES = {
 @contextmanager
 def whole_file(path: Path) -> Generator[TextIO]:
     """A file that takes the name `path`, and the place of what had it, when the context ends without an exception."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+        with partial.open("x", encoding="utf-8", newline="") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
+        partial.replace(path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
         raise
 
 

@@ -100,6 +100,31 @@ def test_results_of_a_running_job_say_so(server: JobProcess, tmp_path: Path) -> 
     assert run(server, "cancel", job_id)[0] == 0
 
 
+def test_a_job_that_was_cancelled_is_no_success(server: JobProcess, tmp_path: Path) -> None:
+    job_id = run(server, "submit", archive(tmp_path, 5000), "--to", "bm")[1].strip()
+    assert run(server, "cancel", job_id)[0] == 0
+    out = tmp_path / "out.jsonl"
+    code, _, told = run(server, "results", job_id, "-o", out)
+    assert code == 1
+    assert "was cancelled" in told
+    assert out.exists()
+    code, _, told = run(server, "watch", job_id)
+    assert code == 1
+    assert "cancelled" in told
+
+
+def test_the_list_shows_whole_identifiers_and_any_label(
+    server: JobProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = ["--label", "desk=[/sport]", "--label", "week=2026-W48", "--label", "region=kayes-and-koulikoro"]
+    job_id = run(server, "submit", archive(tmp_path), "--to", "fr", *labels)[1].strip()
+    monkeypatch.setenv("COLUMNS", "80")
+    code, listed, _ = run(server, "list")
+    assert code == 0
+    assert job_id in listed
+    assert "[/" in listed
+
+
 def test_what_cannot_be_taken_is_told_and_the_rest_goes_on(server: JobProcess, tmp_path: Path) -> None:
     path = archive(tmp_path)
     lines = path.read_text().splitlines()
@@ -139,6 +164,7 @@ def test_failed_items_and_retry(server: JobProcess, tmp_path: Path) -> None:
         (["in.txt", "--to", "fr", "-o", "out.jsonl"], 2, "--wait"),
         (["in.txt", "--to", "fr", "--wait", "-o", "in.txt", "--format", "csv"], 2, "exists"),
         (["in.txt", "--to", "fr", "--wait", "-o", "no/out.csv"], 2, "does not exist"),
+        (["in.txt", "--to", "fr", "--wait", "-o", "out.tmx", "--summarize"], 2, "TMX holds translations"),
         (["in.txt", "--to", "fr", "--label", "x"], 2, "KEY=VALUE"),
     ],
 )

@@ -51,6 +51,21 @@ def test_files_are_written(embedded: LocalServer, article: Path, tmp_path: Path,
     assert HEADLINES["en"] in path.read_text("utf-8")
 
 
+def test_the_name_of_a_file_says_its_form_and_no_file_is_lost(
+    embedded: LocalServer, article: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "page.html"
+    assert kunnafoni(embedded, "summarize", article, "--to", "en", "-o", path).returncode == 0
+    made = path.read_text("utf-8")
+    assert made.startswith("<!doctype html>")
+    for wrong, message in ((path, "--force"), (tmp_path / "no" / "page.html", "does not exist")):
+        result = kunnafoni(embedded, "summarize", article, "--to", "en", "-o", wrong)
+        assert result.returncode == 2
+        assert message in result.stderr
+    assert path.read_text("utf-8") == made
+    assert kunnafoni(embedded, "summarize", article, "--to", "en", "-o", path, "--force").returncode == 0
+
+
 def test_standard_input_in_a_named_language(embedded: LocalServer) -> None:
     given = f"<html><body><article><p>{BODIES['fr']}</p></article></body></html>"
     result = kunnafoni(embedded, "summarize", "--from", "fr", "--to", "fr", "-l", "short", given=given)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -91,6 +92,15 @@ def test_text_by_language_stays_parallel(tmp_path: Path) -> None:
     write_results(RESULTS[:2], tmp_path / "out.txt", OutputFormat.TEXT, ("fr", "bm"))
     assert (tmp_path / "out.fr.txt").read_text() == "Bonjour & <adieu>\n\n"
     assert (tmp_path / "out.bm.txt").read_text() == "I ni ce\n\n"
+
+
+def test_files_are_as_private_as_the_umask_says(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        write_results(RESULTS, tmp_path / "out.jsonl", OutputFormat.JSONL, ("fr", "bm"))
+    finally:
+        os.umask(before)
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
 
 
 def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
