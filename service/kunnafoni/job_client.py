@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 import grpc
 
 from kunnafoni.client import error_of
-from kunnafoni.errors import UnavailableError
+from kunnafoni.errors import DeadlineError, UnavailableError
 from kunnafoni.v1 import job_pb2, job_pb2_grpc
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 MAX_MESSAGE_ITEMS = 500
 MAX_MESSAGE_BYTES = 1_000_000
 RECONNECT_EVERY_S = 1.0
+# A host that has vanished says nothing, and following has no deadline: a ping that nobody answers ends the call.
+PING_EVERY_MS, PING_TIMEOUT_MS = 30_000, 15_000
 MessageT = TypeVar("MessageT")
 MessageT_co = TypeVar("MessageT_co", covariant=True)
 
@@ -55,14 +57,22 @@ class JobClient:
         Args:
             address: host:port of the server.
             timeout_s: Deadline of the short calls, in seconds. Creating, following and reading have none.
-            patience_s: How long following and reading wait for a server that has gone, in seconds.
+            patience_s: How long following and reading wait for a server that has gone, in seconds. A server that was
+                never there is not waited for.
             language: `en` or `fr`: the language of the errors' localised messages.
         """
         self.address = address
         self._timeout_s = timeout_s
         self._patience_s = patience_s
         self._metadata = (("accept-language", language),)
-        self._channel = grpc.insecure_channel(address, options=[("grpc.max_receive_message_length", -1)])
+        options = [
+            ("grpc.max_receive_message_length", -1),
+            ("grpc.keepalive_time_ms", PING_EVERY_MS),
+            ("grpc.keepalive_timeout_ms", PING_TIMEOUT_MS),
+            ("grpc.http2.ping_timeout_ms", PING_TIMEOUT_MS),
+            ("grpc.http2.max_pings_without_data", 0),
+        ]
+        self._channel = grpc.insecure_channel(address, options=options)
         self._stub = job_pb2_grpc.JobServiceStub(self._channel)
 
     def create(self, spec: job_pb2.JobSpec, items: Iterable[job_pb2.JobItem], *, request_id: str = "") -> job_pb2.Job:
@@ -149,7 +159,7 @@ class JobClient:
             KunnafoniError: as the server says, or it has not been there for `patience_s`.
         """
         request = job_pb2.WatchJobRequest(job_id=job_id)
-        for answer in self._patiently(lambda: self._stub.WatchJob(request, metadata=self._metadata)):
+        for answer in self._patiently(job_id, lambda: self._stub.WatchJob(request, metadata=self._metadata)):
             yield answer.job
 
     def results(
@@ -166,7 +176,7 @@ class JobClient:
             KunnafoniError: as the server says, or it has not been there for `patience_s`.
         """
         request = job_pb2.ReadJobResultsRequest(job_id=job_id, order=order, follow=follow, include_items=include_items)
-        for answer in self._patiently(lambda: self._stub.ReadJobResults(request, metadata=self._metadata)):
+        for answer in self._patiently(job_id, lambda: self._stub.ReadJobResults(request, metadata=self._metadata)):
             yield from answer.results
             request.offset = answer.next_offset
 
@@ -184,23 +194,36 @@ class JobClient:
         with self._errors():
             return method(request, timeout=self._timeout_s, metadata=self._metadata)
 
-    def _patiently(self, begin: Callable[[], _Stream[MessageT]]) -> Iterator[MessageT]:
-        """Read a stream; when the server goes, begin again until it is back or patience has run out."""
-        last_s = time.monotonic()
+    def _patiently(self, job_id: str, begin: Callable[[], _Stream[MessageT]]) -> Iterator[MessageT]:
+        """Read a stream about a job; when the server goes, begin again until it is back or patience has run out."""
+        self.get(job_id)
         while True:
             try:
                 with self._errors():
                     call = begin()
                     try:
-                        for message in call:
-                            last_s = time.monotonic()
-                            yield message
+                        yield from call
                     finally:
                         call.cancel()
             except UnavailableError:
-                if time.monotonic() - last_s > self._patience_s:
-                    raise
-                time.sleep(RECONNECT_EVERY_S)
+                self._wait_for(job_id)
+            else:
+                return
+
+    def _wait_for(self, job_id: str) -> None:
+        """Return when the server tells of the job again.
+
+        Raises:
+            UnavailableError: it did not for `patience_s`.
+        """
+        end_s = time.monotonic() + self._patience_s
+        while True:
+            time.sleep(RECONNECT_EVERY_S)
+            try:
+                self.get(job_id)
+            except (UnavailableError, DeadlineError) as error:
+                if time.monotonic() > end_s:
+                    raise UnavailableError(address=self.address) from error
             else:
                 return
 

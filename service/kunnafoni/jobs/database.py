@@ -123,6 +123,18 @@ class Database:
         with self._guard(), self._writer, self._writing.begin() as connection:
             yield connection
 
+    def give_back(self, pages: int) -> None:
+        """Give at most so many free pages of a SQLite file back to the disk; PostgreSQL does that by itself.
+
+        Raises:
+            JobStoreError: the database cannot be written.
+        """
+        if self.is_shared:
+            return
+        with self._guard(), self._writer, self._engine.connect() as connection:
+            # `execute` would take one step of the pragma, which is one page.
+            connection.connection.cursor().executescript(f"PRAGMA incremental_vacuum({pages})")
+
     def _lock(self) -> None:
         """Lock a file beside the database; the system frees it when this process ends, however it ends."""
         if self._lock_file:

@@ -43,6 +43,11 @@ class JobDesk:
         self.draining = False
         self._running: asyncio.Task[None] | None = None
 
+    @property
+    def usable(self) -> bool:
+        """Whether the store can be used now."""
+        return self.runner.trouble is None
+
     async def check(self) -> None:
         """Do nothing while the store can be used; just after the start, wait until that is known.
 

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, delete, exists, func, insert, select, text, update
+from sqlalchemy import and_, delete, exists, func, insert, select, update
 
 from kunnafoni.errors import NotFoundError
 from kunnafoni.jobs.chunking import cut
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kunnafoni.jobs.database import Database
 
 PURGE_SLICE_ITEMS = 5_000
+PURGE_SLICE_PAGES = 50_000
 MS_PER_DAY = 24 * 60 * 60 * 1000
 
 
@@ -142,8 +143,7 @@ class JobStore:
             else:
                 connection.execute(delete(chunks).where(chunks.c.job == number))
                 connection.execute(delete(jobs).where(jobs.c.number == number))
-                if not self._database.is_shared:
-                    connection.execute(text("PRAGMA incremental_vacuum")).close()
+        self._database.give_back(PURGE_SLICE_PAGES)
         return True
 
 

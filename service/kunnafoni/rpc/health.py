@@ -15,6 +15,8 @@ from kunnafoni.engine.engines import State
 from kunnafoni.v1 import job_pb2, model_pb2, summarization_pb2, translation_pb2
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import grpc
 
     from kunnafoni.fleet import Fleet
@@ -38,6 +40,7 @@ class Health:
         self._servicer = health.aio.HealthServicer()
         self._told: set[str] = set()
         self._following: asyncio.Task[None] | None = None
+        self._jobs_usable: Callable[[], bool] = lambda: False
 
     async def add_to(self, server: grpc.aio.Server) -> None:
         """Serve it."""
@@ -45,8 +48,9 @@ class Health:
             await self._servicer.set(service, NOT_SERVING)
         health_pb2_grpc.add_HealthServicer_to_server(self._servicer, server)
 
-    async def follow(self) -> None:
-        """Tell the truth as it is now, and from now on."""
+    async def follow(self, *, jobs_usable: Callable[[], bool]) -> None:
+        """Tell the truth as it is now, and from now on; `jobs_usable` says whether the job store can be used."""
+        self._jobs_usable = jobs_usable
         await self._tell()
         self._following = asyncio.create_task(self._look())
 
@@ -75,7 +79,7 @@ class Health:
             "": any_ready,
             TRANSLATION: bool(self._fleet.routes()),
             SUMMARIZATION: any_ready,
-            JOBS: any_ready,
+            JOBS: any_ready and self._jobs_usable(),
             MODELS: True,
             **{f"models/{model_id}": ready for model_id, ready in models.items()},
         }

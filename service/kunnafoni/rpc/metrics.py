@@ -51,10 +51,11 @@ _COUNTERS: dict[str, tuple[str, Callable[[EngineStats], float]]] = {
 
 
 class Metrics:
-    """The page; starts with `start`, ends with `stop`."""
+    """The page; starts with `start`, ends with `stop`. `jobs_usable` says whether the job store can be used."""
 
-    def __init__(self, fleet: Fleet) -> None:
+    def __init__(self, fleet: Fleet, *, jobs_usable: Callable[[], bool]) -> None:
         self._fleet = fleet
+        self._jobs_usable = jobs_usable
         self._registry = CollectorRegistry()
         self._calls = Histogram(
             "kunnafoni_call_seconds",
@@ -106,7 +107,14 @@ class Metrics:
             for model_id, status in statuses.items()
             if status.state is State.READY
         }
-        return [ready, *_families(GaugeMetricFamily, _GAUGES, stats), *_families(CounterMetricFamily, _COUNTERS, stats)]
+        store = GaugeMetricFamily("kunnafoni_job_store_ready", "1 if the job store can be used, else 0")
+        store.add_metric([], float(self._jobs_usable()))
+        return [
+            ready,
+            store,
+            *_families(GaugeMetricFamily, _GAUGES, stats),
+            *_families(CounterMetricFamily, _COUNTERS, stats),
+        ]
 
 
 class _Models(Collector):

@@ -139,14 +139,14 @@ def make_server(settings: Settings, fleet: Fleet) -> tuple[Server, JobDesk]:
     from kunnafoni.rpc.server import Server  # noqa: PLC0415
     from kunnafoni.rpc.servicers import Servicers  # noqa: PLC0415
 
+    servicers = Servicers(settings, fleet)
+    url = store_url(settings.jobs_url, settings.data_dir.expanduser())
+    desk = JobDesk(url, servicers.work, Pace(lease_s=settings.job_lease_s, expiry_days=settings.job_expiry_days))
     metrics = None
     if settings.metrics_address:
         from kunnafoni.rpc.metrics import Metrics  # noqa: PLC0415
 
-        metrics = Metrics(fleet)
-    servicers = Servicers(settings, fleet)
-    url = store_url(settings.jobs_url, settings.data_dir.expanduser())
-    desk = JobDesk(url, servicers.work, Pace(lease_s=settings.job_lease_s, expiry_days=settings.job_expiry_days))
+        metrics = Metrics(fleet, jobs_usable=lambda: desk.usable)
     return Server(settings, servicers, desk, metrics), desk
 
 

@@ -47,6 +47,8 @@ class Server:
                 ("grpc.max_receive_message_length", size),
                 ("grpc.max_send_message_length", -1),
                 ("grpc.so_reuseport", 0),  # a second server on the port must fail, not take half of the calls
+                # Clients that follow a job for hours may ask whether anybody is there; gRPC's own bound is 5 minutes.
+                ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
             ],
         )
         translation_pb2_grpc.add_TranslationServiceServicer_to_server(servicers.translation, self._server)
@@ -75,8 +77,8 @@ class Server:
         return f"{host}:{port}"
 
     async def serve(self) -> None:
-        """Say in health what the models can serve, from now on."""
-        await self._health.follow()
+        """Say in health what the models and the job store can serve, from now on."""
+        await self._health.follow(jobs_usable=lambda: self._desk.usable)
 
     async def stop(self, grace_s: float) -> None:
         """Refuse new calls with UNAVAILABLE, let running ones end for at most `grace_s`, then cut them off."""

@@ -45,6 +45,14 @@ def test_a_local_server_leaves_the_configured_ones_jobs_and_metrics_alone(
     assert not (tmp_path / "production.db").exists()
 
 
+def test_jobs_are_served_once_their_store_is_open() -> None:
+    with local_server("--model", "echo") as server, grpc.insecure_channel(server.address) as channel:
+        health: Any = health_pb2_grpc.HealthStub(channel)
+        request = health_pb2.HealthCheckRequest(service="kunnafoni.v1.JobService")
+        states = (answer.status for answer in health.Watch(request, timeout=20))
+        assert health_pb2.HealthCheckResponse.SERVING in states
+
+
 def test_sigterm_in_flight_answers_the_call_and_refuses_new_ones() -> None:
     answers: list[list[Translation]] = []
     with local_server() as server, Client(server.address, timeout_s=100) as client:

@@ -58,6 +58,7 @@ async def test_calls_batches_and_cache_hits_are_counted() -> None:
     assert found["kunnafoni_cache_hits_total", "echo"] == 1
     assert found["kunnafoni_cache_entries", "echo"] == 1
     assert found["kunnafoni_queued_rows", "echo"] == 0
+    assert found[("kunnafoni_job_store_ready",)] == 0  # nobody has opened one here
     assert found[("process_resident_memory_bytes",)] > 0
 
 

@@ -107,6 +107,7 @@ async def test_health_tells_which_service_a_failed_model_takes_down() -> None:
         assert states == {"": SERVING, "models/writer": SERVING, "models/broken": NOT_SERVING}
         assert await health(served, "kunnafoni.v1.TranslationService") == NOT_SERVING
         assert await health(served, "kunnafoni.v1.SummarizationService") == SERVING
+        assert await health(served, "kunnafoni.v1.JobService") == NOT_SERVING  # nobody has opened a store here
         listed = {each.id: each for each in (await served.model.ListModels(model_pb2.ListModelsRequest())).models}
         assert listed["broken"].state == model_pb2.MODEL_STATE_FAILED
         assert "no_such_option" in listed["broken"].state_detail
