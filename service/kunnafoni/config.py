@@ -5,6 +5,7 @@ The only reader of the environment. It knows names, defaults and bounds of setti
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -82,7 +83,9 @@ class Settings(BaseSettings):
         str, Field(description="Database of the jobs (postgresql://...); empty is a file in data_dir")
     ] = ""
     job_lease_s: Annotated[float, Field(gt=0, description="Silence after which a dead server's items return")] = 30.0
-    job_expiry_days: Annotated[float, Field(gt=0, description="Days until an ended job is deleted")] = 30.0
+    job_expiry_days: Annotated[
+        float, Field(ge=0, le=36_500, description="Days until an ended job is deleted; 0 keeps all")
+    ] = 30.0
 
     grace_s: Annotated[float, Field(ge=0, description="Time for running calls after SIGTERM")] = 30.0
     timeout_s: Annotated[float, Field(gt=0, description="Deadline of a command's call")] = 300.0
@@ -98,6 +101,27 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         """`KUNNAFONI_MODELS` holds identifiers with commas between."""
         return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+
+    @field_validator("models_dir", "data_dir")
+    @classmethod
+    def _at_home(cls, value: Path | None) -> Path | None:
+        return value and value.expanduser()
+
+    @field_validator("jobs_url")
+    @classmethod
+    def _is_database(cls, value: str) -> str:
+        """Say nothing of what it holds: there may be a password in it."""
+        if value:
+            from sqlalchemy import make_url  # noqa: PLC0415 - no command but `serve` needs it, and it takes its time
+            from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
+
+            try:
+                url = make_url(value)
+            except (ArgumentError, ValueError):
+                url = None
+            if url is None or url.get_backend_name() not in {"sqlite", "postgresql"} or "@" in (url.host or ""):
+                raise ValueError("is neither sqlite:///FILE nor postgresql://USER:PASSWORD@HOST/NAME; write @ as %40")
+        return value
 
     @field_validator("max_queue_tokens")
     @classmethod
@@ -117,6 +141,12 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Put flags first, then the environment, then the file."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def unknown_variables() -> list[str]:
+    """Variables of the environment that are named like settings and are none, as a misspelt one is."""
+    names = {f"KUNNAFONI_{name}".upper() for name in Settings.model_fields}
+    return sorted(name for name in os.environ if name.startswith("KUNNAFONI_") and name not in names)
 
 
 def load_settings(**flags: Any) -> Settings:

@@ -6,6 +6,7 @@ needs nothing. Exit codes: 0 done, 1 the server or a file said no, 2 wrong usage
 
 from __future__ import annotations
 
+import io
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
@@ -79,10 +80,21 @@ def version(
 
 def main() -> None:
     """Run the command line: exit code 0 for success, 1 for a failure, 2 for wrong usage or settings, 130 for Ctrl-C."""
+    _write_any_language()
     try:
         app()
     except (KunnafoniError, ModelError, SettingsError, OSError) as error:
         sys.stderr.write(f"kunnafoni: {error}\n")
         raise SystemExit(2 if isinstance(error, SettingsError) else 1) from error
+    except UnicodeEncodeError as error:  # Python lets bytes of other encodings through as half surrogates
+        sys.stderr.write("kunnafoni: an argument is not UTF-8\n")
+        raise SystemExit(2) from error
     except KeyboardInterrupt as error:
         raise SystemExit(130) from error
+
+
+def _write_any_language() -> None:
+    """Files and pipes get UTF-8; a terminal of another encoding gets signs in place of letters that it lacks."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() != "utf-8":
+            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="backslashreplace")

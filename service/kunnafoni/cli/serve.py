@@ -10,7 +10,9 @@ from typing import Annotated
 
 import typer
 
-from kunnafoni.config import load_settings
+from kunnafoni.config import load_settings, unknown_variables
+
+LOG = logging.getLogger(__name__)
 
 
 def serve(
@@ -40,6 +42,8 @@ def serve(
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
     )
+    if unknown := unknown_variables():
+        LOG.warning("no settings, ignored: %s", ", ".join(unknown))
     from kunnafoni.rpc.run import run  # noqa: PLC0415 - the other commands need no server
 
     asyncio.run(run(settings, read_settings))

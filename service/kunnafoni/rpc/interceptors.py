@@ -11,7 +11,7 @@ import time
 import traceback
 import uuid
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 OUR_SERVICES = "/kunnafoni."
 MAX_REQUEST_ID_LENGTH = 64
+# gRPC cancels a call at its deadline, by a clock of its own.
+CLOCKS_DIFFER_S = 0.05
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
@@ -102,13 +104,15 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         metadata = dict(context.invocation_metadata() or ())
         request_id = _request_id(metadata)
         started, code = time.monotonic(), "OK"
+        remaining_s = cast("float | None", context.time_remaining())
         self.running += 1
         self._idle.clear()
         try:
             self._check_draining()
             yield
         except asyncio.CancelledError:
-            code = "CANCELLED"
+            late = remaining_s is not None and time.monotonic() - started >= remaining_s - CLOCKS_DIFFER_S
+            code = "DEADLINE_EXCEEDED" if late else "CANCELLED"
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a status and the log the trace
             if not isinstance(error, KunnafoniError):

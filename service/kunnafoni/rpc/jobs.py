@@ -33,6 +33,8 @@ WATCH_SIGN_OF_LIFE_S = 15.0
 FOLLOW_EVERY_S = 0.25
 RESULTS_A_PAGE = 500
 MAX_RESULTS_BYTES = 1_000_000
+# As many as every database's integers have.
+MAX_TOKEN_DIGITS = 18
 
 
 class JobServicer(job_pb2_grpc.JobServiceServicer):
@@ -66,6 +68,8 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
         await self._desk.check()
         if request.page_size < 0:
             raise InvalidInputError("page_size", f"is {request.page_size}; 1 to {MAX_PAGE_SIZE} are taken, 0 is 100")
+        if request.state not in (job_pb2.JOB_STATE_UNSPECIFIED, *STATES.values()):
+            raise InvalidInputError("state", f"is {request.state}, which is no JobState")
         size = min(request.page_size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
         found, more = await asyncio.to_thread(self._page, request, size)
         answer = job_pb2.ListJobsResponse(jobs=[self._message(job) for job in found])
@@ -114,6 +118,8 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
         offset = request.offset
         if offset < 0:
             raise InvalidInputError("offset", f"is {offset}; give 0 or a `next_offset`")
+        if request.order not in job_pb2.JobResultOrder.values():
+            raise InvalidInputError("order", f"is {request.order}, which is no JobResultOrder")
         while True:
             await self._desk.check()
             # The state is read before the page: results that come between are found by the next look.
@@ -159,7 +165,7 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
 def _page_token(token: str) -> int | None:
     if not token:
         return None
-    if not token.isdecimal():
+    if not (token.isdecimal() and len(token) <= MAX_TOKEN_DIGITS):
         raise InvalidInputError("page_token", "is not a `next_page_token`")
     return int(token)
 

@@ -59,6 +59,7 @@ def from_status(code: grpc.StatusCode, message: str, details: bytes | None) -> K
     keeps its class (`RESOURCE_EXHAUSTED` may be a message that is too large: no reason to try again).
     """
     info, violations, retry_after_s = error_details_pb2.ErrorInfo(), (), None
+    localised = error_details_pb2.LocalizedMessage()
     status = Status.FromString(details) if details else Status()
     for packed in status.details:
         bad, retry = error_details_pb2.BadRequest(), error_details_pb2.RetryInfo()
@@ -66,12 +67,13 @@ def from_status(code: grpc.StatusCode, message: str, details: bytes | None) -> K
             violations = tuple(Violation(v.field, v.description) for v in bad.field_violations)
         elif packed.Unpack(retry):
             retry_after_s = retry.retry_delay.ToMilliseconds() / 1000
-        else:
+        elif not packed.Unpack(localised):
             packed.Unpack(info)
     kind = _class_of(code.name, info.reason)
     error = kind.__new__(kind)
-    # The message is the server's own words, which may be newer than the template of this version.
-    error.english = error.french = message.replace("{", "{{").replace("}", "}}")
+    # The messages are the server's own words, which may be newer than the templates of this version.
+    french = localised.message if localised.locale == "fr" else message
+    error.english, error.french = (text.replace("{", "{{").replace("}", "}}") for text in (message, french))
     KunnafoniError.__init__(error, violations=violations, retry_after_s=retry_after_s, **dict(info.metadata))
     return error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -44,6 +45,17 @@ def test_translate_standard_input_and_text(embedded: LocalServer) -> None:
     from_input = kunnafoni(embedded, "translate", "--to", "fr", "--from", "en", given="Good morning.")
     assert from_text.stdout == from_input.stdout
     assert from_text.stdout.strip()
+
+
+def test_pipes_get_utf_8_whatever_the_terminal_has(embedded: LocalServer) -> None:
+    command = [sys.executable, "-m", "kunnafoni", "translate", "--to", "bm", "--server", embedded.address, "--text"]
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    text = "The school opens on Monday, and the teachers come back to the village."
+    made = subprocess.run([*command, text], env=environment, capture_output=True, timeout=100, check=True).stdout
+    assert made == kunnafoni(embedded, "translate", "--to", "bm", "--text", text).stdout.encode()
+    assert any(letter in made.decode() for letter in "ɛɔɲŋ")
+    wrong = subprocess.run([*command, b"caf\xe9"], env=environment, capture_output=True, timeout=100, check=False)
+    assert (wrong.returncode, wrong.stderr) == (2, b"kunnafoni: an argument is not UTF-8\n")
 
 
 def test_json_answers_are_the_messages(embedded: LocalServer) -> None:

@@ -109,6 +109,14 @@ async def test_messages_over_the_limit_are_refused(echo: Served) -> None:
     await still_answers(echo)
 
 
+async def test_a_french_client_reads_french(echo: Served) -> None:
+    async with AsyncClient(echo.address, language="fr") as client:
+        with pytest.raises(KunnafoniError) as caught:
+            await client.translate([""], target="fr")
+    assert caught.value.message("fr").startswith("La requête n'est pas valide")
+    assert caught.value.message("en").startswith("The request is not valid")
+
+
 @pytest.mark.parametrize(
     "content",
     [

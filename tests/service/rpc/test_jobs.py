@@ -201,6 +201,29 @@ async def test_jobs_are_listed_by_page_state_and_label(url: str) -> None:
         assert not none.jobs
 
 
+@pytest.mark.parametrize(
+    ("request_", "field"),
+    [
+        (job_pb2.ListJobsRequest(page_token="nonsense"), "page_token"),
+        (job_pb2.ListJobsRequest(page_token="9" * 5000), "page_token"),
+        (job_pb2.ListJobsRequest(page_size=-1), "page_size"),
+        (job_pb2.ListJobsRequest(state=99), "state"),  # pyright: ignore[reportArgumentType] - as a newer client may
+        (job_pb2.ReadJobResultsRequest(job_id="x", offset=-1), "offset"),
+        (job_pb2.ReadJobResultsRequest(job_id="x", order=99), "order"),  # pyright: ignore[reportArgumentType]
+    ],
+)
+async def test_wrong_questions_are_named(
+    tmp_path: object, request_: job_pb2.ListJobsRequest | job_pb2.ReadJobResultsRequest, field: str
+) -> None:
+    async with serve(f"sqlite:///{tmp_path}/jobs.db", CapitalsWork()) as running:
+        is_list = isinstance(request_, job_pb2.ListJobsRequest)
+        call = running.stub.ListJobs(request_) if is_list else anext(aiter(running.stub.ReadJobResults(request_)))
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await call
+        assert error.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert f"{field}:" in (error.value.details() or "")
+
+
 async def test_two_jobs_share_the_server(url: str) -> None:
     async with serve(url, CapitalsWork(delay_s=0.005)) as running:
         large = await create(running.stub, texts(2000))

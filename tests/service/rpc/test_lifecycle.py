@@ -132,6 +132,20 @@ def test_wrong_settings_are_named_wherever_they_come_from(tmp_path: Path) -> Non
         assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize("url", ["foo", "mysql://db/jobs", "postgresql://me:S3CR@T@db/jobs", "postgresql://db:port/x"])
+def test_a_database_that_is_none_is_named_without_its_password(tmp_path: Path, url: str) -> None:
+    result = run(folder=tmp_path, KUNNAFONI_JOBS_URL=url)
+    assert (result.returncode, "jobs_url" in result.stderr) == (2, True)
+    assert "Traceback" not in result.stderr
+    assert "S3CR" not in result.stderr
+    assert "T@" not in result.stderr
+
+
+def test_a_misspelt_variable_is_told(tmp_path: Path) -> None:
+    result = run("--model", "nonsense", folder=tmp_path, KUNNAFONI_ADRESS="localhost:1", KUNNAFONI_THREADS="1")
+    assert "ignored: KUNNAFONI_ADRESS\n" in result.stderr
+
+
 def test_a_taken_port_is_named(tmp_path: Path) -> None:
     with local_server("--model", "echo") as server:
         result = run("--address", server.address, "--model", "echo", folder=tmp_path)

@@ -78,6 +78,20 @@ async def test_the_page_shows_what_waits_and_who_was_refused() -> None:
     assert found["kunnafoni_refused_requests_total", "echo"] > 0
 
 
+async def test_a_call_past_its_deadline_is_counted_as_such() -> None:
+    address = free_address()
+    async with serve(echo_entry(batch_delay_ms=1000), metrics_address=address) as served:
+        with pytest.raises(grpc.aio.AioRpcError):
+            await served.translation.Translate(request("The market opens today."), timeout=0.3)
+        gone = asyncio.ensure_future(served.translation.Translate(request("The school opens."), timeout=30))
+        await asyncio.sleep(0.2)
+        gone.cancel()
+        await asyncio.sleep(0.5)
+        found = await read(address)
+    assert found["kunnafoni_call_seconds_count", "DEADLINE_EXCEEDED", "Translate"] == 1
+    assert found["kunnafoni_call_seconds_count", "CANCELLED", "Translate"] == 1
+
+
 async def test_it_holds_no_text_and_is_gone_with_the_server() -> None:
     address, word = free_address(), "zanzibar"
     async with serve(echo_entry(), metrics_address=address) as served:
