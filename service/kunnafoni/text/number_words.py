@@ -45,6 +45,13 @@ _SCALES = {
     | dict.fromkeys(("miliyon", "milion", "milyon", "miliyoni"), 10**6)
     | dict.fromkeys(("miliyari", "miliari", "milyari", "biliyon"), 10**9),
 }
+_FRENCH_SHORT_SCALES = {"k": 1000, "M": 10**6} | dict.fromkeys(("Md", "Mds", "Mrd", "Mrds"), 10**9)
+_SHORT_SCALES = {
+    "en": {"k": 1000, "K": 1000, "m": 10**6, "M": 10**6, "bn": 10**9, "tn": 10**12},
+    "fr": _FRENCH_SHORT_SCALES,
+    "bm": _FRENCH_SHORT_SCALES,
+}
+"""As they stand after figures."""
 _BAMBARA_UNITS = {
     **_numbered("kelen/kele fila/fla saba naani/nani duuru/duru/looru wooro/woro", 1),
     **_numbered("wolonwula/wolonwila/wolonfila/wolonfla/wolowula/wolowila/wolofila/wolola segin/seegin/cegin/segi", 7),
@@ -59,6 +66,8 @@ _BAMBARA = (
 )
 _BARE = {"ba", "wa", "waa", "waga"}
 """Scales that are other words unless a numeral follows."""
+_ALSO_UNITS = {"cent", "mille", "k", "m"}
+"""Scales that are units too, as in `50 cents` or `100m`."""
 _BAMBARA_FOLDING = str.maketrans("ɛèéêɔòóôɲŋ", "eeeeoooonn")
 _WORD = re.compile(r"[^\W\d_]+")
 _BREAK = "."
@@ -69,6 +78,18 @@ def scale_of(word: str, language: str) -> int | None:
     """What `word` multiplies by (`million`, `mille`, `kɛmɛ`), or None; plural forms count."""
     scales, folded = _SCALES[language], _folded(word, language)
     return scales.get(folded, scales.get(folded.removesuffix("s")))
+
+
+def factors_of(word: str, language: str) -> tuple[int, ...]:
+    """What `word` may multiply the figures beside it by, the likelier first; empty if it is no scale.
+
+    Abbreviations count here (`bn`, `Md`). A word that may be a unit (`m`, `cents`) leaves the figures as they are too.
+    """
+    scale = _SHORT_SCALES[language].get(word) or scale_of(word, language)
+    if scale is None:
+        return ()
+    folded = _folded(word, language)
+    return (scale, 1) if folded in _BARE or folded.removesuffix("s") in _ALSO_UNITS else (scale,)
 
 
 def number_words_in(text: str, language: str) -> list[tuple[int, int, int]]:

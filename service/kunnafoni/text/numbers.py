@@ -15,7 +15,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from kunnafoni.text.number_words import number_words_in, scale_of
+from kunnafoni.text.number_words import factors_of, number_words_in
 from kunnafoni.text.spans import Span
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class NumberMention:
         span: Where it stands, the scale word included.
         written_as: In figures or in words.
         other_values: Values that the same characters may have instead: 1.234 for an English `1,234`, 22 for `10 p.m.`,
-            70 for `1970s`, 1970 for `années 70`, 2.5 for `2.5 million`.
+            70 for `1970s`, 1970 for `années 70`, 100 for `100m`, 2000000 for the 2 of `2 to 3 million`.
     """
 
     value: Decimal
@@ -90,7 +90,10 @@ _NUMBER = re.compile(
     """,
     re.VERBOSE,
 )
-_WORD_AFTER = re.compile(r"[ \u00a0\u202f-]?([^\W\d_]+)")
+_WORD_AFTER = re.compile(
+    r"(?P<range>[ \u00a0\u202f]?(?:[-–]|to|and|or|à|et|ou)[ \u00a0\u202f]?\d{1,3}(?:[.,]\d{1,3})?)?"
+    r"[ \u00a0\u202f-]?(?P<word>[^\W\d_]+)"
+)
 _WORD_BEFORE = re.compile(r"([^\W\d_]+)[ \u00a0\u202f]$")
 _NO_NUMBER = re.compile(r"(?:\d[:hH]00|(?<![^\W\d_])[kcdm]?m[23])$")
 """Full hours (`11:00` and `11 h`) and the exponents of `km2`."""
@@ -100,6 +103,7 @@ _DECADE_BEFORE = re.compile(r"années\s$")
 _ROMAN = re.compile(r"\b(?=[IVX])(X{0,3})(IX|IV|V?I{0,3})(e|è|ème|er|re)?\b")
 _ROMAN_UNITS = ("", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX")
 _LONGEST_SCALE = 12
+_CURRENCIES = frozenset("$£€¥₦")
 
 
 def _digits_in(text: str, language: str) -> Iterator[NumberMention]:
@@ -107,17 +111,9 @@ def _digits_in(text: str, language: str) -> Iterator[NumberMention]:
         start, end = match.span()
         if _NO_NUMBER.search(text, max(0, start - 3), end):
             continue
-        values = _values(match, language)
-        after = _WORD_AFTER.match(text, end)
-        before = _WORD_BEFORE.search(text, max(0, start - _LONGEST_SCALE), start) if language == "bm" else None
-        if after and (scale := scale_of(after[1], language)):
-            values = [value * scale for value in values] + values
-            end = after.end()
-        elif before and (scale := scale_of(before[1], language)):
-            values = [value * scale for value in values] + values
-            start = before.start()
+        values, span = _scaled(_values(match, language), text, Span(start, end), language)
         values += _readings(values[0], text, match.span(), language)
-        yield NumberMention(values[0], Span(start, end), Writing.DIGITS, tuple(dict.fromkeys(values[1:])))
+        yield NumberMention(values[0], span, Writing.DIGITS, tuple(dict.fromkeys(values[1:])))
 
 
 def _values(match: re.Match[str], language: str) -> list[Decimal]:
@@ -131,6 +127,23 @@ def _values(match: re.Match[str], language: str) -> list[Decimal]:
         return [whole]
     fraction = Decimal(digits.replace(",", "."))
     return [whole, fraction] if mark == ("," if language == "en" else ".") else [fraction, whole]
+
+
+def _scaled(values: list[Decimal], text: str, span: Span, language: str) -> tuple[list[Decimal], Span]:
+    """The values of the number at `span` times the scale beside it, and the span with that scale."""
+    start, end = span.start, span.end
+    if (after := _WORD_AFTER.match(text, end)) and (factors := factors_of(after["word"], language)):
+        if after["range"]:
+            return values + [value * factors[0] for value in values], span
+        end = after.end("word")
+        if not _CURRENCIES.isdisjoint((text[start - 1 : start], text[end : end + 1])):
+            factors = factors[:1]  # `$3m` is no length
+    elif language == "bm" and (before := _WORD_BEFORE.search(text, max(0, start - _LONGEST_SCALE), start)):
+        factors = factors_of(before[1], language)
+        start = before.start() if factors else start
+    else:
+        factors = ()
+    return [value * factor for factor in factors or (1,) for value in values], Span(start, end)
 
 
 _NOON = 12

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kunnafoni.text.number_words import number_words_in, scale_of
+from kunnafoni.text.number_words import factors_of, number_words_in, scale_of
 from kunnafoni.text.numbers import Writing, numbers_in, unmatched
 
 LANGUAGES = st.sampled_from(["en", "fr", "bm"])
@@ -154,6 +154,13 @@ def test_numbers_beside_each_other(language: str, text: str, expected: list[int]
         ("en", "1,234", "bm", "1,234"),
         ("fr", "17 km", "bm", "kilomɛtɛrɛ tan ni wolonwula"),
         ("en", "3 men", "fr", "trois hommes"),
+        ("en", "20k litres for 3m people", "fr", "20 000 litres pour 3 000 000 de personnes"),
+        ("en", "$2tn of trade", "fr", "2 000 milliards de dollars d'échanges"),
+        ("fr", "un prêt de 12 M€ et de 3 Mds FCFA", "en", "a loan of €12m and of 3bn CFA francs"),
+        ("en", "the 100m race", "fr", "le 100 m"),
+        ("fr", "50 cents et 5 milles", "en", "50 cents and 5 miles"),
+        ("fr", "de 5 à 6 milliards", "en", "from 5 billion to 6 billion"),
+        ("en", "2-3 million", "fr", "2 000 000 à 3 000 000"),
     ],
 )
 def test_numbers_that_agree(source_language: str, source: str, target_language: str, target: str) -> None:
@@ -166,6 +173,25 @@ def test_numbers_that_do_not() -> None:
     (missing,) = unmatched(numbers_in("15 morts et 2 blessés", "fr"), numbers_in("150 dead, two wounded", "en"))
     assert missing.value == 15
     assert (missing.span.start, missing.span.end) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("source_language", "source", "target_language", "target"),
+    [
+        ("fr", "une dette de 12 milliards", "en", "a debt of 12 million"),
+        ("fr", "une dette de 12 milliards", "en", "a debt of 12 francs"),
+        ("fr", "2,5 millions d'euros", "en", "2.5 billion euros"),
+        ("en", "a loan of $1.5bn", "fr", "un prêt de 1,5 million de dollars"),
+        ("en", "a loan of $3m", "fr", "un prêt de 3 dollars"),
+        ("fr", "12 milliards", "bm", "miliyɔn 12"),
+    ],
+)
+def test_a_wrong_magnitude_is_a_wrong_number(
+    source_language: str, source: str, target_language: str, target: str
+) -> None:
+    source_numbers, target_numbers = numbers_in(source, source_language), numbers_in(target, target_language)
+    assert len(unmatched(source_numbers, target_numbers)) == 1
+    assert len(unmatched(target_numbers, source_numbers)) == 1
 
 
 @given(st.text(), LANGUAGES)
@@ -183,3 +209,10 @@ def test_scales() -> None:
     assert scale_of("Millions", "fr") == 10**6
     assert scale_of("kɛmɛ", "bm") == 100
     assert scale_of("maison", "fr") is None
+
+
+def test_what_stands_beside_figures_and_may_be_no_scale() -> None:
+    assert factors_of("bn", "en") == (10**9,)
+    assert factors_of("m", "en") == (10**6, 1)
+    assert factors_of("m", "fr") == ()
+    assert factors_of("cents", "fr") == (100, 1)
