@@ -68,6 +68,8 @@ _BARE = {"ba", "wa", "waa", "waga"}
 """Scales that are other words unless a numeral follows."""
 _ALSO_UNITS = {"cent", "mille", "k", "m"}
 """Scales that are units too, as in `50 cents` or `100m`."""
+_NO_BAMBARA_NUMBERS = {"kɛlɛ", "kɛlen"}
+"""*War* and *done*, which are not *kelen* with its letters folded."""
 _BAMBARA_FOLDING = str.maketrans("ɛèéêɔòóôɲŋ", "eeeeoooonn")
 _WORD = re.compile(r"[^\W\d_]+")
 _BREAK = "."
@@ -121,7 +123,7 @@ def number_words_in(text: str, language: str) -> list[tuple[int, int, int]]:
 
 def _folded(word: str, language: str) -> str:
     folded = word.lower()
-    if language == "bm":
+    if language == "bm" and folded not in _NO_BAMBARA_NUMBERS:
         folded = folded.translate(_BAMBARA_FOLDING).removesuffix("nan")
     return folded
 

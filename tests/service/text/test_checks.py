@@ -56,6 +56,10 @@ def test_a_changed_number_is_found_on_both_sides() -> None:
     ]
 
 
+def test_war_in_bambara_does_not_stand_for_a_lost_one() -> None:
+    assert WarningKind.NUMBER_MISMATCH in kinds("La guerre a fait 1 mort.", "Kɛlɛ ye mɔgɔw faga.", "fr", "bm")
+
+
 def test_a_missing_and_an_invented_name_are_found() -> None:
     source, target = "Hier le maire Moussa Coulibaly est venu.", "Yesterday the mayor, Wolfgang Pennington, came."
     findings = check(source, target, source_language="fr", target_language="en")

@@ -84,6 +84,20 @@ def test_a_summary_in_another_language_is_looked_up_too(
     assert found(summary, language=language) == findings
 
 
+@pytest.mark.parametrize(
+    ("language", "summary", "article_language", "article"),
+    [
+        ("bm", "Kɛlɛ bɛ Mali kɔnɔ.", "fr", "La guerre dure au Mali."),
+        ("bm", "Baara kɛlen don, a segin na so.", "fr", "Le travail est fait, il est rentré chez lui."),
+        ("bm", "Muso kelen ye a fɔ fɔlɔ.", "en", "A woman said it before."),
+    ],
+)
+def test_bambara_words_that_are_seldom_numbers_claim_none(
+    language: str, summary: str, article_language: str, article: str
+) -> None:
+    assert found(summary, article, language=language, article_language=article_language) == []
+
+
 def test_a_quotation_from_an_article_that_quotes_nobody_is_found() -> None:
     summary = "The mayor said “no”."
     assert found(summary, "Le maire refuse.", language="en") == [(QUOTATION, "“no”")]

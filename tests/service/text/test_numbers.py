@@ -92,6 +92,8 @@ def test_the_first_number_in_words(language: str, text: str, expected: int) -> N
         ("fr", "un, deux, trois", [1, 2, 3]),
         ("bm", "bi a bɛ ba in kɔnɔ wa?", []),
         ("bm", "fila, saba", [2, 3]),
+        ("bm", "kɛlɛ kɛlen don", []),
+        ("bm", "mɔgɔ kelen, so kele", [1, 1]),
     ],
 )
 def test_words_that_are_several_numbers_or_none(language: str, text: str, expected: list[int]) -> None:
