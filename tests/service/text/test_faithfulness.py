@@ -55,6 +55,12 @@ def test_what_the_article_does_not_say_is_found_with_its_place(summary: str, fin
     assert found(summary) == [finding]
 
 
+def test_the_date_of_a_bambara_article_is_its_date() -> None:
+    article = "San 2024 marisikalo tile 3 wotelo kɛra; utikalo tile fɔlɔ la jaabi bɔra."
+    assert found("Le vote du 3 mars 2024, compté le 1er août.", article, article_language="bm") == []
+    assert found("Le vote du 4 mars 2024.", article, article_language="bm") == [(DATE, "4 mars 2024")]
+
+
 def test_a_date_or_name_with_a_number_in_it_is_one_finding() -> None:
     assert found("Le Covid-19 frappe.") == [(NAME, "Covid")]
     assert found("Le 5 mai, Mopti attend.") == [(DATE, "5 mai")]
