@@ -55,6 +55,9 @@ class Segment:
     kind: SegmentKind
 
 
+_Range = tuple[int, int, SegmentKind]
+
+
 def split(text: str, language: str) -> list[Segment]:
     """Cut `text` into segments in order; joined they are `text`. Two GAP segments never stand side by side.
 
@@ -62,7 +65,7 @@ def split(text: str, language: str) -> list[Segment]:
         text: Any string, of any length; time is linear in it.
         language: `en`, `fr` or `bm`; Bambara is punctuated like French. Any other code is read as French.
     """
-    merged: list[tuple[int, int, SegmentKind]] = []
+    merged: list[_Range] = []
     for start, end, kind in _ranges(text, language):
         if kind is SegmentKind.GAP and merged and merged[-1][2] is kind:
             merged[-1] = (merged[-1][0], end, kind)
@@ -71,16 +74,35 @@ def split(text: str, language: str) -> list[Segment]:
     return [Segment(text[start:end], start, end, kind) for start, end, kind in merged]
 
 
-def _ranges(text: str, language: str) -> Iterator[tuple[int, int, SegmentKind]]:
+def sentences_in(text: str, language: str) -> list[Segment]:
+    """The whole sentences of `text` in order, each with the addresses and code inside it, which `split` cuts out.
+
+    Args:
+        text: Any string, of any length; time is linear in it.
+        language: As for `split`.
+
+    Returns:
+        TEXT segments, between which `text` has gaps and what is copied on lines of its own.
+    """
+    found: list[Segment] = []
+    for start, end, kind in _blocks(text):
+        for pieces in _sentences(text, start, end, language) if kind is SegmentKind.TEXT else ():
+            if any(piece_kind is SegmentKind.TEXT for _, _, piece_kind in pieces):
+                _, (left, right, _), _ = carve(text, pieces[0][0], pieces[-1][1])
+                found.append(Segment(text[left:right], left, right, SegmentKind.TEXT))
+    return found
+
+
+def _ranges(text: str, language: str) -> Iterator[_Range]:
     for start, end, kind in _blocks(text):
         if kind is SegmentKind.TEXT:
-            for left, right, piece_kind in _pieces(text[start:end], language):
-                yield start + left, start + right, piece_kind
+            for pieces in _sentences(text, start, end, language):
+                yield from pieces
         else:
             yield start, end, kind
 
 
-def carve(text: str, start: int, end: int) -> Iterator[tuple[int, int, SegmentKind]]:
+def carve(text: str, start: int, end: int) -> Iterator[_Range]:
     """Yield the range `start` to `end` of `text` as its core between its edges, white space and controls, as GAP.
 
     The core is TEXT if it has a letter, COPIED if it has a digit, emoji or currency sign, else GAP. Ranges may be
@@ -117,7 +139,7 @@ _MARKER = re.compile(
 _WRAPPED_LINE_LENGTH = 40
 
 
-def _blocks(text: str) -> Iterator[tuple[int, int, SegmentKind]]:
+def _blocks(text: str) -> Iterator[_Range]:
     """Cover `text` with blank lines and markers (GAP), fenced code (COPIED) and runs of sentences (TEXT)."""
     lines = [0, *(line.end() for line in _LINE.finditer(text))]
     code = dict(_fenced(text, lines))
@@ -157,7 +179,7 @@ def _fenced(text: str, lines: list[int]) -> Iterator[tuple[int, int]]:
             opening = None
 
 
-def _unwrapped(text: str, lines: list[tuple[int, int]]) -> Iterator[tuple[int, int, SegmentKind]]:
+def _unwrapped(text: str, lines: list[tuple[int, int]]) -> Iterator[_Range]:
     """Yield the lines of one paragraph, joined where a line break is only a wrap."""
     long = [len(text[start:end].strip()) >= _WRAPPED_LINE_LENGTH for start, end in lines]
     wrapped = any(
@@ -186,21 +208,24 @@ _PROTECTED = re.compile(
 _AFTER_URL = ".,;:!?…'’*_"
 
 
-def _pieces(block: str, language: str) -> Iterator[tuple[int, int, SegmentKind]]:
-    """Cut one block, line breaks in which mean nothing, into sentences and what is copied inside them."""
+def _sentences(text: str, start: int, end: int, language: str) -> Iterator[list[_Range]]:
+    """Cut one block, line breaks in which mean nothing, into sentences, each a list of its pieces."""
+    block = text[start:end]
     ahead = deque(
-        (found.start(), found.start() + len(found[0].rstrip(_AFTER_URL))) for found in _PROTECTED.finditer(block)
+        (start + found.start(), start + found.start() + len(found[0].rstrip(_AFTER_URL)))
+        for found in _PROTECTED.finditer(block)
     )
-    start = 0
-    for sentence_end in sentence_ends(_PROTECTED.sub(_as_one_word, block), language):
-        while ahead and ahead[0][0] < sentence_end:
+    done = start
+    for offset in sentence_ends(_PROTECTED.sub(_as_one_word, block), language):
+        pieces: list[_Range] = []
+        while ahead and ahead[0][0] < start + offset:
             copied_start, copied_end = ahead.popleft()
-            yield from carve(block, start, copied_start)
-            yield copied_start, copied_end, SegmentKind.COPIED
-            start = copied_end
-        if start < sentence_end:
-            yield from carve(block, start, sentence_end)
-            start = sentence_end
+            pieces += (*carve(text, done, copied_start), (copied_start, copied_end, SegmentKind.COPIED))
+            done = copied_end
+        if done < start + offset:
+            pieces += carve(text, done, start + offset)
+            done = start + offset
+        yield pieces
 
 
 def _as_one_word(found: re.Match[str]) -> str:

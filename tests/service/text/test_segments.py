@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kunnafoni.text.segments import Segment, SegmentKind, split
+from kunnafoni.text.segments import Segment, SegmentKind, sentences_in, split
 
 PIECES = st.sampled_from(
     [
@@ -138,6 +138,25 @@ def test_addresses_and_code_come_back_as_they_were() -> None:
         "`rm -r`",
         "www.d.ml",
         "maliweb.net/une",
+    ]
+
+
+@given(TEXTS, LANGUAGES)
+def test_every_piece_for_the_model_is_in_one_whole_sentence(content: str, language: str) -> None:
+    sentences = sentences_in(content, language)
+    assert all(content[sentence.start : sentence.end] == sentence.text for sentence in sentences)
+    assert all(one.end <= other.start for one, other in pairwise(sentences))
+    for piece in (segment for segment in split(content, language) if segment.kind is SegmentKind.TEXT):
+        assert sum(sentence.start <= piece.start and piece.end <= sentence.end for sentence in sentences) == 1
+
+
+def test_whole_sentences_keep_their_addresses_and_leave_other_lines_out() -> None:
+    content = (
+        "- Écrire à n.b@c.org avant mardi. Ou voir https://a.ml/x.\n80 00 12 34\nhttps://b.ml\n\n```\nx = 1\n```\n"
+    )
+    assert [sentence.text for sentence in sentences_in(content, "fr")] == [
+        "Écrire à n.b@c.org avant mardi.",
+        "Ou voir https://a.ml/x.",
     ]
 
 
