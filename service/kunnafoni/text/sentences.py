@@ -93,10 +93,10 @@ def _ends_in_quotation(sentence: str, language: str) -> list[int]:
 def _ends(window: str, language: str) -> list[int]:
     find = cast("Callable[[str, str], list[dict[str, int]]]", sentencex.get_sentence_boundaries)  # pyright: ignore[reportUnknownMemberType, reportAttributeAccessIssue]
     found = {boundary["end_index"] for boundary in find("en" if language == "en" else "fr", window)}
-    return [end for end in sorted(found) if not _is_abbreviation(window, end)] + [len(window)]
+    return [end for end in sorted(found) if not is_abbreviation(window, end)] + [len(window)]
 
 
-def _is_abbreviation(window: str, end: int) -> bool:
-    """Whether the end found at `end` only follows an abbreviation, or is the end of the window."""
+def is_abbreviation(window: str, end: int) -> bool:
+    """Whether what looks like a sentence end at `end` only follows an abbreviation, or is the end of `window`."""
     around = f"{window[max(0, end - _LONGEST_ABBREVIATION) : end]}\0{window[end : end + _LONGEST_AFTER]}"
     return end >= len(window) or bool(_NOT_AN_END.search(around))
