@@ -84,6 +84,11 @@ def test_a_missing_and_an_invented_name_are_found() -> None:
         ("en", "He cites Pythagoras to a Hungarian crowd.", "fr", "Il cite Pythagore devant une foule hongroise."),
         ("en", "The Gulf of Guinea is deep.", "fr", "Le golfe de Guinée est profond."),
         ("en", "A bridge at Sansanding.", "bm", "Sɛn bɛ Sansandin."),
+        ("fr", "La MINUSMA est partie.", "en", "The UN mission has left."),
+        ("fr", "Hier, les Sud-Soudanais ont voté.", "en", "Yesterday, the people of South Sudan voted."),
+        ("en", "Yesterday the Fulani elected a chief.", "fr", "Hier, les peuls ont élu un chef."),
+        ("fr", "Hier, le pape François a cité Mère Teresa.", "en", "Yesterday Pope Francis quoted Mother Teresa."),
+        ("en", "A play on Julius Caesar opens.", "fr", "Une pièce sur Jules César commence."),
     ],
 )
 def test_names_in_another_form_are_not_missing(
@@ -99,6 +104,7 @@ def test_names_in_another_form_are_not_missing(
         ("The mayor, Moussa Coulibaly, came.", "Le maire, Moussa Coulipady, est venu.", "Moussa Coulibaly"),
         ("The team of Niger has won.", "L'équipe du Nigeria a gagné.", "Niger"),
         ("She flew to Australia.", "Elle est allée en Autriche.", "Australia"),
+        ("She flew to South Sudan.", "Elle est allée au Soudan.", "South Sudan"),
     ],
 )
 def test_between_english_and_french_a_name_that_only_sounds_right_is_found(
@@ -109,6 +115,18 @@ def test_between_english_and_french_a_name_that_only_sounds_right_is_found(
     assert {finding.kind for finding in (*findings, *back)} == {WarningKind.NAME_MISSING}
     spans = [finding.source_span for finding in findings] + [finding.target_span for finding in back]
     assert {english[span.start : span.end] for span in spans if span} == {name}
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("L'ONU a condamné l'attaque.", "The EU condemned the attack."),
+        ("L'OMS a condamné l'attaque.", "NATO condemned the attack."),
+        ("La CEDEAO a levé les sanctions contre le Mali.", "NATO lifted the sanctions against Mali."),
+    ],
+)
+def test_one_organisation_does_not_stand_for_another(source: str, target: str) -> None:
+    assert WarningKind.NAME_MISSING in kinds(source, target)
 
 
 def test_a_loop_is_found_where_it_begins_to_repeat() -> None:
