@@ -27,6 +27,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from kunnafoni.text.name_sounds import unheard_names
+from kunnafoni.text.names import is_headline
 from kunnafoni.text.numbers import numbers_in, unmatched
 from kunnafoni.text.repetition import most_repeated
 from kunnafoni.text.spans import Span
@@ -150,12 +151,16 @@ _FEWEST_COPIED_WORDS = 3
 
 
 def _untranslated(source: str, target: str) -> Iterator[Finding]:
-    """A run of words copied from the source, three of them in lower case, or two if that is all there is."""
+    """A run of words copied from the source, three of them in lower case, or two if that is all there is.
+
+    A headline in capitals or title case has none in lower case: it is found if it is copied whole.
+    """
     in_source, in_target = list(_WORD.finditer(source)), list(_WORD.finditer(target))
     source_words, target_words = [word[0] for word in in_source], [word[0] for word in in_target]
     run = SequenceMatcher(None, source_words, target_words, autojunk=False).find_longest_match()
     copied = sum(word[0].islower() for word in source_words[run.a : run.a + run.size])
-    if copied >= _FEWEST_COPIED_WORDS or (copied > 1 and source_words == target_words):
+    whole = source_words == target_words != []
+    if copied >= _FEWEST_COPIED_WORDS or (whole and (copied > 1 or is_headline(source))):
         source_span = Span(in_source[run.a].start(), in_source[run.a + run.size - 1].end())
         target_span = Span(in_target[run.b].start(), in_target[run.b + run.size - 1].end())
         yield Finding(WarningKind.UNTRANSLATED, source_span, target_span, "copied from the source")

@@ -27,6 +27,7 @@ TRANSLATIONS = (
         "bm": "Dugu musow bɛ safinɛ ni nakɔfɛnw feere sugu la.",
     },
 )
+LINE_UP = "Djibril Diarra, Hamidou Traoré, Fousseni Sacko, Boubou Konaté, Amadou Haïdara"
 PAIRS = list(itertools.permutations(("en", "fr", "bm"), 2))
 
 
@@ -150,13 +151,15 @@ def test_what_the_source_repeats_may_be_repeated() -> None:
         ("Les pluies ont détruit trois maisons.", "Les pluies ont détruit trois maisons."),
         ("Les pluies ont détruit trois maisons hier soir.", "Rain has détruit trois maisons last night."),
         ("prix du riz", "prix du riz"),
+        ("MALI : LE PRÉSIDENT EST ARRIVÉ À BAMAKO POUR LES NÉGOCIATIONS",) * 2,
+        ("Le Président Malien Arrive À Paris Pour Des Pourparlers",) * 2,
     ],
 )
 def test_copied_words_are_found(source: str, target: str) -> None:
     assert WarningKind.UNTRANSLATED in kinds(source, target)
 
 
-@pytest.mark.parametrize("text", ["Radio Kledu", "Bamako", "Hotel", "Festival international", "25 %", ""])
+@pytest.mark.parametrize("text", ["Radio Kledu", "Bamako", "Hotel", "Festival international", "25 %", "", LINE_UP])
 def test_what_is_the_same_in_both_languages_is_not(text: str) -> None:
     assert kinds(text, text) == set()
 
