@@ -4,8 +4,9 @@
 
 Line breaks: a blank line, a list item, a heading or a quoted line (`>`) begins a new paragraph. Any other line break
 also ends a segment, as headlines and captions stand on lines of their own, unless the paragraph is hard-wrapped: a
-line of 40 code points or more is followed by one that begins in lower case. The lines of such a paragraph are joined,
-so that a TEXT segment may hold line breaks; `orthography.normalise_input` folds them to spaces for the model.
+line of 40 code points or more is followed by one that begins in lower case. The lines of such a paragraph are joined
+where the next begins in lower case or with a word that would not have fitted the longest line, so that a TEXT segment
+may hold line breaks; `orthography.normalise_input` folds them to spaces for the model.
 
 It does not know models, tokens or glossaries. `sentences` knows where a sentence ends; `cuts` divides sentences that
 a model cannot take in one piece.
@@ -181,17 +182,21 @@ def _fenced(text: str, lines: list[int]) -> Iterator[tuple[int, int]]:
 
 def _unwrapped(text: str, lines: list[tuple[int, int]]) -> Iterator[_Range]:
     """Yield the lines of one paragraph, joined where a line break is only a wrap."""
-    long = [len(text[start:end].strip()) >= _WRAPPED_LINE_LENGTH for start, end in lines]
-    wrapped = any(
-        full and text[start:end].lstrip()[:1].islower() for full, (start, end) in zip(long, lines[1:], strict=False)
-    )
+    contents = [text[start:end].strip() for start, end in lines]
+    longest = max(map(len, contents), default=0)
+    breaks = [_is_wrap(*pair, longest) for pair in pairwise(contents)]
+    wrapped = any(following[:1].islower() for wrap, following in zip(breaks, contents[1:], strict=True) if wrap)
     block_start = lines[0][0] if lines else 0
-    for (_, end), full in zip(lines, long, strict=True):
-        if not (wrapped and full):
+    for (_, end), wrap in zip(lines, (*breaks, False), strict=False):
+        if not (wrapped and wrap):
             yield block_start, end, SegmentKind.TEXT
             block_start = end
-    if lines and block_start < lines[-1][1]:
-        yield block_start, lines[-1][1], SegmentKind.TEXT
+
+
+def _is_wrap(line: str, following: str, longest: int) -> bool:
+    """Whether the break after a line may be a wrap: the next goes on in lower case, or its first word had no room."""
+    no_room = len(line) + 1 + len(following.split(maxsplit=1)[0]) > longest
+    return len(line) >= _WRAPPED_LINE_LENGTH and (following[:1].islower() or no_room)
 
 
 _URL_BODY = r"[^\s<>()\"«»“”]+(?:\([^\s()]*\)[^\s<>()\"«»“”]*)*"

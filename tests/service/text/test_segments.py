@@ -122,6 +122,17 @@ def test_a_hard_wrapped_paragraph_is_joined() -> None:
     assert texts_of(content) == [content[:-4], "Fin"]
 
 
+def test_a_line_that_begins_in_lower_case_does_not_join_the_headlines_around_it() -> None:
+    lines = [
+        "Les pluies coupent la route nationale 6 près de Ségou",
+        "Un nouveau marché au bétail est ouvert à Kati",
+        "iTunes retire une chanson du groupe Songhoy Blues",
+        "La campagne de vaccination commence lundi à Gao",
+        "Le gouvernement annonce la reprise des cours dans toutes les régions",
+    ]
+    assert texts_of("\n".join(lines)) == [lines[0], f"{lines[1]}\n{lines[2]}", *lines[3:]]
+
+
 def test_lines_of_their_own_stay_apart() -> None:
     assert texts_of("Titre\nLe maire est venu hier\nSous-titre") == ["Titre", "Le maire est venu hier", "Sous-titre"]
 
