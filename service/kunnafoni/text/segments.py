@@ -6,7 +6,8 @@ Line breaks: a blank line, a list item, a heading or a quoted line (`>`) begins 
 also ends a segment, as headlines and captions stand on lines of their own, unless the paragraph is hard-wrapped: a
 line of 40 code points or more is followed by one that begins in lower case. The lines of such a paragraph are joined
 where the next begins in lower case or with a word that would not have fitted the longest line, so that a TEXT segment
-may hold line breaks; `orthography.normalise_input` folds them to spaces for the model.
+may hold line breaks; `orthography.normalise_input` folds them to spaces for the model. Tabs inside a line stand between
+the cells of a table, each of which is a segment of its own.
 
 It does not know models, tokens or glossaries. `sentences` knows where a sentence ends; `cuts` divides sentences that
 a model cannot take in one piece.
@@ -137,11 +138,12 @@ _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
 _MARKER = re.compile(
     r"[ \t]*(?:[•◦▪‣⁃■●○►][ \t\u00a0]*|(?:[-–—*+·]|\#{1,6}|>+|\(?\d{1,3}[.)]|\(?[A-Za-z]\))[ \t\u00a0]+)+(?=\S)"
 )
+_TABS = re.compile(r"(?<=\S) *\t[ \t]*(?=\S)")
 _WRAPPED_LINE_LENGTH = 40
 
 
 def _blocks(text: str) -> Iterator[_Range]:
-    """Cover `text` with blank lines and markers (GAP), fenced code (COPIED) and runs of sentences (TEXT)."""
+    """Cover `text` with blank lines, markers and tabs (GAP), fenced code (COPIED) and runs of sentences (TEXT)."""
     lines = [0, *(line.end() for line in _LINE.finditer(text))]
     code = dict(_fenced(text, lines))
     paragraph: list[tuple[int, int]] = []
@@ -151,8 +153,10 @@ def _blocks(text: str) -> Iterator[_Range]:
             continue
         code_end = code.get(start, start)
         marker = _MARKER.match(text, start, end)
+        content = marker.end() if marker else start
+        tabs = list(_TABS.finditer(text, content, end))
         blank = not text[start:end].strip(_EDGES)
-        if blank or marker or code_end > start:
+        if blank or marker or tabs or code_end > start:
             yield from _unwrapped(text, paragraph)
             paragraph = []
         if code_end > start:
@@ -160,8 +164,12 @@ def _blocks(text: str) -> Iterator[_Range]:
         elif blank:
             yield start, end, SegmentKind.GAP
         else:
-            content = marker.end() if marker else start
-            yield start, content, SegmentKind.GAP
+            if marker:
+                yield start, content, SegmentKind.GAP
+            for tab in tabs:
+                yield content, tab.start(), SegmentKind.TEXT
+                yield *tab.span(), SegmentKind.GAP
+                content = tab.end()
             paragraph.append((content, end))
     yield from _unwrapped(text, paragraph)
 

@@ -133,6 +133,18 @@ def test_a_line_that_begins_in_lower_case_does_not_join_the_headlines_around_it(
     assert texts_of("\n".join(lines)) == [lines[0], f"{lines[1]}\n{lines[2]}", *lines[3:]]
 
 
+def test_cells_between_tabs_are_segments_and_keep_their_columns() -> None:
+    assert reported("- Mali\t Bamako\t21,9\t\tmillions d'habitants\n\tNiger\tNiamey\t26\n") == [
+        ("text", "Mali"),
+        ("text", "Bamako"),
+        ("copied", "21,9"),
+        ("text", "millions d'habitants"),
+        ("text", "Niger"),
+        ("text", "Niamey"),
+        ("copied", "26"),
+    ]
+
+
 def test_lines_of_their_own_stay_apart() -> None:
     assert texts_of("Titre\nLe maire est venu hier\nSous-titre") == ["Titre", "Le maire est venu hier", "Sous-titre"]
 
