@@ -1,9 +1,9 @@
 """Numbers spelled in words, in English, French and Bambara, up to the billions.
 
 Bambara numerals are those of the GATITOS lexicon (*kelen, fila, saba ... tan, mugan, bisaba, kɛmɛ, ba, miliyɔn*) with
-the spellings that Bayelemabaga and FLORES-200 dev have for them, letters folded (ɛ to e, ɔ to o). In Bambara the scale
-comes first (*kɛmɛ saba*, 300), parts are joined by *ni*, and *ba tan ni duuru* is read as 15,000. *Ba*, *wa* and *waga*
-(1,000) and *bi* (tens) have other meanings and count only before a numeral.
+the spellings that Bayelemabaga and FLORES-200 dev have for them, letters folded (ɛ to e, ɔ to o) and tone marks left
+out. In Bambara the scale comes first (*kɛmɛ saba*, 300), parts are joined by *ni*, and *ba tan ni duuru* is read as
+15,000. *Ba*, *wa* and *waga* (1,000) and *bi* (tens) have other meanings and count only before a numeral.
 
 It does not know digits, and does not tell a numeral from its other senses: *un* and *one* are often not numbers, *neuf*
 is also "new", *segin* also "return". So a number in words is evidence that the number is there, never that it must be.
@@ -12,6 +12,7 @@ is also "new", *segin* also "return". So a number in words is evidence that the 
 from __future__ import annotations
 
 import re
+import unicodedata
 
 
 def _numbered(words: str, first: int, step: int = 1) -> dict[str, int]:
@@ -70,8 +71,9 @@ _ALSO_UNITS = {"cent", "mille", "k", "m"}
 """Scales that are units too, as in `50 cents` or `100m`."""
 _NO_BAMBARA_NUMBERS = {"kɛlɛ", "kɛlen"}
 """*War* and *done*, which are not *kelen* with its letters folded."""
-_BAMBARA_FOLDING = str.maketrans("ɛèéêɔòóôɲŋ", "eeeeoooonn")
-_WORD = re.compile(r"[^\W\d_]+")
+_BAMBARA_FOLDING = str.maketrans("ɛɔɲŋ", "eonn")
+WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|[\u0300-\u036f])*")
+"""Letters, with their accents apart or not."""
 _BREAK = "."
 """Stands in a list of words where something else than spaces or a hyphen separates them."""
 
@@ -101,7 +103,7 @@ def number_words_in(text: str, language: str) -> list[tuple[int, int, int]]:
         text: Any text.
         language: `en`, `fr` or `bm`.
     """
-    found = list(_WORD.finditer(text))
+    found = list(WORD.finditer(text))
     words: list[str] = []
     places: list[int] = []
     for place, match in enumerate(found):
@@ -122,10 +124,10 @@ def number_words_in(text: str, language: str) -> list[tuple[int, int, int]]:
 
 
 def _folded(word: str, language: str) -> str:
-    folded = word.lower()
-    if language == "bm" and folded not in _NO_BAMBARA_NUMBERS:
-        folded = folded.translate(_BAMBARA_FOLDING).removesuffix("nan")
-    return folded
+    if language != "bm":
+        return unicodedata.normalize("NFC", word.lower())
+    letters = "".join(filter(str.isalpha, unicodedata.normalize("NFD", word.lower())))
+    return letters if letters in _NO_BAMBARA_NUMBERS else letters.translate(_BAMBARA_FOLDING).removesuffix("nan")
 
 
 _TEN, _HUNDRED = 10, 100

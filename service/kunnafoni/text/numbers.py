@@ -15,7 +15,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from kunnafoni.text.number_words import factors_of, number_words_in
+from kunnafoni.text.number_words import WORD, factors_of, number_words_in
 from kunnafoni.text.spans import Span
 
 if TYPE_CHECKING:
@@ -91,10 +91,10 @@ _NUMBER = re.compile(
     re.VERBOSE,
 )
 _WORD_AFTER = re.compile(
-    r"(?P<range>[ \u00a0\u202f]?(?:[-–]|to|and|or|à|et|ou)[ \u00a0\u202f]?\d{1,3}(?:[.,]\d{1,3})?)?"
-    r"[ \u00a0\u202f-]?(?P<word>[^\W\d_]+)"
+    rf"(?P<range>[ \u00a0\u202f]?(?:[-–]|to|and|or|à|et|ou)[ \u00a0\u202f]?\d{{1,3}}(?:[.,]\d{{1,3}})?)?"
+    rf"[ \u00a0\u202f-]?(?P<word>{WORD.pattern})"
 )
-_WORD_BEFORE = re.compile(r"([^\W\d_]+)[ \u00a0\u202f]$")
+_WORD_BEFORE = re.compile(rf"({WORD.pattern})[ \u00a0\u202f]$")
 _NO_NUMBER = re.compile(r"(?:\d[:hH]00|(?<![^\W\d_])[kcdm]?m[23])$")
 """Full hours (`11:00` and `11 h`) and the exponents of `km2`."""
 _CLOCK = re.compile(r"(?:[:.]\d\d)?\s?([ap])\.?m\b", re.IGNORECASE)

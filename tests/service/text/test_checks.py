@@ -85,6 +85,7 @@ def test_a_missing_and_an_invented_name_are_found() -> None:
         ("en", "He cites Pythagoras to a Hungarian crowd.", "fr", "Il cite Pythagore devant une foule hongroise."),
         ("en", "The Gulf of Guinea is deep.", "fr", "Le golfe de Guinée est profond."),
         ("en", "A bridge at Sansanding.", "bm", "Sɛn bɛ Sansandin."),
+        ("fr", "Le ge\u0301ne\u0301ral Dembe\u0301le\u0301 est là.", "en", "General Dembélé is here."),
         ("fr", "La MINUSMA est partie.", "en", "The UN mission has left."),
         ("fr", "Hier, les Sud-Soudanais ont voté.", "en", "Yesterday, the people of South Sudan voted."),
         ("en", "Yesterday the Fulani elected a chief.", "fr", "Hier, les peuls ont élu un chef."),

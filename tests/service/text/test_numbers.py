@@ -38,6 +38,7 @@ def values(text: str, language: str) -> list[Decimal]:
         ("fr", "14,7 milliards", "14700000000"),
         ("bm", "miliyɔn 16", "16000000"),
         ("bm", "kɛmɛ 3", "300"),
+        ("bm", "kɛ̀mɛ 3", "300"),
         ("fr", "XIXe", "19"),
         ("fr", "Ier", "1"),
         ("en", "in ٣٤ villages", "34"),
@@ -75,6 +76,9 @@ def test_a_number_in_figures(language: str, text: str, expected: str) -> None:
         ("bm", "ba kɛmɛ duuru", 500_000),
         ("bm", "miliyɔn kelen", 1_000_000),
         ("bm", "filanan", 2),
+        ("bm", "kɛ̀mɛ sàba", 300),
+        ("bm", "tán ní dúuru", 15),
+        ("fr", "deuxie\u0300me", 2),
     ],
 )
 def test_the_first_number_in_words(language: str, text: str, expected: int) -> None:
@@ -92,7 +96,7 @@ def test_the_first_number_in_words(language: str, text: str, expected: int) -> N
         ("fr", "un, deux, trois", [1, 2, 3]),
         ("bm", "bi a bɛ ba in kɔnɔ wa?", []),
         ("bm", "fila, saba", [2, 3]),
-        ("bm", "kɛlɛ kɛlen don", []),
+        ("bm", "kɛlɛ kɛlen don, kɛ̀lɛ", []),
         ("bm", "mɔgɔ kelen, so kele", [1, 1]),
     ],
 )
