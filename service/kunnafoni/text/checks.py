@@ -26,6 +26,7 @@ from difflib import SequenceMatcher
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from kunnafoni.text.dates import dates_in
 from kunnafoni.text.name_sounds import unheard_names
 from kunnafoni.text.names import is_headline
 from kunnafoni.text.numbers import numbers_in, unmatched
@@ -33,7 +34,10 @@ from kunnafoni.text.repetition import most_repeated
 from kunnafoni.text.spans import Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+    from kunnafoni.text.dates import DateMention
+    from kunnafoni.text.numbers import NumberMention
 
 
 class WarningKind(StrEnum):
@@ -87,12 +91,27 @@ def check(source: str, target: str, *, source_language: str, target_language: st
 
 
 def _numbers(source: str, target: str, source_language: str, target_language: str) -> Iterator[Finding]:
-    """Numbers in figures that the other side has neither in figures nor in words."""
+    """Numbers in figures that the other side has neither in figures nor in words, nor in a date that both have."""
     in_source, in_target = numbers_in(source, source_language), numbers_in(target, target_language)
-    for mention in unmatched(in_source, in_target):
+    missing, invented = unmatched(in_source, in_target), unmatched(in_target, in_source)
+    if not (missing or invented):
+        return
+    dates, other_dates = dates_in(source, source_language), dates_in(target, target_language)
+    for mention in _outside(_shared(dates, other_dates), missing):
         yield Finding(WarningKind.NUMBER_MISMATCH, mention.span, None, "number not found in the translation")
-    for mention in unmatched(in_target, in_source):
+    for mention in _outside(_shared(other_dates, dates), invented):
         yield Finding(WarningKind.NUMBER_MISMATCH, None, mention.span, "number not found in the source")
+
+
+def _shared(dates: Iterable[DateMention], others: Iterable[DateMention]) -> list[Span]:
+    """Where the whole dates stand that are among `others` too."""
+    days = {(date.day, date.month, date.year) for date in others}
+    return [date.span for date in dates if date.day and date.month and (date.day, date.month, date.year) in days]
+
+
+def _outside(spans: Iterable[Span], mentions: Iterable[NumberMention]) -> list[NumberMention]:
+    spans = list(spans)
+    return [m for m in mentions if not any(s.start <= m.span.start and m.span.end <= s.end for s in spans)]
 
 
 _INVENTED = 0.4

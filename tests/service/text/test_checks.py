@@ -57,6 +57,22 @@ def test_a_changed_number_is_found_on_both_sides() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("source", "target", "found"),
+    [
+        ("Le vote est fixé au 03/04/2024.", "The vote is set for 3 April 2024.", False),
+        ("Le vote est fixé au 12.03.2024.", "The vote is set for March 12, 2024.", False),
+        ("Le vote est fixé au 03/04/2024.", "The vote is set for 3 May 2024.", True),
+        ("Le vote est fixé au 03/04/2024.", "The vote is set for 3 April 2025.", True),
+    ],
+)
+def test_a_date_in_figures_agrees_with_its_month_in_words_and_with_no_other(
+    source: str, target: str, *, found: bool
+) -> None:
+    assert (WarningKind.NUMBER_MISMATCH in kinds(source, target)) == found
+    assert (WarningKind.NUMBER_MISMATCH in kinds(target, source, "en", "fr")) == found
+
+
 def test_war_in_bambara_does_not_stand_for_a_lost_one() -> None:
     assert WarningKind.NUMBER_MISMATCH in kinds("La guerre a fait 1 mort.", "Kɛlɛ ye mɔgɔw faga.", "fr", "bm")
 
