@@ -5,6 +5,8 @@ the spellings that Bayelemabaga and FLORES-200 dev have for them, letters folded
 out. In Bambara the scale comes first (*kɛmɛ saba*, 300), parts are joined by *ni*, and *ba tan ni duuru* is read as
 15,000. *Ba*, *wa* and *waga* (1,000) and *bi* (tens) have other meanings and count only before a numeral.
 
+*Half* and *moitié* stand for 50 (per cent), *quart* for 25, *midi* for 12.
+
 It does not know digits, and does not tell a numeral from its other senses: *un* and *one* are often not numbers, *neuf*
 is also "new", *segin* also "return". So a number in words is evidence that the number is there, never that it must be.
 """
@@ -27,7 +29,8 @@ _ENGLISH = {
     **_numbered("first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth", 1),
     **_numbered("fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth", 14),
     **_numbered("twentieth thirtieth fortieth fiftieth sixtieth seventieth eightieth ninetieth", 20, 10),
-    **_numbered("once twice", 1) | _numbered("dozen", 12),
+    **_numbered("hundredth thousandth", 100, 900) | _numbered("once twice", 1),
+    **_numbered("midnight noon", 0, 12) | _numbered("quarter half quarters", 25, 25),
 }
 _FRENCH = {
     **_numbered("zéro un/une deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze quinze seize", 0),
@@ -36,12 +39,14 @@ _FRENCH = {
     **_numbered("sixième septième huitième neuvième dixième onzième douzième treizième quatorzième quinzième", 6),
     **_numbered("seizième", 16) | _numbered("vingtième trentième quarantième cinquantième soixantième", 20, 10),
     **_numbered("dizaine vingtaine trentaine quarantaine cinquantaine soixantaine", 10, 10),
-    **_numbered("douzaine", 12) | _numbered("quinzaine", 15),
+    **_numbered("centième millième", 100, 900) | _numbered("quinzaine", 15),
+    **_numbered("minuit midi", 0, 12) | _numbered("quart moitié quarts", 25, 25),
 }
 _SMALL = {"en": _ENGLISH, "fr": _FRENCH}
 _SCALES = {
-    "en": {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12},
-    "fr": {"cent": 100, "centaine": 100, "mille": 1000, "millier": 1000, "million": 10**6, "milliard": 10**9},
+    "en": {"dozen": 12, "hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12},
+    "fr": {"douzaine": 12, "cent": 100, "centaine": 100, "mille": 1000, "millier": 1000}
+    | {"million": 10**6, "milliard": 10**9},
     "bm": {"keme": 100, "ba": 1000, "wa": 1000, "waa": 1000, "waga": 1000}
     | dict.fromkeys(("miliyon", "milion", "milyon", "miliyoni"), 10**6)
     | dict.fromkeys(("miliyari", "miliari", "milyari", "biliyon"), 10**9),
@@ -74,6 +79,7 @@ _NO_BAMBARA_NUMBERS = {"kɛlɛ", "kɛlen"}
 _BAMBARA_FOLDING = str.maketrans("ɛɔɲŋ", "eonn")
 WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|[\u0300-\u036f])*")
 """Letters, with their accents apart or not."""
+_TOKEN = re.compile(rf"après.midi|{WORD.pattern}", re.IGNORECASE)  # the afternoon is no 12
 _BREAK = "."
 """Stands in a list of words where something else than spaces or a hyphen separates them."""
 
@@ -103,7 +109,7 @@ def number_words_in(text: str, language: str) -> list[tuple[int, int, int]]:
         text: Any text.
         language: `en`, `fr` or `bm`.
     """
-    found = list(WORD.finditer(text))
+    found = list(_TOKEN.finditer(text))
     words: list[str] = []
     places: list[int] = []
     for place, match in enumerate(found):

@@ -90,6 +90,10 @@ def test_a_summary_in_another_language_is_looked_up_too(
     assert found(summary, language=language) == findings
 
 
+def test_noon_and_halves_claim_no_number() -> None:
+    assert found("À midi, la moitié des Maliens attend.", "Les Maliens attendent.") == []
+
+
 @pytest.mark.parametrize(
     ("language", "summary", "article_language", "article"),
     [

@@ -56,7 +56,9 @@ def test_a_number_in_figures(language: str, text: str, expected: str) -> None:
         ("en", "one hundred and five", 105),
         ("en", "twenty-first", 21),
         ("en", "a million two hundred thousand and six", 1_200_006),
-        ("en", "two dozen", 2),
+        ("en", "two dozen", 24),
+        ("en", "half past noon", 50),
+        ("fr", "le centième", 100),
         ("en", "nine hundred ninety-nine thousand", 999_000),
         ("fr", "quatre-vingt-dix-sept", 97),
         ("fr", "quatre-vingts", 80),
@@ -94,6 +96,7 @@ def test_the_first_number_in_words(language: str, text: str, expected: int) -> N
         ("en", "hundreds of thousands", []),
         ("fr", "des centaines de milliers", []),
         ("fr", "un, deux, trois", [1, 2, 3]),
+        ("fr", "à midi, l'après-midi ou à minuit", [12, 0]),
         ("bm", "bi a bɛ ba in kɔnɔ wa?", []),
         ("bm", "fila, saba", [2, 3]),
         ("bm", "kɛlɛ kɛlen don, kɛ̀lɛ", []),
@@ -140,10 +143,13 @@ def test_grouping_marks_do_not_matter(number: int) -> None:
         ("fr", "à 9 h 30, de 10-12 °C", [9, 30, 10, 12]),
         ("fr", "vers 11h00", [11]),
         ("en", "5 km2 at 11:00", [5, 11]),
+        ("en", "from 2.30pm to 7.45 p.m., 2.5 hours, 1.25 million", [2, 30, 7, 45, Decimal("2.5"), 1_250_000]),
+        ("fr", "le 76.12.34.56 jusqu'au 12.03.2024", [76, 12, 34, 56, 12, 3, 2024]),
+        ("fr", "le 1er ministre le 1er mai", [1]),
         ("fr", "en 2004 300 personnes", [2004, 300]),
     ],
 )
-def test_numbers_beside_each_other(language: str, text: str, expected: list[int]) -> None:
+def test_numbers_beside_each_other(language: str, text: str, expected: list[Decimal]) -> None:
     assert values(text, language) == expected
 
 
@@ -166,6 +172,15 @@ def test_numbers_beside_each_other(language: str, text: str, expected: list[int]
         ("en", "the 100m race", "fr", "le 100 m"),
         ("fr", "50 cents et 5 milles", "en", "50 cents and 5 miles"),
         ("fr", "de 5 à 6 milliards", "en", "from 5 billion to 6 billion"),
+        ("en", "at 2.30pm, not at 2.00 p.m.", "fr", "à 14h30, pas à 14 h"),
+        ("en", "from noon to midnight", "fr", "de 12 h à 0 h"),
+        ("fr", "de midi à minuit", "en", "from 12 p.m. to 12 a.m."),
+        ("fr", "un million et demi en deux ans et demi", "en", "1.5 million in 2.5 years"),
+        ("en", "half a million, two and a half million", "fr", "500 000, 2,5 millions"),
+        ("fr", "un demi-milliard, une demi-douzaine", "en", "500 million, 6"),
+        ("bm", "san fila ni tilancɛ", "fr", "2,5 ans"),
+        ("fr", "la moitié, un quart, les trois quarts", "en", "50%, 25%, 75%"),
+        ("fr", "le 100e au XXIᵉ siècle", "en", "the hundredth in the 21st century"),
         ("en", "2-3 million", "fr", "2 000 000 à 3 000 000"),
     ],
 )
