@@ -130,13 +130,16 @@ def _names(source: str, target: str, source_language: str, target_language: str)
         yield Finding(WarningKind.NAME_MISSING, None, span, "name not found in the source")
 
 
-_FEWEST_TIMES = 3
+_FEWEST_TIMES, _FEWEST_TIMES_APART = 3, 4
 
 
 def _repetition(source: str, target: str) -> Iterator[Finding]:
-    """Words or letters that come three times or more, and twice more than anything in the source does."""
+    """Words or letters that come three times in a row or four times in all, and twice more than any in the source."""
     repetition, ordinary = most_repeated(target), most_repeated(source)
-    if repetition and repetition.times >= max(_FEWEST_TIMES, ordinary.times + 2 if ordinary else 0):
+    if repetition is None:
+        return
+    fewest = _FEWEST_TIMES if repetition.in_a_row else _FEWEST_TIMES_APART
+    if repetition.times >= max(fewest, ordinary.times + 2 if ordinary else 0):
         yield Finding(WarningKind.REPETITION, None, repetition.span, f"repeated {repetition.times} times")
 
 

@@ -165,6 +165,25 @@ def test_what_the_source_repeats_may_be_repeated() -> None:
 @pytest.mark.parametrize(
     ("source", "target"),
     [
+        (
+            "The ministers of health, justice and defence have resigned today.",
+            "Le ministre de la Santé, le ministre de la Justice et le ministre de la Défense ont démissionné.",
+        ),
+        ("They need five billion francs.", "Il leur faut 5 000 000 000 de francs."),
+    ],
+)
+def test_an_enumeration_and_a_big_number_are_no_loops(source: str, target: str) -> None:
+    assert WarningKind.REPETITION not in kinds(source, target, "en", "fr")
+
+
+def test_what_comes_again_and_again_with_something_between_is_a_loop() -> None:
+    target = "Le maire de Kati a dit oui, le maire de Gao, le maire de San et le maire de Bla."
+    assert WarningKind.REPETITION in kinds("The mayors of Kati, Gao, San and Bla said yes.", target, "en", "fr")
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
         ("Les pluies ont détruit trois maisons.", "Les pluies ont détruit trois maisons."),
         ("Les pluies ont détruit trois maisons hier soir.", "Rain has détruit trois maisons last night."),
         ("prix du riz", "prix du riz"),
