@@ -72,7 +72,8 @@ _WEEKDAYS = {
     "bm": _numbered(0, "ntenen/tenen tarata araba alamisa juma/zuma sibiri kari/dimansi"),
 }
 _ONLY_WITH_CAPITAL = {"may", "march", "mar", "sat", "sun", "mon", "wed"}
-_ONLY_BEFORE_KALO = {"me", "ut", "uti", "oti", "marisi"}  # Bambara words of their own unless *kalo*, month, follows
+_ONLY_BEFORE_KALO = {"me", "ut", "uti", "oti", "marisi", "zuwe", "zuye"}
+"""Bambara words of their own (*zuye* is a game) unless *kalo*, month, follows."""
 _AFTER_TILE = re.compile(r"\btile\s$", re.IGNORECASE)
 
 _TOKEN = re.compile(r"\d+|[^\W\d_](?:[^\W\d_]|[\u0300-\u036f])*")

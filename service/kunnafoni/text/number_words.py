@@ -51,11 +51,11 @@ _SCALES = {
     | dict.fromkeys(("miliyon", "milion", "milyon", "miliyoni"), 10**6)
     | dict.fromkeys(("miliyari", "miliari", "milyari", "biliyon"), 10**9),
 }
-_FRENCH_SHORT_SCALES = {"k": 1000, "M": 10**6} | dict.fromkeys(("Md", "Mds", "Mrd", "Mrds"), 10**9)
+_FRENCH_SHORT_SCALES = {"M": 10**6} | dict.fromkeys(("Md", "Mds", "Mrd", "Mrds"), 10**9)
 _SHORT_SCALES = {
     "en": {"k": 1000, "K": 1000, "m": 10**6, "M": 10**6, "bn": 10**9, "tn": 10**12},
-    "fr": _FRENCH_SHORT_SCALES,
-    "bm": _FRENCH_SHORT_SCALES,
+    "fr": _FRENCH_SHORT_SCALES | {"k": 1000},
+    "bm": _FRENCH_SHORT_SCALES,  # `340 k'a se` is no 340,000
 }
 """As they stand after figures."""
 _BAMBARA_UNITS = {
@@ -72,8 +72,8 @@ _BAMBARA = (
 )
 _BARE = {"ba", "wa", "waa", "waga"}
 """Scales that are other words unless a numeral follows."""
-_ALSO_UNITS = {"cent", "mille", "k", "m"}
-"""Scales that are units too, as in `50 cents` or `100m`."""
+_ALSO_UNITS = {"cent", "mille", "k", "m", "keme"}
+"""Scales that are units too, as in `50 cents`, `100m` or `93 kɛmɛ sarada la`, 93 per cent."""
 _NO_BAMBARA_NUMBERS = {"kɛlɛ", "kɛlen"}
 """*War* and *done*, which are not *kelen* with its letters folded."""
 _BAMBARA_FOLDING = str.maketrans("ɛɔɲŋ", "eonn")

@@ -33,6 +33,7 @@ Parts = tuple[int | None, int | None, int | None, int | None]
             [(None, None, 11, None), (1, None, None, None), (6, None, None, None)],
         ),
         ("bm", "A ye a ta me, tile fɔlɔ", []),
+        ("bm", "Zuye daminɛna zuyekalo la", [(None, None, 7, None)]),
         ("fr", "26 personnes. Novembre", [(None, None, 11, None)]),
         ("fr", "99/99/2019", []),
         ("fr", "sept personnes", []),

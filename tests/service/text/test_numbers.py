@@ -169,6 +169,8 @@ def test_numbers_beside_each_other(language: str, text: str, expected: list[Deci
         ("en", "20k litres for 3m people", "fr", "20 000 litres pour 3 000 000 de personnes"),
         ("en", "$2tn of trade", "fr", "2 000 milliards de dollars d'échanges"),
         ("fr", "un prêt de 12 M€ et de 3 Mds FCFA", "en", "a loan of €12m and of 3bn CFA francs"),
+        ("bm", "miliyɔn 340 k'a se miliyɔn 500 ma", "en", "from 340 million to 500 million"),
+        ("bm", "mɔgɔw 93 kɛmɛ sarada la", "fr", "93 % des gens"),
         ("en", "the 100m race", "fr", "le 100 m"),
         ("fr", "50 cents et 5 milles", "en", "50 cents and 5 miles"),
         ("fr", "de 5 à 6 milliards", "en", "from 5 billion to 6 billion"),
