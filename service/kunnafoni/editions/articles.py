@@ -5,6 +5,7 @@ It runs no model and translates nothing. All of it is deterministic, and blockin
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,7 @@ from kunnafoni.errors import UndetectedLanguageError
 from kunnafoni.languages import UNDETERMINED
 from kunnafoni.text.language_id import identify
 from kunnafoni.text.ranking import extract, key_points, rank
-from kunnafoni.text.segments import Segment, SegmentKind, split
-from kunnafoni.text.sentences import sentence_ends
+from kunnafoni.text.segments import Segment, SegmentKind, sentences_in, split
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +52,7 @@ class Draft:
     """An article that was read without a model.
 
     Attributes:
-        sentences: The TEXT segments of the body, in order; spans count from its beginning.
+        sentences: The whole sentences of the body, in order; spans count from its beginning.
         distinct: Places in `sentences` of those that repeat none before them.
         key_points: Places in `sentences`, rising.
     """
@@ -81,10 +81,18 @@ class Draft:
         return len(self.distinct) < FEWEST_SENTENCES or words < max(FEWEST_WORDS, length.aim + 1)
 
     def whole(self) -> str:
-        """The article itself in place of a summary: its body, sentences that repeat another left out."""
-        if len(self.distinct) < len(self.sentences):
-            return " ".join(self.texts)
-        return self.body.strip() or self.headline
+        """The article itself in place of a summary: its body without the sentences that repeat another.
+
+        What stands between a repeat and the text before it, a list mark too, goes with it; all else stays as it is.
+        """
+        told = (segment for segment in split(self.body, self.language) if segment.kind is not SegmentKind.GAP)
+        ends = sorted({segment.end for segment in (*self.sentences, *told)})
+        kept, start = "", 0
+        for place in sorted(set(range(len(self.sentences))) - set(self.distinct)):
+            repeat = self.sentences[place]
+            kept += self.body[start : ends[bisect_right(ends, repeat.start) - 1]]
+            start = repeat.end
+        return (kept + self.body[start:]).strip() or self.headline
 
 
 def read(article: Article, *, points: int) -> Draft:
@@ -99,7 +107,7 @@ def read(article: Article, *, points: int) -> Draft:
     language = detection.language_code if detection else article.language or UNDETERMINED
     if detection and language == UNDETERMINED and any(map(str.isalpha, text)):
         raise UndetectedLanguageError("article", language, detection.confidence)
-    sentences = tuple(s for s in split(article.body, language) if s.kind is SegmentKind.TEXT)
+    sentences = tuple(sentences_in(article.body, language))
     first_at = {on_one_line(sentence.text): place for place, sentence in reversed(list(enumerate(sentences)))}
     distinct = tuple(sorted(first_at.values()))
     chosen = key_points([on_one_line(sentences[place].text) for place in distinct], points) if points else []
@@ -124,7 +132,7 @@ def clipped(text: str, max_words: int) -> str:
 
 def made_headline(text: str, language: str) -> str:
     """A headline out of the first sentence of `text`: whole if it is short, else up to the end of a clause."""
-    first = text[: next(iter(sentence_ends(text, language)), 0)].strip()
+    first = on_one_line(next((sentence.text for sentence in sentences_in(text, language)), text))
     words = first.split()
     if len(words) <= HEADLINE_WORDS:
         return first.removesuffix(".") if not first.endswith("..") else first

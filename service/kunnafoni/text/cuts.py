@@ -11,6 +11,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from kunnafoni.text.segments import Segment, SegmentKind, carve
+from kunnafoni.text.sentences import is_abbreviation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,8 +21,9 @@ _CONJUNCTIONS = (
     "|et|mais|ou|donc|car|qui|que|dont|où|alors|parce|tandis|lorsque|quand|si|afin|pour"
     "|ani|nka|walima|walasa|sabu|barisa|katuguni|kasɔrɔ|min|minnu|minw|ko|ni|fo|o"
 )
+_SENTENCE_END = re.compile(r"(?<!\.[^\W\d_])[.!?…]+[»”\"')\]]*\s+")  # inside a quotation; not the last point of U.S.
 _PLACES = (
-    re.compile(r"[.!?…]+[»”\"')\]]*\s+"),  # a sentence inside a quotation
+    _SENTENCE_END,
     re.compile(r"[;:][»”\"')\]]*\s+|[»”)\]]\s+|\s+(?=[«“(\[]|[–—-]\s)|[–—]\s+"),
     re.compile(r",[»”\"')\]]*\s+"),
     re.compile(rf"\s+(?=(?:{_CONJUNCTIONS})\b)", re.IGNORECASE),
@@ -73,6 +75,8 @@ def halve(text: str) -> tuple[str, str]:
     reach = (last - first) * (0.5 - _MIDDLE)
     for pattern in _PLACES:
         places = [match.end() for match in pattern.finditer(text, first, last) if first < match.end() < last]
+        if pattern is _SENTENCE_END:
+            places = [place for place in places if not (text[place].islower() or is_abbreviation(text, place))]
         place = min(places, key=lambda place: abs(place - middle), default=None)
         if place is not None and (abs(place - middle) <= reach or pattern is _PLACES[-1]):
             return text[:place], text[place:]

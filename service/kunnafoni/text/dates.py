@@ -1,7 +1,7 @@
 """Finds the dates of a text, written in English, French or Bambara or in figures, by their parts.
 
 It knows days of the month, months, years and weekdays beside each other (*mardi 26 novembre*, *November 26, 2019*,
-*zuluye kalo tile 12*, *2019-11-26*), and ranges (*du 26 au 28 novembre*). It does not know relative dates
+*zuluyekalo tile 12*, *2019-11-26*), and ranges (*du 26 au 28 novembre*). It does not know relative dates
 (*yesterday*), which year a date without one means, or the calendar: no weekday is worked out.
 """
 
@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kunnafoni.text.name_forms import folded
+from kunnafoni.text.number_words import number_words_in
 from kunnafoni.text.spans import Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,9 @@ _MONTHS = {
     ),
     "bm": _numbered(
         1,
-        "zanwuye/zanwiye/zanwiyekalo feburuye/feburiye/fewuruye marisi/marsi awirili/avirili me/mekalo zuwen/zuyen "
-        "zuluye/zuliye uti/ut setanburu/setamburu okutoburu/okutobru nowanburu/nowamburu desanburu/desamburu",
+        "zanwuye/zanwiye feburuye/feburiye/fewuruye marisi/marsi awirili/avirili me zuwen/zuyen "
+        "zuluye/zuliye/zuwe/zuye uti/ut/oti/outi setanburu/setamburu okutoburu/okutobru nowanburu/nowamburu/nowenburu "
+        "desanburu/desamburu",
     ),
 }
 _WEEKDAYS = {
@@ -70,7 +72,9 @@ _WEEKDAYS = {
     "bm": _numbered(0, "ntenen/tenen tarata araba alamisa juma/zuma sibiri kari/dimansi"),
 }
 _ONLY_WITH_CAPITAL = {"may", "march", "mar", "sat", "sun", "mon", "wed"}
-_ONLY_BEFORE_KALO = {"me", "ut", "uti", "marisi"}  # Bambara words of their own unless *kalo*, month, follows
+_ONLY_BEFORE_KALO = {"me", "ut", "uti", "oti", "marisi", "zuwe", "zuye"}
+"""Bambara words of their own (*zuye* is a game) unless *kalo*, month, follows."""
+_AFTER_TILE = re.compile(r"\btile\s$", re.IGNORECASE)
 
 _TOKEN = re.compile(r"\d+|[^\W\d_](?:[^\W\d_]|[\u0300-\u036f])*")
 _FIGURES = re.compile(r"(?<!\d)(?:([12]\d{3})-(\d\d)-(\d\d)|(\d\d?)([/.])(\d\d?)\5([12]\d{3}))(?!\d)")
@@ -79,6 +83,7 @@ _FILLERS = frozenset({"er", "e", "st", "nd", "rd", "th", "the", "of", "de", "du"
 _RANGE_WORDS = frozenset({"et", "au", "and", "to", "ou", "or", "ni", "ka"})
 _LAST_DAY, _LAST_MONTH = 31, 12
 _YEARS = range(1000, 2200)
+_DIGITS = {1, 2, 4}  # of a day, of a year
 
 # One letter a token: Weekday, Day, Month, Year, Filler, Range word, other (X); `|` where a date cannot go on.
 _DAY_FIRST = r"(?:(?P<weekday>W)F*)?(?:(?P<from>D)F*(?:RF*)?)?(?P<day>D)F*(?P<month>M)(?:F*(?P<year>Y))?"
@@ -108,14 +113,17 @@ def dates_in(text: str, language: str) -> list[DateMention]:
     """
     mentions = list(_dates_in_figures(text, language))
     tokens = list(_TOKEN.finditer(text))
-    letters, places = _letters(text, tokens, language)
+    numbers = {token.start(): int(token[0]) for token in tokens if token[0].isdecimal() and len(token[0]) in _DIGITS}
+    if language == "bm":
+        numbers |= _spelled_days(text)
+    letters, places = _letters(text, tokens, numbers, language)
     start = 0
     while start < len(letters):
         match = next((m for pattern in _PATTERNS[language] if (m := pattern.match(letters, start))), None)
         if match is None:
             start += 1
             continue
-        mentions += _dates_of(match, tokens, places, language)
+        mentions += _dates_of(match, [tokens[place] for place in places], numbers, language)
         start = match.end()
     return sorted(mentions, key=lambda mention: mention.span)
 
@@ -130,7 +138,18 @@ def _dates_in_figures(text: str, language: str) -> Iterator[DateMention]:
             yield DateMention(Span(*match.span()), day=int(day), month=int(month), year=int(year))
 
 
-def _letters(text: str, tokens: list[re.Match[str]], language: str) -> tuple[str, list[int]]:
+def _spelled_days(text: str) -> dict[int, int]:
+    """The numerals after *tile*, day, as in *tile fɔlɔ*: where each begins -> its value."""
+    return {
+        start: value
+        for value, start, _ in number_words_in(text, "bm")
+        if _AFTER_TILE.search(text, max(0, start - 6), start)
+    }
+
+
+def _letters(
+    text: str, tokens: list[re.Match[str]], numbers: Mapping[int, int], language: str
+) -> tuple[str, list[int]]:
     """The tokens as one letter each, and for each letter the place of its token."""
     letters: list[str] = []
     places: list[int] = []
@@ -139,20 +158,22 @@ def _letters(text: str, tokens: list[re.Match[str]], language: str) -> tuple[str
             letters.append("|")
             places.append(place)
         following = tokens[place + 1][0] if place + 1 < len(tokens) else ""
-        letters.append(_letter(token[0], following, language))
+        number = numbers.get(token.start())
+        letters.append(_letter(token[0], following, language) if number is None else _letter_of(number))
         places.append(place)
     return "".join(letters), places
 
 
+def _letter_of(number: int) -> str:
+    if 1 <= number <= _LAST_DAY:
+        return "D"
+    return "Y" if number in _YEARS else "X"
+
+
 def _letter(token: str, following: str, language: str) -> str:
-    if token.isdecimal():
-        number = int(token[:5])
-        if len(token) <= 2 and 1 <= number <= _LAST_DAY:  # noqa: PLR2004
-            return "D"
-        return "Y" if number in _YEARS else "X"
-    word = folded(token)
+    word = _word(token, language)
     other_word = (word in _ONLY_WITH_CAPITAL and token.islower() and language == "en") or (
-        word in _ONLY_BEFORE_KALO and language == "bm" and folded(following) != "kalo"
+        word in _ONLY_BEFORE_KALO and language == "bm" and "kalo" not in {folded(following), folded(token)[-4:]}
     )
     kinds = {"F": _FILLERS, "R": _RANGE_WORDS} | (
         {} if other_word else {"W": _WEEKDAYS[language], "M": _MONTHS[language]}
@@ -160,23 +181,34 @@ def _letter(token: str, following: str, language: str) -> str:
     return next((letter for letter in "WMRF" if word in kinds.get(letter, ())), "X")
 
 
-def _dates_of(
-    match: re.Match[str], tokens: list[re.Match[str]], places: list[int], language: str
-) -> Iterator[DateMention]:
-    """The date of a match, and of a range the other day too."""
+def _word(token: str, language: str) -> str:
+    """`token` folded, in Bambara without a *kalo* (month) or *don* (day) that is written together with it."""
+    word = folded(token)
+    if language == "bm":
+        return word.removesuffix("kalo").removesuffix("don") or word
+    return word
 
-    def word(part: str) -> str | None:
+
+def _dates_of(
+    match: re.Match[str], tokens: list[re.Match[str]], numbers: Mapping[int, int], language: str
+) -> Iterator[DateMention]:
+    """The date of a match, whose letters stand for `tokens`, and of a range the other day too."""
+
+    def token(part: str) -> re.Match[str] | None:
         found = part in match.re.groupindex and match.start(part) >= 0
-        return tokens[places[match.start(part)]][0] if found else None
+        return tokens[match.start(part)] if found else None
+
+    def word(part: str) -> str:
+        return _word(found[0], language) if (found := token(part)) else ""
 
     def number(part: str) -> int | None:
-        return int(found) if (found := word(part)) else None
+        return numbers[found.start()] if (found := token(part)) else None
 
     date = DateMention(
-        span=Span(tokens[places[match.start()]].start(), tokens[places[match.end() - 1]].end()),
-        weekday=_WEEKDAYS[language].get(folded(word("weekday") or "")),
+        span=Span(tokens[match.start()].start(), tokens[match.end() - 1].end()),
+        weekday=_WEEKDAYS[language].get(word("weekday")),
         day=number("day"),
-        month=_MONTHS[language].get(folded(word("month") or "")),
+        month=_MONTHS[language].get(word("month")),
         year=number("year"),
     )
     yield date

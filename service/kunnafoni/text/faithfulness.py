@@ -84,9 +84,11 @@ def _touches(span: Span, others: Iterable[Span], text: str) -> bool:
 
 
 _NO_CLAIM = re.compile(
-    r"neuf|second|seconde|premi[eè]re?s?|first|once|one|une?|(?<=\bles )deux|(?<=\bthe )two", re.IGNORECASE
+    r"neuf|second|seconde|premi[eè]re?s?|first|once|one|une?|(?<=\bles )deux|(?<=\bthe )two"
+    r"|noon|midnight|midi|minuit|half|quarters?|moitié|quarts?|kelen?|f[ɔo]l[ɔo]|[sc][ɛe]+gin?",
+    re.IGNORECASE,
 )
-_CENTURY = re.compile(r"(?:st|nd|rd|th|e|è|ème|er)?[ \u00a0-](?:century|centuries|siècles?)\b", re.IGNORECASE)
+_CENTURY = re.compile(r"(?:st|nd|rd|th|e|ᵉ|è|ème|er)?[ \u00a0-](?:century|centuries|siècles?)\b", re.IGNORECASE)
 
 
 def _missing_numbers(

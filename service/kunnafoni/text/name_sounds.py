@@ -4,7 +4,7 @@
 (`Sea`, `Monday`, `Kulu`) are no names. With Bambara a translator spells names anew, so sound decides: *Wasinton* is
 Washington. Between English and French a name that stands there with other letters is found too (*Sannandung* for
 *Sansanding*). It prefers silence to a false alarm: of a name of several words one is enough, and any acronym stands for
-any other (`MRI`, `IRM`).
+any other (`MRI`, `IRM`) unless `name_forms` lists both.
 
 Its thresholds are set on FLORES-200 dev; `checks` has the rates by direction. From the translation of another sentence
 34 to 42 % of the names are missing with Bambara, 77 to 81 % without. Between English and French, of 2026-11-25, against
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from collections.abc import Set as AbstractSet
 
-_WORD = re.compile(r"[^\W\d_]+")
+_WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|[\u0300-\u036f])*")
 _TRANSLATED = frozenset(
     _WORD.findall("""
     monday tuesday wednesday thursday friday saturday sunday january february march april may june july august september
@@ -115,13 +115,16 @@ class _Heard:
     def __init__(self, text: str, least: float) -> None:
         self._words = frozenset(_WORD.findall(text))
         self._sounds = frozenset(map(sound, self._words))
-        self._listed = frozenset(listed_spans(text).values())
-        self._acronyms = any(map(_is_acronym, self._words))
+        listed = listed_spans(text)
+        self._listed = frozenset(listed.values())
+        self._acronyms = {word for word in self._words if _is_acronym(word)}
+        self._unlisted_acronyms = self._acronyms - {text[span.start : span.end] for span in listed}
         self._least = least
 
     def has(self, listed: AbstractSet[int], name: Sequence[str]) -> bool:
         """Whether one of the words of a name is among them, or the listed name that it is."""
-        if not self._listed.isdisjoint(listed) or (self._acronyms and any(map(_is_acronym, name))):
+        acronyms = self._unlisted_acronyms if listed else self._acronyms
+        if not self._listed.isdisjoint(listed) or (acronyms and any(map(_is_acronym, name))):
             return True
         return any(sound(word) in self._sounds or sounds_like(word, self._sounds, self._least) for word in name)
 

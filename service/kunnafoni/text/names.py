@@ -70,6 +70,12 @@ def listed_spans(text: str) -> dict[Span, int]:
     }
 
 
+def is_headline(text: str) -> bool:
+    """Whether `text` is in title case or in capitals and has a word that is surely no name."""
+    words = _words(text)
+    return _capitals_tell_nothing(words) and any(folded(word.text) in _OPENERS for word in words)
+
+
 @dataclass(frozen=True, slots=True)
 class _Word:
     text: str

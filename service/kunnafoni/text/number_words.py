@@ -1,9 +1,11 @@
 """Numbers spelled in words, in English, French and Bambara, up to the billions.
 
 Bambara numerals are those of the GATITOS lexicon (*kelen, fila, saba ... tan, mugan, bisaba, kɛmɛ, ba, miliyɔn*) with
-the spellings that Bayelemabaga and FLORES-200 dev have for them, letters folded (ɛ to e, ɔ to o). In Bambara the scale
-comes first (*kɛmɛ saba*, 300), parts are joined by *ni*, and *ba tan ni duuru* is read as 15,000. *Ba*, *wa* and *waga*
-(1,000) and *bi* (tens) have other meanings and count only before a numeral.
+the spellings that Bayelemabaga and FLORES-200 dev have for them, letters folded (ɛ to e, ɔ to o) and tone marks left
+out. In Bambara the scale comes first (*kɛmɛ saba*, 300), parts are joined by *ni*, and *ba tan ni duuru* is read as
+15,000. *Ba*, *wa* and *waga* (1,000) and *bi* (tens) have other meanings and count only before a numeral.
+
+*Half* and *moitié* stand for 50 (per cent), *quart* for 25, *midi* for 12.
 
 It does not know digits, and does not tell a numeral from its other senses: *un* and *one* are often not numbers, *neuf*
 is also "new", *segin* also "return". So a number in words is evidence that the number is there, never that it must be.
@@ -12,6 +14,7 @@ is also "new", *segin* also "return". So a number in words is evidence that the 
 from __future__ import annotations
 
 import re
+import unicodedata
 
 
 def _numbered(words: str, first: int, step: int = 1) -> dict[str, int]:
@@ -26,7 +29,8 @@ _ENGLISH = {
     **_numbered("first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth", 1),
     **_numbered("fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth", 14),
     **_numbered("twentieth thirtieth fortieth fiftieth sixtieth seventieth eightieth ninetieth", 20, 10),
-    **_numbered("once twice", 1) | _numbered("dozen", 12),
+    **_numbered("hundredth thousandth", 100, 900) | _numbered("once twice", 1),
+    **_numbered("midnight noon", 0, 12) | _numbered("quarter half quarters", 25, 25),
 }
 _FRENCH = {
     **_numbered("zéro un/une deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze quinze seize", 0),
@@ -35,16 +39,25 @@ _FRENCH = {
     **_numbered("sixième septième huitième neuvième dixième onzième douzième treizième quatorzième quinzième", 6),
     **_numbered("seizième", 16) | _numbered("vingtième trentième quarantième cinquantième soixantième", 20, 10),
     **_numbered("dizaine vingtaine trentaine quarantaine cinquantaine soixantaine", 10, 10),
-    **_numbered("douzaine", 12) | _numbered("quinzaine", 15),
+    **_numbered("centième millième", 100, 900) | _numbered("quinzaine", 15),
+    **_numbered("minuit midi", 0, 12) | _numbered("quart moitié quarts", 25, 25),
 }
 _SMALL = {"en": _ENGLISH, "fr": _FRENCH}
 _SCALES = {
-    "en": {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12},
-    "fr": {"cent": 100, "centaine": 100, "mille": 1000, "millier": 1000, "million": 10**6, "milliard": 10**9},
+    "en": {"dozen": 12, "hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12},
+    "fr": {"douzaine": 12, "cent": 100, "centaine": 100, "mille": 1000, "millier": 1000}
+    | {"million": 10**6, "milliard": 10**9},
     "bm": {"keme": 100, "ba": 1000, "wa": 1000, "waa": 1000, "waga": 1000}
     | dict.fromkeys(("miliyon", "milion", "milyon", "miliyoni"), 10**6)
     | dict.fromkeys(("miliyari", "miliari", "milyari", "biliyon"), 10**9),
 }
+_FRENCH_SHORT_SCALES = {"M": 10**6} | dict.fromkeys(("Md", "Mds", "Mrd", "Mrds"), 10**9)
+_SHORT_SCALES = {
+    "en": {"k": 1000, "K": 1000, "m": 10**6, "M": 10**6, "bn": 10**9, "tn": 10**12},
+    "fr": _FRENCH_SHORT_SCALES | {"k": 1000},
+    "bm": _FRENCH_SHORT_SCALES,  # `340 k'a se` is no 340,000
+}
+"""As they stand after figures."""
 _BAMBARA_UNITS = {
     **_numbered("kelen/kele fila/fla saba naani/nani duuru/duru/looru wooro/woro", 1),
     **_numbered("wolonwula/wolonwila/wolonfila/wolonfla/wolowula/wolowila/wolofila/wolola segin/seegin/cegin/segi", 7),
@@ -59,8 +72,14 @@ _BAMBARA = (
 )
 _BARE = {"ba", "wa", "waa", "waga"}
 """Scales that are other words unless a numeral follows."""
-_BAMBARA_FOLDING = str.maketrans("ɛèéêɔòóôɲŋ", "eeeeoooonn")
-_WORD = re.compile(r"[^\W\d_]+")
+_ALSO_UNITS = {"cent", "mille", "k", "m", "keme"}
+"""Scales that are units too, as in `50 cents`, `100m` or `93 kɛmɛ sarada la`, 93 per cent."""
+_NO_BAMBARA_NUMBERS = {"kɛlɛ", "kɛlen"}
+"""*War* and *done*, which are not *kelen* with its letters folded."""
+_BAMBARA_FOLDING = str.maketrans("ɛɔɲŋ", "eonn")
+WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|[\u0300-\u036f])*")
+"""Letters, with their accents apart or not."""
+_TOKEN = re.compile(rf"après.midi|{WORD.pattern}", re.IGNORECASE)  # the afternoon is no 12
 _BREAK = "."
 """Stands in a list of words where something else than spaces or a hyphen separates them."""
 
@@ -71,6 +90,18 @@ def scale_of(word: str, language: str) -> int | None:
     return scales.get(folded, scales.get(folded.removesuffix("s")))
 
 
+def factors_of(word: str, language: str) -> tuple[int, ...]:
+    """What `word` may multiply the figures beside it by, the likelier first; empty if it is no scale.
+
+    Abbreviations count here (`bn`, `Md`). A word that may be a unit (`m`, `cents`) leaves the figures as they are too.
+    """
+    scale = _SHORT_SCALES[language].get(word) or scale_of(word, language)
+    if scale is None:
+        return ()
+    folded = _folded(word, language)
+    return (scale, 1) if folded in _BARE or folded.removesuffix("s") in _ALSO_UNITS else (scale,)
+
+
 def number_words_in(text: str, language: str) -> list[tuple[int, int, int]]:
     """Find the numbers spelled in words: value, start and end in code points, in order.
 
@@ -78,7 +109,7 @@ def number_words_in(text: str, language: str) -> list[tuple[int, int, int]]:
         text: Any text.
         language: `en`, `fr` or `bm`.
     """
-    found = list(_WORD.finditer(text))
+    found = list(_TOKEN.finditer(text))
     words: list[str] = []
     places: list[int] = []
     for place, match in enumerate(found):
@@ -99,10 +130,10 @@ def number_words_in(text: str, language: str) -> list[tuple[int, int, int]]:
 
 
 def _folded(word: str, language: str) -> str:
-    folded = word.lower()
-    if language == "bm":
-        folded = folded.translate(_BAMBARA_FOLDING).removesuffix("nan")
-    return folded
+    if language != "bm":
+        return unicodedata.normalize("NFC", word.lower())
+    letters = "".join(filter(str.isalpha, unicodedata.normalize("NFD", word.lower())))
+    return letters if letters in _NO_BAMBARA_NUMBERS else letters.translate(_BAMBARA_FOLDING).removesuffix("nan")
 
 
 _TEN, _HUNDRED = 10, 100

@@ -1,8 +1,8 @@
 """Find the numbers of a text, in figures or in words, and tell which of them another text lacks.
 
 Figures are read by the habits of the language: `1,234.5` in English, `1 234,5` and `1.234,5` in French and Bambara;
-where one mark may be either (`1,234`), both values stand. Times, dates and ranges are numbers beside each other: `9:30`
-and `9 h 30` are 9 and 30. Roman numerals up to 39 count, as in `XIXe siècle` or `Pie XII`.
+where one mark may be either (`1,234`), both values stand. Times, dates and ranges are numbers beside each other:
+`9:30`, `9 h 30` and `9.30 p.m.` are 9 and 30. Roman numerals up to 39 count, as in `XIXe siècle` or `Pie XII`.
 
 It does not know units or currencies. Bambara counts money in units of five francs (*dɔrɔmɛ*); nothing is converted.
 """
@@ -10,12 +10,12 @@ It does not know units or currencies. Bambara counts money in units of five fran
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from kunnafoni.text.number_words import number_words_in, scale_of
+from kunnafoni.text.number_words import WORD, factors_of, number_words_in
 from kunnafoni.text.spans import Span
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ class NumberMention:
         span: Where it stands, the scale word included.
         written_as: In figures or in words.
         other_values: Values that the same characters may have instead: 1.234 for an English `1,234`, 22 for `10 p.m.`,
-            70 for `1970s`, 1970 for `années 70`, 2.5 for `2.5 million`.
+            70 for `1970s`, 1970 for `années 70`, 100 for `100m`, 2000000 for the 2 of `2 to 3 million`,
+            2.5 for `2 and a half`.
     """
 
     value: Decimal
@@ -68,7 +69,8 @@ def numbers_in(text: str, language: str) -> list[NumberMention]:
         NumberMention(Decimal(value), Span(start, end), Writing.WORDS)
         for value, start, end in number_words_in("".join(rest), language)
     )
-    return sorted((*in_digits, *in_words), key=lambda mention: mention.span)
+    found = (_with_half(mention, text, language) for mention in (*in_digits, *in_words))
+    return sorted(found, key=lambda mention: mention.span)
 
 
 def unmatched(mentions: Iterable[NumberMention], others: Iterable[NumberMention]) -> list[NumberMention]:
@@ -90,34 +92,35 @@ _NUMBER = re.compile(
     """,
     re.VERBOSE,
 )
-_WORD_AFTER = re.compile(r"[ \u00a0\u202f-]?([^\W\d_]+)")
-_WORD_BEFORE = re.compile(r"([^\W\d_]+)[ \u00a0\u202f]$")
+_POINTS = re.compile(
+    r"(?<![\d.,])\d\d?(?:\.\d\d){2,}(?:\d\d)?(?!\d|[.,]\d)|\d\d?\.(?!00)\d\d(?=\s?[ap]\.?m\b)", re.IGNORECASE
+)
+"""Telephone numbers, dates and hours with points: `76.12.34.56`, `12.03.2024`, `2.30pm`."""
+_WORD_AFTER = re.compile(
+    rf"(?P<range>[ \u00a0\u202f]?(?:[-–]|to|and|or|à|et|ou)[ \u00a0\u202f]?\d{{1,3}}(?:[.,]\d{{1,3}})?)?"
+    rf"[ \u00a0\u202f-]?(?P<word>{WORD.pattern})"
+)
+_WORD_BEFORE = re.compile(rf"({WORD.pattern})[ \u00a0\u202f]$")
 _NO_NUMBER = re.compile(r"(?:\d[:hH]00|(?<![^\W\d_])[kcdm]?m[23])$")
 """Full hours (`11:00` and `11 h`) and the exponents of `km2`."""
+_PRIME_MINISTER = re.compile(r"1er[ \u00a0]ministre", re.IGNORECASE)
 _CLOCK = re.compile(r"(?:[:.]\d\d)?\s?([ap])\.?m\b", re.IGNORECASE)
 _DECADE_AFTER = re.compile(r"['’]?s\b")
 _DECADE_BEFORE = re.compile(r"années\s$")
-_ROMAN = re.compile(r"\b(?=[IVX])(X{0,3})(IX|IV|V?I{0,3})(e|è|ème|er|re)?\b")
+_ROMAN = re.compile(r"\b(?=[IVX])(X{0,3})(IX|IV|V?I{0,3})(e|ᵉ|è|ème|er|ᵉʳ|re|ʳᵉ)?\b")
 _ROMAN_UNITS = ("", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX")
 _LONGEST_SCALE = 12
+_CURRENCIES = frozenset("$£€¥₦")
 
 
 def _digits_in(text: str, language: str) -> Iterator[NumberMention]:
-    for match in _NUMBER.finditer(text):
+    for match in _NUMBER.finditer(_POINTS.sub(lambda found: found[0].replace(".", " "), text)):
         start, end = match.span()
-        if _NO_NUMBER.search(text, max(0, start - 3), end):
+        if _NO_NUMBER.search(text, max(0, start - 3), end) or _PRIME_MINISTER.match(text, start):
             continue
-        values = _values(match, language)
-        after = _WORD_AFTER.match(text, end)
-        before = _WORD_BEFORE.search(text, max(0, start - _LONGEST_SCALE), start) if language == "bm" else None
-        if after and (scale := scale_of(after[1], language)):
-            values = [value * scale for value in values] + values
-            end = after.end()
-        elif before and (scale := scale_of(before[1], language)):
-            values = [value * scale for value in values] + values
-            start = before.start()
+        values, span = _scaled(_values(match, language), text, Span(start, end), language)
         values += _readings(values[0], text, match.span(), language)
-        yield NumberMention(values[0], Span(start, end), Writing.DIGITS, tuple(dict.fromkeys(values[1:])))
+        yield NumberMention(values[0], span, Writing.DIGITS, tuple(dict.fromkeys(values[1:])))
 
 
 def _values(match: re.Match[str], language: str) -> list[Decimal]:
@@ -131,6 +134,23 @@ def _values(match: re.Match[str], language: str) -> list[Decimal]:
         return [whole]
     fraction = Decimal(digits.replace(",", "."))
     return [whole, fraction] if mark == ("," if language == "en" else ".") else [fraction, whole]
+
+
+def _scaled(values: list[Decimal], text: str, span: Span, language: str) -> tuple[list[Decimal], Span]:
+    """The values of the number at `span` times the scale beside it, and the span with that scale."""
+    start, end = span.start, span.end
+    if (after := _WORD_AFTER.match(text, end)) and (factors := factors_of(after["word"], language)):
+        if after["range"]:
+            return values + [value * factors[0] for value in values], span
+        end = after.end("word")
+        if not _CURRENCIES.isdisjoint((text[start - 1 : start], text[end : end + 1])):
+            factors = factors[:1]  # `$3m` is no length
+    elif language == "bm" and (before := _WORD_BEFORE.search(text, max(0, start - _LONGEST_SCALE), start)):
+        factors = factors_of(before[1], language)
+        start = before.start() if factors else start
+    else:
+        factors = ()
+    return [value * factor for factor in factors or (1,) for value in values], Span(start, end)
 
 
 _NOON = 12
@@ -148,6 +168,27 @@ def _readings(value: Decimal, text: str, span: tuple[int, int], language: str) -
     ):
         return [value % 100] if value > _OLDEST_SHORT_DECADE else [value + 1900]
     return []
+
+
+_HALF_BEFORE = re.compile(r"\b(?:half[ -](?:an? )?|demi-)$", re.IGNORECASE)
+_HALF_AFTER = re.compile(
+    rf"(?:[ \u00a0]\w+)?[ \u00a0](?:and a half|et demie?|ni tilanc[ɛe])\b(?:[ \u00a0-](?P<word>{WORD.pattern}))?"
+)
+_UNITS = (10**9, 10**6, 1000, 1)
+_LARGEST = 10**12
+
+
+def _with_half(mention: NumberMention, text: str, language: str) -> NumberMention:
+    """The number with what a half beside it makes of it: *half a million*, *un million et demi*, *deux ans et demi*."""
+    value = mention.value
+    if _HALF_BEFORE.search(text, max(0, mention.span.start - 8), mention.span.start):
+        halves = [value / 2]
+    elif value < _LARGEST and (after := _HALF_AFTER.match(text, mention.span.end)):
+        half = Decimal(next((unit for unit in _UNITS if value % unit == 0), 1)) / 2
+        halves = [(value + half) * factor for factor in factors_of(after["word"] or "", language) or (1,)]
+    else:
+        return mention
+    return replace(mention, other_values=(*mention.other_values, *halves))
 
 
 def _roman_numerals_in(text: str) -> Iterator[NumberMention]:

@@ -20,13 +20,15 @@ class Repetition:
     Attributes:
         times: How often it is said in all.
         span: From its second time to the end of its last.
+        in_a_row: Whether nothing stands between; else it may be an enumeration.
     """
 
     times: int
     span: Span
+    in_a_row: bool = True
 
 
-_WORD = re.compile(r"\w+")
+_WORD = re.compile(r"\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?!\w)|\w+")  # 5 000 000 is one
 _LONGEST_LOOP = 8
 _PHRASE_LENGTH = 3
 _STUTTER = re.compile(r"(\S{1,4}?)\1{9,}")
@@ -57,7 +59,7 @@ def _repetitions(text: str) -> Iterator[Repetition]:
     for places in phrases.values():
         if len(places) > 1:
             end = places[-1] + _PHRASE_LENGTH - 1
-            yield Repetition(len(places), Span(found[places[1]].start(), found[end].end()))
+            yield Repetition(len(places), Span(found[places[1]].start(), found[end].end()), in_a_row=False)
     for stutter in _STUTTER.finditer(text):
         unit = len(stutter[1])
         yield Repetition(len(stutter[0]) // unit, Span(stutter.start() + unit, stutter.end()))

@@ -4,8 +4,10 @@
 
 Line breaks: a blank line, a list item, a heading or a quoted line (`>`) begins a new paragraph. Any other line break
 also ends a segment, as headlines and captions stand on lines of their own, unless the paragraph is hard-wrapped: a
-line of 40 code points or more is followed by one that begins in lower case. The lines of such a paragraph are joined,
-so that a TEXT segment may hold line breaks; `orthography.normalise_input` folds them to spaces for the model.
+line of 40 code points or more is followed by one that begins in lower case. The lines of such a paragraph are joined
+where the next begins in lower case or with a word that would not have fitted the longest line, so that a TEXT segment
+may hold line breaks; `orthography.normalise_input` folds them to spaces for the model. Tabs inside a line stand between
+the cells of a table, each of which is a segment of its own.
 
 It does not know models, tokens or glossaries. `sentences` knows where a sentence ends; `cuts` divides sentences that
 a model cannot take in one piece.
@@ -55,6 +57,9 @@ class Segment:
     kind: SegmentKind
 
 
+_Range = tuple[int, int, SegmentKind]
+
+
 def split(text: str, language: str) -> list[Segment]:
     """Cut `text` into segments in order; joined they are `text`. Two GAP segments never stand side by side.
 
@@ -62,7 +67,7 @@ def split(text: str, language: str) -> list[Segment]:
         text: Any string, of any length; time is linear in it.
         language: `en`, `fr` or `bm`; Bambara is punctuated like French. Any other code is read as French.
     """
-    merged: list[tuple[int, int, SegmentKind]] = []
+    merged: list[_Range] = []
     for start, end, kind in _ranges(text, language):
         if kind is SegmentKind.GAP and merged and merged[-1][2] is kind:
             merged[-1] = (merged[-1][0], end, kind)
@@ -71,16 +76,35 @@ def split(text: str, language: str) -> list[Segment]:
     return [Segment(text[start:end], start, end, kind) for start, end, kind in merged]
 
 
-def _ranges(text: str, language: str) -> Iterator[tuple[int, int, SegmentKind]]:
+def sentences_in(text: str, language: str) -> list[Segment]:
+    """The whole sentences of `text` in order, each with the addresses and code inside it, which `split` cuts out.
+
+    Args:
+        text: Any string, of any length; time is linear in it.
+        language: As for `split`.
+
+    Returns:
+        TEXT segments, between which `text` has gaps and what is copied on lines of its own.
+    """
+    found: list[Segment] = []
+    for start, end, kind in _blocks(text):
+        for pieces in _sentences(text, start, end, language) if kind is SegmentKind.TEXT else ():
+            if any(piece_kind is SegmentKind.TEXT for _, _, piece_kind in pieces):
+                _, (left, right, _), _ = carve(text, pieces[0][0], pieces[-1][1])
+                found.append(Segment(text[left:right], left, right, SegmentKind.TEXT))
+    return found
+
+
+def _ranges(text: str, language: str) -> Iterator[_Range]:
     for start, end, kind in _blocks(text):
         if kind is SegmentKind.TEXT:
-            for left, right, piece_kind in _pieces(text[start:end], language):
-                yield start + left, start + right, piece_kind
+            for pieces in _sentences(text, start, end, language):
+                yield from pieces
         else:
             yield start, end, kind
 
 
-def carve(text: str, start: int, end: int) -> Iterator[tuple[int, int, SegmentKind]]:
+def carve(text: str, start: int, end: int) -> Iterator[_Range]:
     """Yield the range `start` to `end` of `text` as its core between its edges, white space and controls, as GAP.
 
     The core is TEXT if it has a letter, COPIED if it has a digit, emoji or currency sign, else GAP. Ranges may be
@@ -114,11 +138,12 @@ _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
 _MARKER = re.compile(
     r"[ \t]*(?:[•◦▪‣⁃■●○►][ \t\u00a0]*|(?:[-–—*+·]|\#{1,6}|>+|\(?\d{1,3}[.)]|\(?[A-Za-z]\))[ \t\u00a0]+)+(?=\S)"
 )
+_TABS = re.compile(r"(?<=\S) *\t[ \t]*(?=\S)")
 _WRAPPED_LINE_LENGTH = 40
 
 
-def _blocks(text: str) -> Iterator[tuple[int, int, SegmentKind]]:
-    """Cover `text` with blank lines and markers (GAP), fenced code (COPIED) and runs of sentences (TEXT)."""
+def _blocks(text: str) -> Iterator[_Range]:
+    """Cover `text` with blank lines, markers and tabs (GAP), fenced code (COPIED) and runs of sentences (TEXT)."""
     lines = [0, *(line.end() for line in _LINE.finditer(text))]
     code = dict(_fenced(text, lines))
     paragraph: list[tuple[int, int]] = []
@@ -128,8 +153,10 @@ def _blocks(text: str) -> Iterator[tuple[int, int, SegmentKind]]:
             continue
         code_end = code.get(start, start)
         marker = _MARKER.match(text, start, end)
+        content = marker.end() if marker else start
+        tabs = list(_TABS.finditer(text, content, end))
         blank = not text[start:end].strip(_EDGES)
-        if blank or marker or code_end > start:
+        if blank or marker or tabs or code_end > start:
             yield from _unwrapped(text, paragraph)
             paragraph = []
         if code_end > start:
@@ -137,8 +164,12 @@ def _blocks(text: str) -> Iterator[tuple[int, int, SegmentKind]]:
         elif blank:
             yield start, end, SegmentKind.GAP
         else:
-            content = marker.end() if marker else start
-            yield start, content, SegmentKind.GAP
+            if marker:
+                yield start, content, SegmentKind.GAP
+            for tab in tabs:
+                yield content, tab.start(), SegmentKind.TEXT
+                yield *tab.span(), SegmentKind.GAP
+                content = tab.end()
             paragraph.append((content, end))
     yield from _unwrapped(text, paragraph)
 
@@ -157,19 +188,23 @@ def _fenced(text: str, lines: list[int]) -> Iterator[tuple[int, int]]:
             opening = None
 
 
-def _unwrapped(text: str, lines: list[tuple[int, int]]) -> Iterator[tuple[int, int, SegmentKind]]:
+def _unwrapped(text: str, lines: list[tuple[int, int]]) -> Iterator[_Range]:
     """Yield the lines of one paragraph, joined where a line break is only a wrap."""
-    long = [len(text[start:end].strip()) >= _WRAPPED_LINE_LENGTH for start, end in lines]
-    wrapped = any(
-        full and text[start:end].lstrip()[:1].islower() for full, (start, end) in zip(long, lines[1:], strict=False)
-    )
+    contents = [text[start:end].strip() for start, end in lines]
+    longest = max(map(len, contents), default=0)
+    breaks = [_is_wrap(*pair, longest) for pair in pairwise(contents)]
+    wrapped = any(following[:1].islower() for wrap, following in zip(breaks, contents[1:], strict=True) if wrap)
     block_start = lines[0][0] if lines else 0
-    for (_, end), full in zip(lines, long, strict=True):
-        if not (wrapped and full):
+    for (_, end), wrap in zip(lines, (*breaks, False), strict=False):
+        if not (wrapped and wrap):
             yield block_start, end, SegmentKind.TEXT
             block_start = end
-    if lines and block_start < lines[-1][1]:
-        yield block_start, lines[-1][1], SegmentKind.TEXT
+
+
+def _is_wrap(line: str, following: str, longest: int) -> bool:
+    """Whether the break after a line may be a wrap: the next goes on in lower case, or its first word had no room."""
+    no_room = len(line) + 1 + len(following.split(maxsplit=1)[0]) > longest
+    return len(line) >= _WRAPPED_LINE_LENGTH and (following[:1].islower() or no_room)
 
 
 _URL_BODY = r"[^\s<>()\"«»“”]+(?:\([^\s()]*\)[^\s<>()\"«»“”]*)*"
@@ -186,21 +221,24 @@ _PROTECTED = re.compile(
 _AFTER_URL = ".,;:!?…'’*_"
 
 
-def _pieces(block: str, language: str) -> Iterator[tuple[int, int, SegmentKind]]:
-    """Cut one block, line breaks in which mean nothing, into sentences and what is copied inside them."""
+def _sentences(text: str, start: int, end: int, language: str) -> Iterator[list[_Range]]:
+    """Cut one block, line breaks in which mean nothing, into sentences, each a list of its pieces."""
+    block = text[start:end]
     ahead = deque(
-        (found.start(), found.start() + len(found[0].rstrip(_AFTER_URL))) for found in _PROTECTED.finditer(block)
+        (start + found.start(), start + found.start() + len(found[0].rstrip(_AFTER_URL)))
+        for found in _PROTECTED.finditer(block)
     )
-    start = 0
-    for sentence_end in sentence_ends(_PROTECTED.sub(_as_one_word, block), language):
-        while ahead and ahead[0][0] < sentence_end:
+    done = start
+    for offset in sentence_ends(_PROTECTED.sub(_as_one_word, block), language):
+        pieces: list[_Range] = []
+        while ahead and ahead[0][0] < start + offset:
             copied_start, copied_end = ahead.popleft()
-            yield from carve(block, start, copied_start)
-            yield copied_start, copied_end, SegmentKind.COPIED
-            start = copied_end
-        if start < sentence_end:
-            yield from carve(block, start, sentence_end)
-            start = sentence_end
+            pieces += (*carve(text, done, copied_start), (copied_start, copied_end, SegmentKind.COPIED))
+            done = copied_end
+        if done < start + offset:
+            pieces += carve(text, done, start + offset)
+            done = start + offset
+        yield pieces
 
 
 def _as_one_word(found: re.Match[str]) -> str:

@@ -29,23 +29,32 @@ _WITHOUT_QUOTES = dict.fromkeys(map(ord, "«»“”„\"'‘’()"), " ")
 _WINDOW_LENGTH = 1000
 _LONG_SENTENCE_LENGTH = 250
 
-_TITLES = r"MM?|M(?:me|lle|gr|r|rs|s)s?|Drs?|Prs?|Me|Ste?|Gén|Gal|Gen|Col|Cdt|Cne|Cap|Lt|Maj|Sgt|Gov|Sen|Rep|Hon"
+_TITLES = (
+    r"MM?|M(?:me|lle|gr|r|rs|s)s?|Drs?|Prs?|Me|Ste?|Gén|Gal|Gen|Col|Cdt|Cne|Cap|Lt|Maj|Sgt|Gov|Sen|Rep|Hon|Prof|Rév|Ing"
+    r"|Amb|Ets|Bd|Av|prof|gén|gal|cdt|cne|lt|sgt|adj|lt-col"
+)
+_RANKS = r"col|cap"  # mountain pass and cape, too
 _INITIAL = "[A-ZÀ-ÖØ-ÞƆƐƝŊ]"
-_NUMBERED = r"[Nn]os?|[Aa]rt|pp?|vol|fig|chap|janv|févr|avr|juil|sept|oct|nov|déc"
-_WITHIN = r"Jr|Sr|Inc|Ltd|Corp|Co|Cie|etc|vs|env|cf"
+_SMALL = "[a-zà-öø-ÿɛɔɲŋ]"
+_NUMBERED = r"[Nn]os?|[Aa]rt|pp?|vol|fig|chap|janv|févr|avr|juil|sept|oct|nov|déc|[Aa]pprox|[Ee]nv"
+_WITHIN = r"Jr|Sr|Inc|Ltd|Corp|Co|Cie|etc|vs|env|cf|approx|kg|km|cm|mm|ha|bd|av"
 _NOT_AN_END = re.compile(
     rf"""
     (?<![^\s«“"'’(-])  # a whole word
     (?:
-        (?:{_TITLES})\.\s*[^\W\d_]
-        | {_INITIAL}\.(?:\s*{_INITIAL}|-)
-        | (?:{_NUMBERED})\.\s*\d
-        | (?:{_WITHIN})\.\s*[a-zà-öø-ÿɛɔɲŋ]
-    )$
+        (?:{_TITLES})\.\s*\0[^\W\d_]
+        | (?:{_RANKS})\.\s*\0{_INITIAL}{_SMALL}+\s{_INITIAL}
+        | {_INITIAL}\.\s*\0(?:{_INITIAL}|{_SMALL}|-)
+        | (?:{_NUMBERED})\.\s*\0\d
+        | (?:{_WITHIN})\.\s*\0{_SMALL}
+        | [ap]\.m\.\s*\0(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b
+    )
+    | (?<=\.){_INITIAL}\.(?:\0{_INITIAL}|\s*\0{_SMALL})  # within O.N.U. and after it
     """,
     re.VERBOSE,
 )
-_LONGEST_ABBREVIATION = 12
+"""What stands around an end that is none; \\0 marks the end itself."""
+_LONGEST_ABBREVIATION, _LONGEST_AFTER = 12, 24
 
 
 def sentence_ends(paragraph: str, language: str) -> list[int]:
@@ -84,9 +93,10 @@ def _ends_in_quotation(sentence: str, language: str) -> list[int]:
 def _ends(window: str, language: str) -> list[int]:
     find = cast("Callable[[str, str], list[dict[str, int]]]", sentencex.get_sentence_boundaries)  # pyright: ignore[reportUnknownMemberType, reportAttributeAccessIssue]
     found = {boundary["end_index"] for boundary in find("en" if language == "en" else "fr", window)}
-    return [end for end in sorted(found) if not _is_abbreviation(window, end)] + [len(window)]
+    return [end for end in sorted(found) if not is_abbreviation(window, end)] + [len(window)]
 
 
-def _is_abbreviation(window: str, end: int) -> bool:
-    """Whether the end found at `end` only follows an abbreviation, or is the end of the window."""
-    return end >= len(window) or bool(_NOT_AN_END.search(window, max(0, end - _LONGEST_ABBREVIATION), end + 1))
+def is_abbreviation(window: str, end: int) -> bool:
+    """Whether what looks like a sentence end at `end` only follows an abbreviation, or is the end of `window`."""
+    around = f"{window[max(0, end - _LONGEST_ABBREVIATION) : end]}\0{window[end : end + _LONGEST_AFTER]}"
+    return end >= len(window) or bool(_NOT_AN_END.search(around))

@@ -29,6 +29,28 @@ def test_repeated_sentences_count_once() -> None:
     assert draft.whole() == "Rain fell in Gao. Roads are closed."
 
 
+def test_a_body_without_its_repeats_keeps_all_else() -> None:
+    body = """Les inscriptions sont ouvertes.
+
+Appelez le numéro vert :
+80 00 12 34
+
+- Ou allez sur https://inscription.ml.
+- Les inscriptions sont ouvertes.
+- Ou allez sur https://inscription.ml.
+- Écrivez aussi."""
+    assert read(Article("", body, "fr"), points=0).whole() == (
+        "Les inscriptions sont ouvertes.\n\nAppelez le numéro vert :\n80 00 12 34\n\n"
+        "- Ou allez sur https://inscription.ml.\n- Écrivez aussi."
+    )
+
+
+def test_a_key_point_is_a_whole_sentence_with_the_address_in_it() -> None:
+    body = "Les candidats écrivent à concours@sante.ml avant le vendredi 12 juin au plus tard. Le reste suivra."
+    draft = read(Article("", body, "fr"), points=1)
+    assert [draft.sentences[place].text for place in draft.key_points] == [body.removesuffix(" Le reste suivra.")]
+
+
 @pytest.mark.parametrize(("words", "length", "too_short"), [(24, SHORT, True), (30, SHORT, True), (31, SHORT, False)])
 def test_too_short(words: int, length: Length, *, too_short: bool) -> None:
     body = f"One two three. {' '.join(f'w{number}x' for number in range(words - 3))}."
@@ -46,6 +68,15 @@ def test_too_short(words: int, length: Length, *, too_short: bool) -> None:
             "The minister of transport opened a new bridge over the river, which is very long, on Monday.",
             "The minister of transport opened a new bridge over the river",
         ),
+        (
+            "# Strike of teachers\n\nThe union\nannounced a strike of three days. It begins on Monday.",
+            "Strike of teachers",
+        ),
+        (
+            "The teachers of the whole country have said\nthey strike. It is long.",
+            "The teachers of the whole country have said they strike",
+        ),
+        ("80 00 12 34", "80 00 12 34"),
         ("one, " + "two " * 20, "one, " + "two " * 12 + "two…"),
     ],
 )

@@ -27,6 +27,7 @@ TRANSLATIONS = (
         "bm": "Dugu musow bɛ safinɛ ni nakɔfɛnw feere sugu la.",
     },
 )
+LINE_UP = "Djibril Diarra, Hamidou Traoré, Fousseni Sacko, Boubou Konaté, Amadou Haïdara"
 PAIRS = list(itertools.permutations(("en", "fr", "bm"), 2))
 
 
@@ -56,6 +57,26 @@ def test_a_changed_number_is_found_on_both_sides() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("source", "target", "found"),
+    [
+        ("Le vote est fixé au 03/04/2024.", "The vote is set for 3 April 2024.", False),
+        ("Le vote est fixé au 12.03.2024.", "The vote is set for March 12, 2024.", False),
+        ("Le vote est fixé au 03/04/2024.", "The vote is set for 3 May 2024.", True),
+        ("Le vote est fixé au 03/04/2024.", "The vote is set for 3 April 2025.", True),
+    ],
+)
+def test_a_date_in_figures_agrees_with_its_month_in_words_and_with_no_other(
+    source: str, target: str, *, found: bool
+) -> None:
+    assert (WarningKind.NUMBER_MISMATCH in kinds(source, target)) == found
+    assert (WarningKind.NUMBER_MISMATCH in kinds(target, source, "en", "fr")) == found
+
+
+def test_war_in_bambara_does_not_stand_for_a_lost_one() -> None:
+    assert WarningKind.NUMBER_MISMATCH in kinds("La guerre a fait 1 mort.", "Kɛlɛ ye mɔgɔw faga.", "fr", "bm")
+
+
 def test_a_missing_and_an_invented_name_are_found() -> None:
     source, target = "Hier le maire Moussa Coulibaly est venu.", "Yesterday the mayor, Wolfgang Pennington, came."
     findings = check(source, target, source_language="fr", target_language="en")
@@ -80,6 +101,12 @@ def test_a_missing_and_an_invented_name_are_found() -> None:
         ("en", "He cites Pythagoras to a Hungarian crowd.", "fr", "Il cite Pythagore devant une foule hongroise."),
         ("en", "The Gulf of Guinea is deep.", "fr", "Le golfe de Guinée est profond."),
         ("en", "A bridge at Sansanding.", "bm", "Sɛn bɛ Sansandin."),
+        ("fr", "Le ge\u0301ne\u0301ral Dembe\u0301le\u0301 est là.", "en", "General Dembélé is here."),
+        ("fr", "La MINUSMA est partie.", "en", "The UN mission has left."),
+        ("fr", "Hier, les Sud-Soudanais ont voté.", "en", "Yesterday, the people of South Sudan voted."),
+        ("en", "Yesterday the Fulani elected a chief.", "fr", "Hier, les peuls ont élu un chef."),
+        ("fr", "Hier, le pape François a cité Mère Teresa.", "en", "Yesterday Pope Francis quoted Mother Teresa."),
+        ("en", "A play on Julius Caesar opens.", "fr", "Une pièce sur Jules César commence."),
     ],
 )
 def test_names_in_another_form_are_not_missing(
@@ -95,6 +122,7 @@ def test_names_in_another_form_are_not_missing(
         ("The mayor, Moussa Coulibaly, came.", "Le maire, Moussa Coulipady, est venu.", "Moussa Coulibaly"),
         ("The team of Niger has won.", "L'équipe du Nigeria a gagné.", "Niger"),
         ("She flew to Australia.", "Elle est allée en Autriche.", "Australia"),
+        ("She flew to South Sudan.", "Elle est allée au Soudan.", "South Sudan"),
     ],
 )
 def test_between_english_and_french_a_name_that_only_sounds_right_is_found(
@@ -105,6 +133,18 @@ def test_between_english_and_french_a_name_that_only_sounds_right_is_found(
     assert {finding.kind for finding in (*findings, *back)} == {WarningKind.NAME_MISSING}
     spans = [finding.source_span for finding in findings] + [finding.target_span for finding in back]
     assert {english[span.start : span.end] for span in spans if span} == {name}
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("L'ONU a condamné l'attaque.", "The EU condemned the attack."),
+        ("L'OMS a condamné l'attaque.", "NATO condemned the attack."),
+        ("La CEDEAO a levé les sanctions contre le Mali.", "NATO lifted the sanctions against Mali."),
+    ],
+)
+def test_one_organisation_does_not_stand_for_another(source: str, target: str) -> None:
+    assert WarningKind.NAME_MISSING in kinds(source, target)
 
 
 def test_a_loop_is_found_where_it_begins_to_repeat() -> None:
@@ -125,16 +165,37 @@ def test_what_the_source_repeats_may_be_repeated() -> None:
 @pytest.mark.parametrize(
     ("source", "target"),
     [
+        (
+            "The ministers of health, justice and defence have resigned today.",
+            "Le ministre de la Santé, le ministre de la Justice et le ministre de la Défense ont démissionné.",
+        ),
+        ("They need five billion francs.", "Il leur faut 5 000 000 000 de francs."),
+    ],
+)
+def test_an_enumeration_and_a_big_number_are_no_loops(source: str, target: str) -> None:
+    assert WarningKind.REPETITION not in kinds(source, target, "en", "fr")
+
+
+def test_what_comes_again_and_again_with_something_between_is_a_loop() -> None:
+    target = "Le maire de Kati a dit oui, le maire de Gao, le maire de San et le maire de Bla."
+    assert WarningKind.REPETITION in kinds("The mayors of Kati, Gao, San and Bla said yes.", target, "en", "fr")
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
         ("Les pluies ont détruit trois maisons.", "Les pluies ont détruit trois maisons."),
         ("Les pluies ont détruit trois maisons hier soir.", "Rain has détruit trois maisons last night."),
         ("prix du riz", "prix du riz"),
+        ("MALI : LE PRÉSIDENT EST ARRIVÉ À BAMAKO POUR LES NÉGOCIATIONS",) * 2,
+        ("Le Président Malien Arrive À Paris Pour Des Pourparlers",) * 2,
     ],
 )
 def test_copied_words_are_found(source: str, target: str) -> None:
     assert WarningKind.UNTRANSLATED in kinds(source, target)
 
 
-@pytest.mark.parametrize("text", ["Radio Kledu", "Bamako", "Hotel", "Festival international", "25 %", ""])
+@pytest.mark.parametrize("text", ["Radio Kledu", "Bamako", "Hotel", "Festival international", "25 %", "", LINE_UP])
 def test_what_is_the_same_in_both_languages_is_not(text: str) -> None:
     assert kinds(text, text) == set()
 

@@ -54,6 +54,9 @@ def test_halves_meet_at_the_clause_nearest_to_the_middle() -> None:
     ("text", "left"),
     [
         ("Il a dit « Je pars demain. Adieu mes amis »", "Il a dit « Je pars demain. "),
+        ("Le maire, de retour hier, a vu M. Traoré, président du club", "Le maire, de retour hier, "),
+        ("The mayor, back at last, saw a U.S. Army general, Bo", "The mayor, back at last, "),
+        ("Les gens voient les J.O. de Paris, disent-ils tous", "Les gens voient les J.O. de Paris, "),
         ("Awa est venue hier, Moussa viendra demain", "Awa est venue hier, "),
         ("Awa est venue hier parce que Moussa est loin", "Awa est venue hier "),
         ("Awa ye dumuni tobi nka Musa ma na sisan", "Awa ye dumuni tobi "),

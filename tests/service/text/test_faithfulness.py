@@ -42,6 +42,7 @@ def test_what_the_article_says_in_other_words_is_supported(summary: str) -> None
     [
         ("Plus de 3.500 familles ont fui.", (NUMBER, "3.500")),
         ("Plus de trois mille familles ont fui.", (NUMBER, "trois mille")),
+        ("Sidi Kanté a promis 3 milliards de francs.", (NUMBER, "3 milliards")),
         ("La crue de lundi 26 novembre.", (DATE, "lundi 26 novembre")),
         ("La crue du 27 novembre.", (DATE, "27 novembre")),
         ("La crue de novembre 2021.", (DATE, "novembre 2021")),
@@ -52,6 +53,12 @@ def test_what_the_article_says_in_other_words_is_supported(summary: str) -> None
 )
 def test_what_the_article_does_not_say_is_found_with_its_place(summary: str, finding: tuple[FindingKind, str]) -> None:
     assert found(summary) == [finding]
+
+
+def test_the_date_of_a_bambara_article_is_its_date() -> None:
+    article = "San 2024 marisikalo tile 3 wotelo kɛra; utikalo tile fɔlɔ la jaabi bɔra."
+    assert found("Le vote du 3 mars 2024, compté le 1er août.", article, article_language="bm") == []
+    assert found("Le vote du 4 mars 2024.", article, article_language="bm") == [(DATE, "4 mars 2024")]
 
 
 def test_a_date_or_name_with_a_number_in_it_is_one_finding() -> None:
@@ -81,6 +88,24 @@ def test_a_summary_in_another_language_is_looked_up_too(
     language: str, summary: str, findings: list[tuple[FindingKind, str]]
 ) -> None:
     assert found(summary, language=language) == findings
+
+
+def test_noon_and_halves_claim_no_number() -> None:
+    assert found("À midi, la moitié des Maliens attend.", "Les Maliens attendent.") == []
+
+
+@pytest.mark.parametrize(
+    ("language", "summary", "article_language", "article"),
+    [
+        ("bm", "Kɛlɛ bɛ Mali kɔnɔ.", "fr", "La guerre dure au Mali."),
+        ("bm", "Baara kɛlen don, a segin na so.", "fr", "Le travail est fait, il est rentré chez lui."),
+        ("bm", "Muso kelen ye a fɔ fɔlɔ.", "en", "A woman said it before."),
+    ],
+)
+def test_bambara_words_that_are_seldom_numbers_claim_none(
+    language: str, summary: str, article_language: str, article: str
+) -> None:
+    assert found(summary, article, language=language, article_language=article_language) == []
 
 
 def test_a_quotation_from_an_article_that_quotes_nobody_is_found() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kunnafoni.text.number_words import number_words_in, scale_of
+from kunnafoni.text.number_words import factors_of, number_words_in, scale_of
 from kunnafoni.text.numbers import Writing, numbers_in, unmatched
 
 LANGUAGES = st.sampled_from(["en", "fr", "bm"])
@@ -38,6 +38,7 @@ def values(text: str, language: str) -> list[Decimal]:
         ("fr", "14,7 milliards", "14700000000"),
         ("bm", "miliyɔn 16", "16000000"),
         ("bm", "kɛmɛ 3", "300"),
+        ("bm", "kɛ̀mɛ 3", "300"),
         ("fr", "XIXe", "19"),
         ("fr", "Ier", "1"),
         ("en", "in ٣٤ villages", "34"),
@@ -55,7 +56,9 @@ def test_a_number_in_figures(language: str, text: str, expected: str) -> None:
         ("en", "one hundred and five", 105),
         ("en", "twenty-first", 21),
         ("en", "a million two hundred thousand and six", 1_200_006),
-        ("en", "two dozen", 2),
+        ("en", "two dozen", 24),
+        ("en", "half past noon", 50),
+        ("fr", "le centième", 100),
         ("en", "nine hundred ninety-nine thousand", 999_000),
         ("fr", "quatre-vingt-dix-sept", 97),
         ("fr", "quatre-vingts", 80),
@@ -75,6 +78,9 @@ def test_a_number_in_figures(language: str, text: str, expected: str) -> None:
         ("bm", "ba kɛmɛ duuru", 500_000),
         ("bm", "miliyɔn kelen", 1_000_000),
         ("bm", "filanan", 2),
+        ("bm", "kɛ̀mɛ sàba", 300),
+        ("bm", "tán ní dúuru", 15),
+        ("fr", "deuxie\u0300me", 2),
     ],
 )
 def test_the_first_number_in_words(language: str, text: str, expected: int) -> None:
@@ -90,8 +96,11 @@ def test_the_first_number_in_words(language: str, text: str, expected: int) -> N
         ("en", "hundreds of thousands", []),
         ("fr", "des centaines de milliers", []),
         ("fr", "un, deux, trois", [1, 2, 3]),
+        ("fr", "à midi, l'après-midi ou à minuit", [12, 0]),
         ("bm", "bi a bɛ ba in kɔnɔ wa?", []),
         ("bm", "fila, saba", [2, 3]),
+        ("bm", "kɛlɛ kɛlen don, kɛ̀lɛ", []),
+        ("bm", "mɔgɔ kelen, so kele", [1, 1]),
     ],
 )
 def test_words_that_are_several_numbers_or_none(language: str, text: str, expected: list[int]) -> None:
@@ -134,10 +143,13 @@ def test_grouping_marks_do_not_matter(number: int) -> None:
         ("fr", "à 9 h 30, de 10-12 °C", [9, 30, 10, 12]),
         ("fr", "vers 11h00", [11]),
         ("en", "5 km2 at 11:00", [5, 11]),
+        ("en", "from 2.30pm to 7.45 p.m., 2.5 hours, 1.25 million", [2, 30, 7, 45, Decimal("2.5"), 1_250_000]),
+        ("fr", "le 76.12.34.56 jusqu'au 12.03.2024", [76, 12, 34, 56, 12, 3, 2024]),
+        ("fr", "le 1er ministre le 1er mai", [1]),
         ("fr", "en 2004 300 personnes", [2004, 300]),
     ],
 )
-def test_numbers_beside_each_other(language: str, text: str, expected: list[int]) -> None:
+def test_numbers_beside_each_other(language: str, text: str, expected: list[Decimal]) -> None:
     assert values(text, language) == expected
 
 
@@ -154,6 +166,24 @@ def test_numbers_beside_each_other(language: str, text: str, expected: list[int]
         ("en", "1,234", "bm", "1,234"),
         ("fr", "17 km", "bm", "kilomɛtɛrɛ tan ni wolonwula"),
         ("en", "3 men", "fr", "trois hommes"),
+        ("en", "20k litres for 3m people", "fr", "20 000 litres pour 3 000 000 de personnes"),
+        ("en", "$2tn of trade", "fr", "2 000 milliards de dollars d'échanges"),
+        ("fr", "un prêt de 12 M€ et de 3 Mds FCFA", "en", "a loan of €12m and of 3bn CFA francs"),
+        ("bm", "miliyɔn 340 k'a se miliyɔn 500 ma", "en", "from 340 million to 500 million"),
+        ("bm", "mɔgɔw 93 kɛmɛ sarada la", "fr", "93 % des gens"),
+        ("en", "the 100m race", "fr", "le 100 m"),
+        ("fr", "50 cents et 5 milles", "en", "50 cents and 5 miles"),
+        ("fr", "de 5 à 6 milliards", "en", "from 5 billion to 6 billion"),
+        ("en", "at 2.30pm, not at 2.00 p.m.", "fr", "à 14h30, pas à 14 h"),
+        ("en", "from noon to midnight", "fr", "de 12 h à 0 h"),
+        ("fr", "de midi à minuit", "en", "from 12 p.m. to 12 a.m."),
+        ("fr", "un million et demi en deux ans et demi", "en", "1.5 million in 2.5 years"),
+        ("en", "half a million, two and a half million", "fr", "500 000, 2,5 millions"),
+        ("fr", "un demi-milliard, une demi-douzaine", "en", "500 million, 6"),
+        ("bm", "san fila ni tilancɛ", "fr", "2,5 ans"),
+        ("fr", "la moitié, un quart, les trois quarts", "en", "50%, 25%, 75%"),
+        ("fr", "le 100e au XXIᵉ siècle", "en", "the hundredth in the 21st century"),
+        ("en", "2-3 million", "fr", "2 000 000 à 3 000 000"),
     ],
 )
 def test_numbers_that_agree(source_language: str, source: str, target_language: str, target: str) -> None:
@@ -166,6 +196,25 @@ def test_numbers_that_do_not() -> None:
     (missing,) = unmatched(numbers_in("15 morts et 2 blessés", "fr"), numbers_in("150 dead, two wounded", "en"))
     assert missing.value == 15
     assert (missing.span.start, missing.span.end) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("source_language", "source", "target_language", "target"),
+    [
+        ("fr", "une dette de 12 milliards", "en", "a debt of 12 million"),
+        ("fr", "une dette de 12 milliards", "en", "a debt of 12 francs"),
+        ("fr", "2,5 millions d'euros", "en", "2.5 billion euros"),
+        ("en", "a loan of $1.5bn", "fr", "un prêt de 1,5 million de dollars"),
+        ("en", "a loan of $3m", "fr", "un prêt de 3 dollars"),
+        ("fr", "12 milliards", "bm", "miliyɔn 12"),
+    ],
+)
+def test_a_wrong_magnitude_is_a_wrong_number(
+    source_language: str, source: str, target_language: str, target: str
+) -> None:
+    source_numbers, target_numbers = numbers_in(source, source_language), numbers_in(target, target_language)
+    assert len(unmatched(source_numbers, target_numbers)) == 1
+    assert len(unmatched(target_numbers, source_numbers)) == 1
 
 
 @given(st.text(), LANGUAGES)
@@ -183,3 +232,10 @@ def test_scales() -> None:
     assert scale_of("Millions", "fr") == 10**6
     assert scale_of("kɛmɛ", "bm") == 100
     assert scale_of("maison", "fr") is None
+
+
+def test_what_stands_beside_figures_and_may_be_no_scale() -> None:
+    assert factors_of("bn", "en") == (10**9,)
+    assert factors_of("m", "en") == (10**6, 1)
+    assert factors_of("m", "fr") == ()
+    assert factors_of("cents", "fr") == (100, 1)

@@ -26,7 +26,7 @@ def test_what_is_repeated(text: str, times: int, repeated: str) -> None:
     assert text[found.span.start : found.span.end] == repeated
 
 
-@pytest.mark.parametrize("text", ["", "une phrase sans rien", "10000 + 20000", "..."])
+@pytest.mark.parametrize("text", ["", "une phrase sans rien", "10000 + 20000", "...", "5 000 000 000 FCFA"])
 def test_nothing_is_repeated(text: str) -> None:
     assert most_repeated(text) is None
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kunnafoni.text.segments import Segment, SegmentKind, split
+from kunnafoni.text.segments import Segment, SegmentKind, sentences_in, split
 
 PIECES = st.sampled_from(
     [
@@ -97,6 +97,12 @@ def test_offsets_count_code_points() -> None:
         ("fr", "Diallo Jr. a gagné. Les prix, taxes, etc. ont monté.", 2),
         ("fr", "M. de Kouyaté part. Mme. d'Almeida reste.", 2),
         ("bm", "A ko : « N taara. N segira. » O kɔ, a taara so. U nana wa? Ɔwɔ!", 4),
+        ("fr", "Selon l'O.N.U., c'est grave. D'après l'A.F.P., l'U.E.M.O.A. a dit non.", 2),
+        ("fr", "Le Prof. Clément Dembélé et le col. Assimi Goïta, du Bd. de l'Unité, ont pris 50 kg. de riz. Fin.", 2),
+        ("fr", "Le gén. Dembélé, le lt-col. Camara, l'Amb. Ba et le cap. Awa Sow y sont. Il voit le col. Il va.", 3),
+        ("fr", "Le P.-D.G. de la société vit Av. de la Nation depuis l'an 50 av. J.-C. ou presque. Bien.", 2),
+        ("en", "It began at 6 a.m. Tuesday. Approx. 20 men left at 7 p.m. The others stayed.", 3),
+        ("bm", "Prof. Kulibali nana. U ye malo kilo 5 san. a wulila.", 3),
         ("bm", "U ye ko kelen fɔ a ye a. Ɛsipaɲi kaw nana.", 2),
     ],
 )
@@ -114,6 +120,29 @@ def test_a_hard_wrapped_paragraph_is_joined() -> None:
         "Le président de la République du Mali est\narrivé mardi matin à Tombouctou, où il a\nrencontré le maire.\nFin"
     )
     assert texts_of(content) == [content[:-4], "Fin"]
+
+
+def test_a_line_that_begins_in_lower_case_does_not_join_the_headlines_around_it() -> None:
+    lines = [
+        "Les pluies coupent la route nationale 6 près de Ségou",
+        "Un nouveau marché au bétail est ouvert à Kati",
+        "iTunes retire une chanson du groupe Songhoy Blues",
+        "La campagne de vaccination commence lundi à Gao",
+        "Le gouvernement annonce la reprise des cours dans toutes les régions",
+    ]
+    assert texts_of("\n".join(lines)) == [lines[0], f"{lines[1]}\n{lines[2]}", *lines[3:]]
+
+
+def test_cells_between_tabs_are_segments_and_keep_their_columns() -> None:
+    assert reported("- Mali\t Bamako\t21,9\t\tmillions d'habitants\n\tNiger\tNiamey\t26\n") == [
+        ("text", "Mali"),
+        ("text", "Bamako"),
+        ("copied", "21,9"),
+        ("text", "millions d'habitants"),
+        ("text", "Niger"),
+        ("text", "Niamey"),
+        ("copied", "26"),
+    ]
 
 
 def test_lines_of_their_own_stay_apart() -> None:
@@ -138,6 +167,25 @@ def test_addresses_and_code_come_back_as_they_were() -> None:
         "`rm -r`",
         "www.d.ml",
         "maliweb.net/une",
+    ]
+
+
+@given(TEXTS, LANGUAGES)
+def test_every_piece_for_the_model_is_in_one_whole_sentence(content: str, language: str) -> None:
+    sentences = sentences_in(content, language)
+    assert all(content[sentence.start : sentence.end] == sentence.text for sentence in sentences)
+    assert all(one.end <= other.start for one, other in pairwise(sentences))
+    for piece in (segment for segment in split(content, language) if segment.kind is SegmentKind.TEXT):
+        assert sum(sentence.start <= piece.start and piece.end <= sentence.end for sentence in sentences) == 1
+
+
+def test_whole_sentences_keep_their_addresses_and_leave_other_lines_out() -> None:
+    content = (
+        "- Écrire à n.b@c.org avant mardi. Ou voir https://a.ml/x.\n80 00 12 34\nhttps://b.ml\n\n```\nx = 1\n```\n"
+    )
+    assert [sentence.text for sentence in sentences_in(content, "fr")] == [
+        "Écrire à n.b@c.org avant mardi.",
+        "Ou voir https://a.ml/x.",
     ]
 
 
