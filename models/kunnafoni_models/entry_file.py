@@ -29,7 +29,7 @@ def read_entry(path: Path) -> CatalogEntry:
         CatalogError: The file is not readable TOML, or a field is missing, unknown, malformed or contradicts another.
     """
     try:
-        table = tomllib.loads(path.read_text("utf-8"))
+        table = tomllib.loads(path.read_text("utf-8-sig"))
         table["directions"] = _by_pair(table.get("directions", {}))
         table["quality"] = [score for group in table.get("quality", []) for score in _scores(group)]
         table["folder"] = (path.parent / str(table.get("folder", "."))).resolve()
@@ -45,6 +45,9 @@ def _by_pair(tables: Any) -> Any:
     """Tables keyed by pair to tables that name their languages. What has another shape is left to the validation."""
     if not isinstance(tables, dict):
         return tables
+    for pair, fields in cast("dict[str, Any]", tables).items():
+        if not isinstance(fields, dict):
+            raise TypeError(f"directions: {pair!r} is {fields!r} and no table; {{}} will do")
     return [{**_pair(pair), **fields} for pair, fields in cast("dict[str, Table]", tables).items()]
 
 

@@ -11,6 +11,7 @@ import resource
 from pathlib import Path
 
 from kunnafoni_models.backend import ModelLoadError
+from kunnafoni_models.control_groups import own_groups
 
 _MIB = 1 << 20
 
@@ -25,7 +26,8 @@ def check_memory(name: str, needed_bytes: int) -> None:
     Raises:
         ModelLoadError: They do not.
     """
-    free = min((each for each in (_of_machine(), _of_group(), _of_process()) if each is not None), default=None)
+    told = (_of_machine(), _of_process(), *map(of_group, own_groups()))
+    free = min((each for each in told if each is not None), default=None)
     if free is not None and needed_bytes > free:
         raise ModelLoadError(
             f"{name}: too little memory: its weights take {needed_bytes // _MIB:,} MiB and {max(0, free) // _MIB:,} "
@@ -38,12 +40,12 @@ def _of_machine() -> int | None:
     return (int(found["MemAvailable"]) + int(found.get("SwapFree", 0))) * 1024 if "MemAvailable" in found else None
 
 
-def _of_group() -> int | None:
-    """Of a container with a limit (control groups, version 2); what files take there can be had back."""
-    limit, used = _text("/sys/fs/cgroup/memory.max"), _text("/sys/fs/cgroup/memory.current")
+def of_group(group: Path) -> int | None:
+    """Of a container or service with a limit, by the folder of its control group; what files take can be had back."""
+    limit, used = _text(group / "memory.max"), _text(group / "memory.current")
     if not (limit.strip().isdigit() and used.strip().isdigit()):
         return None
-    cached = re.findall(r"^(?:in)?active_file (\d+)", _text("/sys/fs/cgroup/memory.stat"), re.MULTILINE)
+    cached = re.findall(r"^(?:in)?active_file (\d+)", _text(group / "memory.stat"), re.MULTILINE)
     return int(limit) - int(used) + sum(map(int, cached))
 
 
@@ -55,7 +57,7 @@ def _of_process() -> int | None:
     return limit - int(pages[0]) * resource.getpagesize()
 
 
-def _text(path: str) -> str:
+def _text(path: str | Path) -> str:
     try:
         return Path(path).read_text()
     except OSError:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from kunnafoni_models.backend import CatalogError
 from kunnafoni_models.entries import ModelFile
+from kunnafoni_models.entry_file import read_entry
 from kunnafoni_models.entry_writer import write_entry
 
 if TYPE_CHECKING:
@@ -54,8 +55,13 @@ def install(entry: CatalogEntry, models_dir: Path) -> CatalogEntry:
         The entry with its new folder.
 
     Raises:
+        CatalogError: The entry would not be read again, and the whole catalog with it.
         OSError: The folder cannot be moved, or the entry not written; then nothing is left of either.
     """
+    draft = entry.folder.with_name(f"{entry.folder.name}.toml")
+    write_entry(draft, entry)
+    read_entry(draft)
+    draft.unlink()
     kept = models_dir / entry.id
     entry.folder.rename(kept)
     installed = replace(entry, folder=kept)

@@ -1,4 +1,4 @@
-"""Cores under affinity and quotas, on control groups made of files."""
+"""Cores under affinity and quotas, and memory under limits, on control groups made of files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kunnafoni_models.control_groups import own_groups
 from kunnafoni_models.cores import parallel_batches, usable_cores
+from kunnafoni_models.free_memory import of_group
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,12 +42,22 @@ def test_the_smallest_limit_counts(tmp_path: Path, limits: dict[str, str], cores
     own.write_text("0::/pod/box\n" if any(limits) else "0::/\n")
     for group, limit in limits.items():
         (groups / group / "cpu.max").write_text(f"{limit}\n")
-    assert usable_cores(groups, own) == cores
+    assert usable_cores(own_groups(groups, own)) == cores
 
 
 def test_without_control_groups_affinity_counts(tmp_path: Path) -> None:
-    assert usable_cores(tmp_path / "none", tmp_path / "none") == CORES
+    assert usable_cores(own_groups(tmp_path / "none", tmp_path / "none")) == CORES
     assert usable_cores() <= CORES
+
+
+def test_the_memory_of_a_group_is_its_limit_without_what_is_used_and_not_cached(tmp_path: Path) -> None:
+    assert of_group(tmp_path) is None
+    (tmp_path / "memory.max").write_text("max\n")
+    (tmp_path / "memory.current").write_text("500\n")
+    assert of_group(tmp_path) is None
+    (tmp_path / "memory.max").write_text("2000\n")
+    (tmp_path / "memory.stat").write_text("anon 1\nactive_file 100\ninactive_file 20\n")
+    assert of_group(tmp_path) == 2000 - 500 + 120
 
 
 def test_batches_at_once_are_as_many_as_wanted_and_threads_go_round() -> None:

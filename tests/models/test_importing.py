@@ -69,6 +69,17 @@ def test_a_taken_name_is_refused(order: Order) -> None:
     refused(replace(order, model_id="Mine!"), CatalogError, "Mine!")
 
 
+def test_an_entry_that_would_break_the_catalog_is_not_installed(order: Order) -> None:
+    refused(
+        replace(order, wishes=Wishes((("EN", "FR"),), (), {"EN": "eng_Latn", "FR": "fra_Latn"})), CatalogError, "EN"
+    )
+    (order.checkpoint / "model.safetensors").rename(order.checkpoint / "model (1).safetensors")
+    odd = replace(order, backend="transformers")
+    with pytest.raises(ModelError):
+        import_checkpoint(odd)
+    assert not list(order.models_dir.glob("*")) if order.models_dir.exists() else True
+
+
 def test_missing_files(order: Order, tmp_path: Path) -> None:
     refused(replace(order, checkpoint=tmp_path / "nowhere"), ModelFileError, "nowhere")
     (order.checkpoint / "model.safetensors").unlink()

@@ -80,6 +80,7 @@ def adapt(order: Adaptation, watch: Watch) -> Adapted:
         order.memories,
         languages=order.parent.languages,
         pair=order.pair,
+        both_ways=not order.one_way,
         evaluation=[order.general] if order.general else [],
         check=watch.on_rows,
     )

@@ -16,7 +16,9 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import zlib
 from collections import Counter
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from kunnafoni_models.training.corpus import Row
@@ -24,7 +26,7 @@ from kunnafoni_models.training.errors import TrainingError
 from kunnafoni_models.training.memory_tmx import clean, code_of, units
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Generator, Iterator
     from pathlib import Path
     from typing import BinaryIO
 
@@ -115,8 +117,13 @@ def _lines(path: Path) -> Iterator[str]:
                 yield text
 
 
-def _open(path: Path) -> BinaryIO:
-    return cast("BinaryIO", gzip.open(path, "rb")) if path.name.endswith(".gz") else path.open("rb")
+@contextmanager
+def _open(path: Path) -> Generator[BinaryIO]:
+    try:
+        with cast("BinaryIO", gzip.open(path, "rb")) if path.name.endswith(".gz") else path.open("rb") as stream:
+            yield stream
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise TrainingError(f"{path} is damaged or cut short: copy it again") from error
 
 
 def _mix_rows(path: Path) -> Iterator[Row]:
@@ -151,17 +158,32 @@ def _table_units(path: Path, languages: Collection[str], pair: Pair | None) -> l
     if not table:
         return []
     names = [code_of(name, languages) for name in table[0]]
-    if sum(map(bool, names)) >= _BOTH or (any(names) and all(map(_TAG.fullmatch, table[0]))):
-        del table[0]
-    elif pair:
+    header = sum(map(bool, names)) >= _BOTH or (any(names) and all(map(_TAG.fullmatch, table[0])))
+    if not header:
+        if not pair:
+            raise TrainingError(
+                f"{path} does not say its languages: give --from and --to, or a first line as en<TAB>fr"
+            )
         names = list(pair)
-        if bad := next((number for number, row in enumerate(table, 1) if len(row) < _BOTH), None):
-            raise TrainingError(f"{path}: row {bad} has no second column: a memory has the source, a tab, the target")
-    else:
-        raise TrainingError(f"{path} does not say its languages: give --from and --to, or a first line as en<TAB>fr")
-    return [
-        {name: text for name, cell in zip(names, row, strict=False) if name and (text := clean(cell))} for row in table
-    ]
+    found: list[dict[str, str]] = []
+    for number, row in enumerate(table[header:], 1 + header):
+        if len(row) < _BOTH:
+            raise TrainingError(
+                f"{path}: row {number} has no second column: a memory has the source, a tab, the target"
+            )
+        if header and len(row) != len(names):
+            raise TrainingError(f"{path}: row {number} has {len(row)} columns, the first line has {len(names)}")
+        if any(cell.startswith('"') and cell.count('"') % 2 for cell in row):
+            raise TrainingError(f"{path}: row {number} has a cell of several lines: save it with one line a row")
+        texts = zip(names, map(_unquoted, row), strict=False)
+        found.append({name: text for name, cell in texts if name and (text := clean(cell))})
+    return found
+
+
+def _unquoted(cell: str) -> str:
+    """A cell as a spreadsheet means it: one with doubled quotes inside is quoted as a whole."""
+    inside = cell[1:-1]
+    return inside.replace('""', '"') if cell[:1] == cell[-1:] == '"' and '""' in inside else cell
 
 
 def _object_units(path: Path, languages: Collection[str]) -> list[dict[str, str]]:
@@ -179,7 +201,7 @@ def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     for number, line in enumerate(_lines(path), 1):
         try:
             value = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise TrainingError(f"{path}: line {number} is no JSON: {error}") from error
         if not isinstance(value, dict):
             raise TrainingError(f"{path}: line {number} is no JSON object")
@@ -208,9 +230,11 @@ def _paired(path: Path, found: list[dict[str, str]], pair: Pair | None) -> list[
     if pair is None:
         if len(counts) > _BOTH:
             raise TrainingError(f"{path} has several languages ({seen}): say which with --from and --to")
-        order = list(dict.fromkeys(name for unit in found for name in unit))
-        if len(order) < _BOTH:
+        # A unit may lack its first text, or have the translation first.
+        orders = Counter(tuple(unit) for unit in found if len(unit) == _BOTH)
+        if not orders:
             raise TrainingError(f"{path} has one side only: languages of its {len(found)} units: {seen}")
+        [(order, _)] = orders.most_common(1)
         pair = order[0], order[1]
     source, target = pair
     rows = [

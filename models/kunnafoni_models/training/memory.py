@@ -52,6 +52,7 @@ def read_memory(
     *,
     languages: Collection[str],
     pair: tuple[str, str] | None = None,
+    both_ways: bool = True,
     evaluation: Sequence[Path] = (),
     filters: Filters | None = None,
     check: Callable[[Sequence[Row]], None] = lambda _: None,
@@ -62,6 +63,7 @@ def read_memory(
         paths: See `corpus_files`; all of one pair of languages, in either order.
         languages: Codes that the model knows.
         pair: Source and target; None where the files tell.
+        both_ways: Whether its sources are learnt to write as well, and must be written as is wanted.
         evaluation: Files whose texts are kept out.
         filters: None for the usual ones.
         check: Told the rows as they were read, all of one task; may raise.
@@ -78,10 +80,12 @@ def read_memory(
     if pair is None:
         raise TrainingError("no memory was given")
     check(rows)
-    clean = kept(rows, filters or Filters())
-    dropped = Counter(clean.dropped)
-    unseen = without(clean.rows, held_back(evaluation))
-    dropped["in an evaluation file"] = len(clean.rows) - len(unseen)
+    turned = both_ways and pair[0] == "bm"  # the spelling of targets is what the filters look at
+    found = kept(map(reversed_row, rows) if turned else rows, filters or Filters())
+    clean = list(map(reversed_row, found.rows)) if turned else found.rows
+    dropped = Counter(found.dropped)
+    unseen = without(clean, held_back(evaluation))
+    dropped["in an evaluation file"] = len(clean) - len(unseen)
     _check_size(len(rows), len(unseen), dropped)
     held_out = [row for row in unseen if _is_held_out(row)]
     texts = {normalised(text) for row in held_out for text in (row.source, row.target)}

@@ -20,11 +20,14 @@ if TYPE_CHECKING:
 
 # Marks of the tool that wrote a memory, between the words of a segment; what they enclose is no text.
 _INLINE_CODES = {"bpt", "ept", "ph", "it", "ut"}
+_LONG_CODES = {"eng": "en", "fra": "fr", "fre": "fr", "bam": "bm"}  # ISO 639-2, as some tools write
 _XML_LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 
 
 def units(stream: BinaryIO, path: Path, languages: Collection[str] | None) -> Iterator[dict[str, str]]:
-    """The first variant of each unit in each language, by language code; variants without text are left out.
+    """The first variant of each unit in each language, by language code.
+
+    Variants without text are left out, and those with an entity of the file's own, whose text nobody knows.
 
     Args:
         stream: The content of the memory.
@@ -44,7 +47,8 @@ def units(stream: BinaryIO, path: Path, languages: Collection[str] | None) -> It
                 tag = str(variant.get(_XML_LANGUAGE) or variant.get("lang") or "")
                 code = tag if languages is None else code_of(tag, languages)
                 segment = next(variant.iterchildren("seg", "{*}seg"), None)
-                text = "" if segment is None else clean("".join(_text(segment)))
+                whole = segment is not None and not any(part.tag is library.Entity for part in segment.iter())
+                text = clean("".join(_text(segment))) if whole else ""
                 if code and text:
                     found.setdefault(code, text)
             yield found
@@ -56,8 +60,9 @@ def units(stream: BinaryIO, path: Path, languages: Collection[str] | None) -> It
 
 
 def code_of(tag: str, languages: Collection[str]) -> str:
-    """The code in `languages` that `tag` stands for (`FR`, `fr-ML`, `fr_FR` are `fr`); empty if there is none."""
+    """The code in `languages` that `tag` stands for (`FR`, `fr-ML`, `fr_FR`, `fra` are `fr`); empty if none."""
     code = re.split("[-_]", tag.strip().lower(), maxsplit=1)[0]
+    code = _LONG_CODES.get(code, code)
     return code if code in languages else ""
 
 

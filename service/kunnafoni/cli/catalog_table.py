@@ -10,6 +10,7 @@ import typer
 from pydantic import TypeAdapter
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from kunnafoni.cli.options import OutputFormat
 from kunnafoni.config import load_settings
@@ -36,7 +37,7 @@ def list_catalog(*, models_dir: Path | None = None, output: OutputFormat = Outpu
         return
     table = Table("model", "here", "does", "quality", "licence", "parameters", "memory", caption=_CAPTION)
     for entry in entries.values():
-        table.add_row(
+        cells = (
             entry.id,
             "yes" if _is_here(entry) else f"import {entry.base}",
             _tasks(entry),
@@ -45,6 +46,7 @@ def list_catalog(*, models_dir: Path | None = None, output: OutputFormat = Outpu
             f"{entry.parameters / 1e6:.0f} M" if entry.parameters else "",
             _memory(entry),
         )
+        table.add_row(*map(Text, cells))  # what a model card says is no markup
     Console().print(table)
 
 

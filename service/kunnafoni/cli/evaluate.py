@@ -17,10 +17,13 @@ from rich.console import Console
 from rich.table import Table
 
 from kunnafoni.cli.local_server import local_server
+from kunnafoni.cli.options import check_files
 from kunnafoni.cli.report import Result, html
 from kunnafoni.cli.scores import summary_scores, translation_scores
 from kunnafoni.client import Client
 from kunnafoni.config import load_settings
+from kunnafoni.fleet import entry_of
+from kunnafoni.languages import known_code
 from kunnafoni_models import registry
 from kunnafoni_models.entries import Quality
 from kunnafoni_models.entry_file import read_entry
@@ -39,7 +42,8 @@ def evaluate(
     sources: Annotated[Path | None, typer.Option("--source", help="Source texts, one a line.")] = None,
     references: Annotated[Path | None, typer.Option("--reference", help="References, one a line.")] = None,
     tsv: Annotated[
-        Path | None, typer.Option("--tsv", help="Both, as the first two columns; takes their place.")
+        Path | None,
+        typer.Option("--tsv", help="Both, as the first two columns or those that a first line of codes names."),
     ] = None,
     model: Annotated[list[str] | None, typer.Option("--model", "-m", help="Model to measure; may be repeated.")] = None,
     address: Annotated[
@@ -54,12 +58,11 @@ def evaluate(
     """Measure models and servers on your own test set. The second and further ones are compared with the first."""
     if find_spec("sacrebleu") is None or find_spec("rouge_score") is None:
         raise typer.BadParameter("install what measures first: pip install 'kunnafoni[evaluate]'")
-    texts, wanted = _test_set(sources, references, tsv)
-    if not model and not address:
-        raise typer.BadParameter("name what to measure with --model or --address")
+    source, to = _code(source), _code(to)
+    texts, wanted = _test_set(sources, references, tsv, (source, to))
     catalog = models_dir or load_settings().models_dir
-    if write_catalog and catalog is None:
-        raise typer.BadParameter("--write-catalog needs --models-dir: the built-in catalog is not changed")
+    _check(model or [], address or [], catalog, write_catalog=write_catalog)
+    check_files(filter(None, (json_to, html_to)), force=True)
     outputs: dict[str, list[str]] = {}
     seen: dict[str, tuple[float, float | None]] = {}
     for name in (*(model or ()), *(address or ())):
@@ -82,19 +85,53 @@ def evaluate(
             _store(catalog, result, (source, to), test_set=title, beam_size=beam_size)
 
 
-def _test_set(sources: Path | None, references: Path | None, tsv: Path | None) -> tuple[list[str], list[str]]:
+def _code(tag: str) -> str:
+    code = known_code(tag)
+    if code is None:
+        raise typer.BadParameter(f"{tag!r} is no language of the product: en, fr, bm")
+    return code
+
+
+def _check(models: list[str], addresses: list[str], catalog: Path | None, *, write_catalog: bool) -> None:
+    """Refuse before anything is measured what would be refused after it."""
+    if not models and not addresses:
+        raise typer.BadParameter("name what to measure with --model or --address")
+    if write_catalog and catalog is None:
+        raise typer.BadParameter("--write-catalog needs --models-dir: the built-in catalog is not changed")
+    entries = registry.catalog([catalog] if catalog and catalog.is_dir() else [])
+    for name in models:
+        entry_of(entries, name)
+
+
+def _test_set(
+    sources: Path | None, references: Path | None, tsv: Path | None, pair: tuple[str, str]
+) -> tuple[list[str], list[str]]:
     if tsv:
-        rows = [line.split("\t") for line in _lines(tsv) if line.strip()]
-        if bad := next((number for number, row in enumerate(rows, 1) if len(row) < 2), None):  # noqa: PLR2004
-            raise typer.BadParameter(f"{tsv}: line {bad} has no second column")
-        found = [row[0] for row in rows], [row[1] for row in rows]
+        found = _table(tsv, pair)
     elif sources and references:
         found = _lines(sources), _lines(references)
     else:
         raise typer.BadParameter("give --source and --reference, or --tsv")
     if len(found[0]) != len(found[1]) or not found[0]:
         raise typer.BadParameter(f"there are {len(found[0])} source texts and {len(found[1])} references")
+    if empty := next((number for number, texts in enumerate(zip(*found, strict=True), 1) if not all(texts)), None):
+        raise typer.BadParameter(f"{tsv or sources}: text {empty} is empty, or its reference is")
     return found
+
+
+def _table(path: Path, pair: tuple[str, str]) -> tuple[list[str], list[str]]:
+    """The columns that a first line of language codes names, or the first two of a table without one."""
+    rows = [line.split("\t") for line in _lines(path) if line.strip()]
+    codes = [known_code(cell) for cell in rows[0]] if rows else []
+    columns = [0, 1]
+    if len(set(filter(None, codes))) > 1:
+        if missing := [code for code in pair if code not in codes]:
+            raise typer.BadParameter(f"{path} has no column {missing[0]}, but {', '.join(rows[0])}")
+        columns = [codes.index(code) for code in pair]
+        del rows[0]
+    if bad := next((number for number, row in enumerate(rows, 1) if len(row) <= max(columns)), None):
+        raise typer.BadParameter(f"{path}: row {bad} has no column {max(columns) + 1}")
+    return [row[columns[0]] for row in rows], [row[columns[1]] for row in rows]
 
 
 def _lines(path: Path) -> list[str]:
@@ -111,7 +148,7 @@ def _server(name: str, *, ours: bool, models_dir: Path | None) -> Generator[tupl
     if ours:
         more = ("--models-dir", str(models_dir.absolute())) if models_dir else ()
         own = load_settings()
-        # Without the routes of `kunnafoni.toml`, which would put another model in the place of this one.
+        # Without configured routes, which would put another model in the place of this one.
         settings = {"device": own.device, "threads": own.threads, "max_batch_rows": own.max_batch_rows}
         with (
             local_server("--model", name, *more, settings=settings) as server,

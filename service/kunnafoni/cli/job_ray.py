@@ -50,7 +50,7 @@ def run_on_ray(
         models=_models(settings),
         id_column=id_field,
         text_column=text_field,
-        parquet=parquet or source.endswith(".parquet"),
+        parquet=parquet or source.endswith(".parquet") or any(Path(source).glob("**/*.parquet")),
         workers=workers,
         batch_rows=batch_rows,
         max_code_points=settings.max_content_code_points,

@@ -40,7 +40,8 @@ def local_server(*arguments: str, settings: Mapping[str, str | int] | None = Non
 
     Args:
         arguments: Flags; paths are absolute if `settings` are given.
-        settings: Takes the place of the working directory's `kunnafoni.toml`; None leaves that as it is.
+        settings: Takes the place of the environment's settings and of the working directory's `kunnafoni.toml`; None
+            leaves both as they are.
 
     Raises:
         UnavailableError: it ended or was not ready in time; its log is on standard error.
@@ -48,10 +49,11 @@ def local_server(*arguments: str, settings: Mapping[str, str | int] | None = Non
     command = [sys.executable, "-m", "kunnafoni", "serve", "--address", "localhost:0"]
     with tempfile.TemporaryDirectory() as folder:
         command += ["--data-dir", folder, *arguments]
-        jobs_url = f"sqlite:///{folder}/jobs.db"
-        environment = {**os.environ, "KUNNAFONI_JOBS_URL": jobs_url, "KUNNAFONI_METRICS_ADDRESS": "localhost:0"}
-        log = Path(folder) / "server.log"
         here = None if settings is None else folder
+        environment = {k: v for k, v in os.environ.items() if settings is None or not k.startswith("KUNNAFONI_")}
+        environment["KUNNAFONI_JOBS_URL"] = f"sqlite:///{folder}/jobs.db"
+        environment["KUNNAFONI_METRICS_ADDRESS"] = "localhost:0"
+        log = Path(folder) / "server.log"
         for name, value in (settings or {}).items():
             with (Path(folder) / CONFIG_FILE).open("a", encoding="utf-8") as lines:
                 lines.write(f"{name} = {json.dumps(value)}\n")

@@ -10,6 +10,7 @@ import typer
 from google.protobuf.json_format import MessageToJson
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from kunnafoni.cli.catalog_table import list_catalog
 from kunnafoni.cli.models_adapt import adapt_model
@@ -20,6 +21,7 @@ from kunnafoni.config import load_settings
 from kunnafoni.errors import NotFoundError
 from kunnafoni.v1.model_pb2 import LanguagePair, ListModelsResponse, Model, ModelState, Quality
 from kunnafoni_models import registry
+from kunnafoni_models.backend import ModelFileError
 from kunnafoni_models.model_files import problems
 
 if TYPE_CHECKING:
@@ -85,6 +87,8 @@ def verify(
     entry = registry.catalog([folder] if folder else []).get(name)
     if entry is None:
         raise NotFoundError(kind="model", name=name)
+    if not entry.files and entry.base:
+        raise ModelFileError(f"{name} is not on this machine: kunnafoni models import {entry.base} --as {name}")
     wrong = [str(problem) for problem in problems(entry)]
     if output is OutputFormat.JSON:
         typer.echo(json.dumps({"id": entry.id, "revision": entry.revision, "problems": wrong}, ensure_ascii=False))
@@ -96,9 +100,9 @@ def verify(
 
 def _table(model: Model) -> Table:
     state = ModelState.Name(model.state).removeprefix("MODEL_STATE_").lower()
-    title = f"{model.id} {model.revision}: {state} {model.state_detail}".strip()
+    title = Text(f"{model.id} {model.revision}: {state} {model.state_detail}".strip())
     table = Table("task", "in use", "quality", title=title, title_justify="left", caption_justify="left")
-    table.caption = f"{model.licence.name}. {model.licence.summary}"
+    table.caption = Text(f"{model.licence.name}. {model.licence.summary}")
     for each in model.directions:
         table.add_row(
             f"{each.source_language_code}>{each.target_language_code}", _yes(each.in_use), _figures(each.quality)

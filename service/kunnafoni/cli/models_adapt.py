@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kunnafoni.cli.options import check_files
 from kunnafoni.config import load_settings
 from kunnafoni.errors import NotFoundError
 from kunnafoni.languages import known_code
@@ -58,6 +59,8 @@ def adapt_model(
     entries = registry.catalog([folder] if folder.is_dir() else [])
     if model not in entries:
         raise NotFoundError(kind="model", name=model)
+    if report:
+        check_files([report], force=True)
     # The other commands need no torch.
     from kunnafoni.cli.training_display import Display  # noqa: PLC0415
     from kunnafoni_models.training import heap  # noqa: PLC0415

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from kunnafoni.config import load_settings
+from kunnafoni.languages import known_code
 from kunnafoni_models import hub, registry
 from kunnafoni_models.installing import check_name
 from kunnafoni_models.recipes import Wishes
@@ -41,15 +42,22 @@ def import_model(
         raise typer.BadParameter("say where your models are kept: --models-dir, or models_dir in kunnafoni.toml")
     if backend not in {"auto", "ctranslate2", "transformers"}:
         raise typer.BadParameter("--backend is auto, ctranslate2 or transformers")
+    pairs = [_pair(each, ">") for each in direction or ()]
+    codes = [_pair(each, "=") for each in language or ()]
     wishes = Wishes(
-        tuple(_pair(each, ">") for each in direction or ()),
-        tuple(summaries or ()),
-        dict(_pair(each, "=") for each in language or ()),
+        tuple((_code(source), _code(target)) for source, target in pairs),
+        tuple(map(_code, summaries or ())),
+        {_code(ours): theirs for ours, theirs in codes},
         translate_prompt,
         summarize_prompt,
     )
     check_name(folder, name)
-    known = next((entry for entry in registry.catalog().values() if entry.base == checkpoint), None)
+    built_in = registry.catalog().values()
+    if any(entry.id == name and entry.files for entry in built_in):
+        raise typer.BadParameter(f"{name} is the model that comes with Kunnafoni: take another name with --as")
+    # What is here already was made of its base and is not the base. Other wishes mean another use of it.
+    known = next((each for each in built_in if each.base == checkpoint and not each.files), None)
+    known = known if wishes == Wishes() else None
     path, commit = Path(checkpoint), revision or ""
     if not path.exists() and _HUB_ID.fullmatch(checkpoint):
         wanted = revision or (known.revision if known else None)
@@ -57,11 +65,9 @@ def import_model(
     # The other commands need neither torch nor transformers.
     from kunnafoni_models.importing import Order, import_checkpoint  # noqa: PLC0415
 
-    if wishes != Wishes():
-        known = None  # the catalog tells of another use of it
-    elif known:
-        pairs = tuple((each.source, each.target) for each in known.directions)
-        wishes = Wishes(pairs, known.summary_languages, known.languages)
+    if known:
+        served = tuple((each.source, each.target) for each in known.directions)
+        wishes = Wishes(served, known.summary_languages, known.languages)
     entry = import_checkpoint(
         Order(
             path,
@@ -82,6 +88,13 @@ def import_model(
     if entry.licence.non_commercial:
         warning = f"The licence of {entry.id} forbids commercial use: ask a lawyer before you publish with it."
         Console(stderr=True).print(warning, style="bold yellow", soft_wrap=True)
+
+
+def _code(tag: str) -> str:
+    code = known_code(tag)
+    if code is None:
+        raise typer.BadParameter(f"{tag!r} is no language of the product: en, fr, bm")
+    return code
 
 
 def _pair(text: str, mark: str) -> tuple[str, str]:

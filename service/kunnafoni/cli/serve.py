@@ -42,6 +42,7 @@ def serve(
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
     )
+    logging.getLogger("alembic.runtime.plugins").setLevel("WARNING")  # it tells of each part of itself
     if unknown := unknown_variables():
         LOG.warning("no settings, ignored: %s", ", ".join(unknown))
     from kunnafoni.rpc.run import run  # noqa: PLC0415 - the other commands need no server

@@ -120,6 +120,7 @@ def _description(job: RayJob) -> dict[str, object]:
         "from": options.source_language_code,
         "id-field": job.id_column,
         "text-field": job.text_column,
+        "parquet": job.parquet,
         "models": list(job.models),
     }
 

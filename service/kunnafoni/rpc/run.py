@@ -17,6 +17,7 @@ from kunnafoni.fleet import Fleet, entry_of
 from kunnafoni_models import registry
 from kunnafoni_models.backend import ModelError, ModelLoadError
 from kunnafoni_models.cores import parallel_batches, usable_cores
+from kunnafoni_models.model_files import problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -94,15 +95,20 @@ async def refit(fleet: Fleet, engines: Engines[CatalogEntry], settings: Settings
     Models that failed are tried again. Returns when none is loading any more.
 
     Raises:
-        CatalogError: as for `load_fleet`; nothing has changed then.
+        CatalogError, ModelFileError: as for `load_fleet`, or a file of a new model is missing or damaged; nothing has
+            changed then.
     """
     entries = _catalog(settings)
     wanted = {model_id: entry_of(entries, model_id) for model_id in settings.models_to_load}
     Fleet(entries, engines, routes=settings.routes, summaries=settings.summaries)  # raises if they do not fit
+    for model_id, entry in wanted.items():
+        if model_id not in fleet.entries or not _is_same(fleet.entries[model_id], entry):
+            for problem in await asyncio.to_thread(problems, entry):
+                raise problem
     leaving = [
         engines.unload(model_id, grace_s=settings.grace_s)
         for model_id, status in engines.statuses().items()
-        if fleet.entries[model_id] != wanted.get(model_id) or status.state is State.FAILED
+        if status.state is State.FAILED or not _is_same(fleet.entries[model_id], wanted.get(model_id))
     ]
     fleet.adopt(entries, routes=settings.routes, summaries=settings.summaries)
     for model_id, entry in wanted.items():
@@ -110,6 +116,11 @@ async def refit(fleet: Fleet, engines: Engines[CatalogEntry], settings: Settings
             engines.load(model_id, entry, after=leaving)  # in the memory that those leave
     await asyncio.gather(*leaving)
     await engines.wait()
+
+
+def _is_same(loaded: CatalogEntry, wanted: CatalogEntry | None) -> bool:
+    """Whether a loaded model is what is wanted; new figures do not make it another."""
+    return wanted is not None and (loaded.fingerprint, loaded.folder) == (wanted.fingerprint, wanted.folder)
 
 
 async def _change(

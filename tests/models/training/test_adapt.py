@@ -215,6 +215,19 @@ def test_what_is_held_out_stays_held_out(tmp_path: Path) -> None:
     assert read_memory([tmp_path / "c.tsv"], languages=["en", "fr"]).fingerprint == small.fingerprint
 
 
+def test_old_bambara_spelling_is_found_on_either_side(tmp_path: Path) -> None:
+    texts = [f"An bè taa sugu la don {number} tile la" for number in range(300)]
+    for header, rows in (
+        ("fr\tbm", [f"Nous allons au marché le jour {n}\t{text}" for n, text in enumerate(texts)]),
+        ("bm\tfr", [f"{text}\tNous allons au marché le jour {n}" for n, text in enumerate(texts)]),
+    ):
+        path = tmp_path / "memory.tsv"
+        path.write_text("\n".join([header, *rows]) + "\n", "utf-8")
+        with pytest.raises(TrainingError, match="300 Bambara in another than the standard spelling"):
+            read_memory([path], languages=("en", "fr", "bm"))
+    assert read_memory([path], languages=("en", "fr", "bm"), both_ways=False).pair == ("bm", "fr")
+
+
 def test_memories_of_both_directions_join_and_others_do_not(tmp_path: Path) -> None:
     one = memory(tmp_path / "one.tsv", 200)
     other = tmp_path / "other.tsv"

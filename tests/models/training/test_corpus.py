@@ -55,6 +55,32 @@ def test_tables_with_and_without_names(tmp_path: Path) -> None:
     assert read_units(named, languages=LANGUAGES) == [{"fr": "Le fleuve", "en": "The river"}, {"fr": "sans"}]
 
 
+def test_a_spreadsheets_quotes_are_read_as_it_means_them(tmp_path: Path) -> None:
+    table = write(tmp_path / "a.tsv", 'en\tfr\n"He said ""yes""."\t"Il a dit « oui »."\n')
+    assert read_units(table, languages=LANGUAGES) == [{"en": 'He said "yes".', "fr": '"Il a dit « oui »."'}]
+
+
+def test_the_direction_is_that_of_most_units(tmp_path: Path) -> None:
+    rows = "en\tfr\n\tseul\n" + "The river\tLe fleuve\n" * 2
+    assert {row.task for row in read_rows(write(tmp_path / "a.tsv", rows), languages=LANGUAGES)} == {"en>fr"}
+    turned = TMX.replace(
+        "<body>", '<body><tu><tuv lang="fr"><seg>Oui.</seg></tuv><tuv lang="en"><seg>Yes.</seg></tuv></tu>'
+    )
+    more = turned.replace(
+        "<tu><tuv xml:lang",
+        "<tu><tuv lang='en'><seg>A</seg></tuv><tuv lang='fr'><seg>B</seg></tuv></tu><tu><tuv xml:lang",
+    )
+    assert {row.task for row in read_rows(write(tmp_path / "a.tmx", more), languages=LANGUAGES)} == {"en>fr"}
+
+
+def test_long_codes_are_known_and_entities_of_the_files_own_are_not(tmp_path: Path) -> None:
+    path = write(tmp_path / "memory.tmx", TMX.replace("en-GB", "eng").replace("fr-ML", "fra"))
+    assert len(read_rows(path, languages=LANGUAGES)) == 2
+    text = TMX.replace('SYSTEM "tmx14.dtd"', '[<!ENTITY co "Company">]').replace("Thanks.", "Thanks, &co;.")
+    [row] = read_rows(write(tmp_path / "named.tmx", text), languages=LANGUAGES)
+    assert row.source == "The river is high."
+
+
 def test_a_tmx_with_inline_codes_regions_and_single_units(tmp_path: Path) -> None:
     path = write(tmp_path / "memory.tmx", TMX)
     assert read_rows(path, languages=LANGUAGES) == [
@@ -89,6 +115,10 @@ def test_json_lines(tmp_path: Path) -> None:
         ("a.tmx", TMX.split("<tu>", maxsplit=1)[0] + "</body></tmx>", "is empty"),
         ("a.jsonl", "\n", "is empty"),
         ("a.tsv", "The river\tLe fleuve\n", "give --from and --to"),
+        ("a.tsv", 'en\tfr\n"line one\nline two"\t"ligne un\nligne deux"\n', "row 2 has no second column"),
+        ("a.tsv", 'en\tfr\nThe river\t"le\nfleuve"\n', "row 2 has a cell of several lines"),
+        ("a.tsv", "en\tfr\nThe river\tLe fleuve\thaut\n", "row 2 has 3 columns, the first line has 2"),
+        ("a.jsonl", "[" * 100_000, "line 1 is no JSON"),
         ("a.tsv", "en>fr\tmuch\ta\tb\n", "row 1: a row of a mix has"),
         ("a.tsv", "en>fr\t1\ta\tb\nen>fr\t0\ta\tb\n", "row 2: a row of a mix has"),
         ("a.jsonl", "{]\n", "line 1 is no JSON"),
@@ -105,6 +135,17 @@ def test_json_lines(tmp_path: Path) -> None:
 def test_what_is_said_of_a_bad_file(tmp_path: Path, name: str, text: str, says: str) -> None:
     with pytest.raises(TrainingError, match=says):
         read_rows(write(tmp_path / name, text), languages=LANGUAGES)
+
+
+@pytest.mark.parametrize("name", ["a.tsv.gz", "a.tmx.gz", "a.jsonl.gz"])
+def test_a_compressed_file_that_is_cut_short_is_named(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(gzip.compress((TMX * 200).encode())[:-20])
+    with pytest.raises(TrainingError, match=f"{name} is damaged or cut short|no JSON|no TMX|its languages"):
+        read_rows(path, languages=LANGUAGES)
+    path.write_bytes(b"no gzip")
+    with pytest.raises(TrainingError, match=f"{name} is damaged or cut short"):
+        read_rows(path, languages=LANGUAGES)
 
 
 def test_languages_that_the_file_does_not_have(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from kunnafoni.cli.evaluate import evaluate
 from kunnafoni.cli.local_server import local_server
 from kunnafoni.cli.scores import summary_scores, translation_scores
 from kunnafoni_models import registry
+from kunnafoni_models.backend import CatalogError
 from kunnafoni_models.entry_writer import write_entry
 
 if TYPE_CHECKING:
@@ -38,9 +39,11 @@ def test_two_models_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     # The operator's choice of another model is none of the measurement's business.
     monkeypatch.chdir(tmp_path)
     (tmp_path / "kunnafoni.toml").write_text('[routes]\n"en>fr" = "kunnafoni-270m"\n', "utf-8")
+    monkeypatch.setenv("KUNNAFONI_ROUTES", '{"en>fr": "kunnafoni-270m"}')
     table = tmp_path / "set.tsv"
     # The echo backend answers in capitals, so that the reference is what it should say.
-    table.write_text("".join(f"{line}\t[EN>FR]{line.upper()}\n" for line in SOURCES), "utf-8")
+    rows = "".join(f"{number}\t[EN>FR]{line.upper()}\t{line}\n" for number, line in enumerate(SOURCES))
+    table.write_text(f"id\tfr\ten\n{rows}", "utf-8")
     figures, page = tmp_path / "figures.json", tmp_path / "report.html"
     output = run(
         "--from", "en", "--to", "fr", "--tsv", str(table), "--model", "echo", "--model", "other",
@@ -88,14 +91,28 @@ def test_a_running_server(tmp_path: Path) -> None:
         ["--model", "echo", "--tsv", "{folder}/bad.tsv"],
         ["--model", "echo", "--tsv", "{folder}/good.tsv", "--write-catalog"],
         ["--model", "echo", "--tsv", "{folder}/latin.tsv"],
+        ["--model", "echo", "--tsv", "{folder}/other.tsv"],
+        ["--model", "echo", "--tsv", "{folder}/empty.tsv"],
+        ["--model", "echo", "--tsv", "{folder}/good.tsv", "--json-to", "{folder}/no/figures.json"],
+        ["--model", "echo", "--tsv", "{folder}/good.tsv", "--to", "de"],
     ],
 )
 def test_wrong_use(tmp_path: Path, options: list[str]) -> None:
     (tmp_path / "bad.tsv").write_text("only one column\n", "utf-8")
     (tmp_path / "latin.tsv").write_bytes("year\tannée\n".encode("latin-1"))
+    (tmp_path / "other.tsv").write_text("bm\ten\nawɔ\tyes\n", "utf-8")
+    (tmp_path / "empty.tsv").write_text("yes\toui\n\tnon\n", "utf-8")
     (tmp_path / "good.tsv").write_text("yes\toui\n", "utf-8")
     arguments = [option.format(folder=tmp_path) for option in options]
     assert CliRunner().invoke(APP, ["--from", "en", "--to", "fr", *arguments]).exit_code == 2
+
+
+def test_a_model_that_is_not_there_is_named_before_any_is_measured(tmp_path: Path) -> None:
+    (tmp_path / "good.tsv").write_text("yes\toui\n", "utf-8")
+    options = ["--from", "en", "--to", "fr", "--tsv", str(tmp_path / "good.tsv")]
+    result = CliRunner().invoke(APP, [*options, "--model", "echo", "--model", "ecko"])
+    assert isinstance(result.exception, CatalogError)
+    assert "ecko" in str(result.exception)
 
 
 def test_a_better_system_is_told_from_a_worse_one() -> None:

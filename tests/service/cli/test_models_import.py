@@ -54,9 +54,43 @@ def test_a_model_of_the_catalog_brings_its_limits_and_figures(tmp_path: Path, mo
     assert "forbids commercial use" in result.stderr
 
 
+def test_the_base_of_the_embedded_model_is_not_the_embedded_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    embedded = registry.catalog()["kunnafoni-270m"]
+    tiny("nllb", tmp_path / embedded.base)
+    command = ["import", embedded.base, "--as", "raw", "--models-dir", "models", "--license", "mine"]
+    result = CliRunner().invoke(APP, command)
+    assert result.exit_code == 0, result.output
+    assert registry.catalog([Path("models")])["raw"].quality == ()
+
+
+def test_a_model_that_is_not_here_is_not_verified() -> None:
+    result = CliRunner().invoke(APP, ["verify", "opus-mt-en-fr"])
+    assert isinstance(result.exception, ModelFileError)
+    assert "models import Helsinki-NLP/opus-mt-en-fr" in str(result.exception)
+
+
+def test_what_a_licence_says_is_no_markup(tmp_path: Path) -> None:
+    text = (registry.BUILT_IN_CATALOG / "echo.toml").read_text("utf-8").replace('id = "echo"', 'id = "odd"')
+    name = next(line for line in text.split("[licence]")[1].splitlines() if line.startswith("name"))
+    (tmp_path / "odd.toml").write_text(text.replace(name, 'name = "see [/licence]"'), "utf-8")
+    listed = CliRunner().invoke(APP, ["list", "--all", "--models-dir", str(tmp_path)])
+    assert listed.exit_code == 0
+    assert "see [/licence]" in listed.output
+
+
 def test_wrong_use(tmp_path: Path) -> None:
     models = ["--models-dir", str(tmp_path)]
-    for more in (["--direction", "fr-bm"], ["--backend", "onnx"], ["--language", "bm"]):
+    for more in (
+        ["--direction", "fr-bm"],
+        ["--direction", "eng>fra"],
+        ["--summaries", "de"],
+        ["--backend", "onnx"],
+        ["--language", "bm"],
+        ["--as", "kunnafoni-270m"],
+    ):
         assert CliRunner().invoke(APP, ["import", str(tmp_path), "--as", "ours", *models, *more]).exit_code == 2
 
 

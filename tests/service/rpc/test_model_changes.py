@@ -17,7 +17,7 @@ from kunnafoni.cli.local_server import local_server
 from kunnafoni.client import Client
 from kunnafoni.config import Settings
 from kunnafoni.fleet import Fleet
-from kunnafoni.rpc.run import make_engines
+from kunnafoni.rpc.run import load_fleet, make_engines, refit
 from kunnafoni.v1 import model_pb2, translation_pb2
 from kunnafoni_models.backend import CatalogError
 from kunnafoni_models.entries import Quality
@@ -127,13 +127,23 @@ async def test_wrong_choices_are_named(settings: Settings, named: str) -> None:
         Fleet({"writer": writer}, make_engines(settings), routes=settings.routes, summaries=settings.summaries)
 
 
-def write_entry(folder: Path, model_id: str, revision: str = "1") -> None:
+def write_entry(folder: Path, model_id: str, revision: str = "1", more: str = "") -> None:
     (folder / f"{model_id}.toml").write_text(
         f'id = "{model_id}"\nrevision = "{revision}"\nbackend = "echo"\nsummary_languages = []\n'
         '[languages]\nen = "English"\nfr = "French"\n[directions]\n"en>fr" = {}\n'
         "[limits]\ntranslate_input_tokens = 250\nsummarize_input_tokens = 450\nsummarize_output_tokens = 120\n"
-        '[licence]\nname = "none"\nnon_commercial = false\nsummary = "none"\n'
+        '[licence]\nname = "none"\nnon_commercial = false\nsummary = "none"\n' + more
     )
+
+
+FIGURES = """
+[[quality]]
+metric = "chrF++"
+test_set = "ours"
+decoding = "greedy"
+date = 2026-11-26
+scores = { "en>fr" = 51.0 }
+"""
 
 
 def hop_of(client: Client) -> tuple[str, str]:
@@ -183,6 +193,15 @@ def test_sighup_loads_replaces_and_unloads_models_while_calls_go_on(
         reload(server, "modls")
         assert hop_of(client) == ("second", "1"), "wrong settings must change nothing"
 
+        config.write_text('models = ["second"]\nmodels_dir = "catalog"\n')
+        write_entry(catalog, "second", more=FIGURES)
+        reload(server, "model second: READY")
+        [figure] = next(each for each in client.models() if each.id == "second").directions[0].quality
+        assert figure.score == 51
+        write_entry(catalog, "second", more='[[files]]\nname = "lost.bin"\nbytes = 3\nsha256 = "' + "0" * 64 + '"\n')
+        reload(server, "lost.bin")
+        assert hop_of(client) == ("second", "1"), "a damaged model must not take the place of a good one"
+
         write_entry(catalog, "first", revision="2")
         config.write_text('models = ["first"]\nmodels_dir = "catalog"\n')
         reload(server, "model first: READY")
@@ -190,6 +209,20 @@ def test_sighup_loads_replaces_and_unloads_models_while_calls_go_on(
         states = {each.id: each.state for each in client.models()}
         assert states["second"] == model_pb2.MODEL_STATE_UNLOADED
         wait_for_health(server, "models/second", NOT_SERVING)
+
+
+async def test_new_figures_alone_reload_nothing(tmp_path: Path) -> None:
+    settings = Settings(models=("first",), models_dir=tmp_path)
+    write_entry(tmp_path, "first")
+    engines = make_engines(settings)
+    fleet = load_fleet(settings, engines)
+    await engines.wait()
+    engine = engines.engine("first")
+    write_entry(tmp_path, "first", more=FIGURES)
+    await refit(fleet, engines, settings)
+    assert engines.engine("first") is engine
+    assert [each.score for each in fleet.entries["first"].quality] == [51]
+    await engines.close()
 
 
 async def test_a_batcher_that_falls_over_a_bug_is_reported(
