@@ -85,7 +85,10 @@ def import_checkpoint(order: Order) -> CatalogEntry:
         otherwise=order.known.licence if order.known else None,
     )
     tokenizer = load_tokenizer(order.checkpoint, remote_code=order.allow_unsafe)
-    on_ctranslate2 = order.backend == "ctranslate2" or (order.backend == "auto" and convertible(order.checkpoint))
+    own_code = bool(getattr(config, "auto_map", None))
+    on_ctranslate2 = order.backend == "ctranslate2" or (
+        order.backend == "auto" and not own_code and convertible(order.checkpoint)
+    )
     # CTranslate2 reads a prompt in one go and then lets a sliding window look back beyond its edge.
     window = getattr(config, "sliding_window", None) if on_ctranslate2 else None
     found = recipe(config, tokenizer, TokenizerPieces(tokenizer), order.wishes, max_prompt_tokens=window)

@@ -123,6 +123,8 @@ def test_code_needs_leave(order: Order) -> None:
     config["auto_map"] = {"AutoModelForSeq2SeqLM": "modeling_mine.Mine"}
     (order.checkpoint / "config.json").write_text(json.dumps(config))
     refused(order, ModelFileError, "code", "--allow-unsafe")
+    # Code of one's own means a class that CTranslate2 does not know, whatever its name.
+    assert import_checkpoint(replace(order, allow_unsafe=True)).backend == "transformers"
 
 
 def test_an_unknown_architecture(order: Order) -> None:

@@ -32,6 +32,7 @@ from kunnafoni_models.training.selection import (
     fitting,
     parallel_rows,
     qualities,
+    short_enough,
     some,
     taught,
     without_pivots,
@@ -92,7 +93,7 @@ def adapt(order: Adaptation, watch: Watch) -> Adapted:
     with held(run):
         check_name(order.models_dir, order.model_id)  # it may have been taken meanwhile
         run.mkdir(exist_ok=True)
-        _clear_of_others(run, order, memory)
+        _clear_of_others(run, order, memory, watch)
         return _adapted(order, watch, memory, general, run)
 
 
@@ -106,9 +107,16 @@ def _adapted(order: Adaptation, watch: Watch, memory: Memory, general: Sequence[
     backend = registry.load(order.parent, parallel=0)
     try:
         memory = fitting(memory, backend, order.parent)
+        short = short_enough(general, backend, order.parent)
         sets: Sets = {HELD_OUT: taught(memory.held_out, order)}
         if order.general:
-            sets = {**sets, order.general.name: general}
+            if not short:
+                raise TrainingError(
+                    f"{order.general} has no text that is short enough for the model: cut it at sentences"
+                )
+            if len(short) < len(general):
+                watch.on_stage(f"leaving out {len(general) - len(short)} rows of {order.general.name}: too long")
+            sets = {**sets, order.general.name: short}
         watch.on_stage("measuring the model as it is")
         before = {name: measured(backend, order.parent, some(rows, MEASURED_ROWS)) for name, rows in sets.items()}
         replay, replay_s = _replay(backend, order, memory, run / "replay.json", watch)
@@ -136,11 +144,13 @@ def _adapted(order: Adaptation, watch: Watch, memory: Memory, general: Sequence[
     return Adapted(installed, wrong, comparisons, memory, len(replay), outcome, installed.folder if installed else run)
 
 
-def _clear_of_others(run: Path, order: Adaptation, memory: Memory) -> None:
+def _clear_of_others(run: Path, order: Adaptation, memory: Memory, watch: Watch) -> None:
     """Leave in the folder what this very order needs to go on, and nothing of any other."""
     told = [order.parent.id, order.parent.revision, order.one_way, order.minutes, order.replay_rows]
     key = hashlib.sha256(repr([*told, order.options, memory.fingerprint]).encode()).hexdigest()
     same = (run / "order").is_file() and (run / "order").read_text("utf-8") == key
+    if not same and (run / "training").exists():
+        watch.on_stage("beginning anew: what was trained under this name had other texts or options")
     for left in run.iterdir():
         if left.name == "export" or not same:
             shutil.rmtree(left) if left.is_dir() else left.unlink()

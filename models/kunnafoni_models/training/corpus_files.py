@@ -173,8 +173,6 @@ def _table_units(path: Path, languages: Collection[str], pair: Pair | None) -> l
             )
         if header and len(row) != len(names):
             raise TrainingError(f"{path}: row {number} has {len(row)} columns, the first line has {len(names)}")
-        if any(cell.startswith('"') and cell.count('"') % 2 for cell in row):
-            raise TrainingError(f"{path}: row {number} has a cell of several lines: save it with one line a row")
         texts = zip(names, map(_unquoted, row), strict=False)
         found.append({name: text for name, cell in texts if name and (text := clean(cell))})
     return found

@@ -48,14 +48,16 @@ def parallel_rows(path: Path, entry: CatalogEntry, *, pair: tuple[str, str] | No
     return rows
 
 
+def short_enough(rows: Sequence[Row], backend: Backend, parent: CatalogEntry) -> list[Row]:
+    """The rows without those of which the model would refuse a text."""
+    limit = parent.limits.translate_input_tokens
+    return [r for r in rows if backend.count_tokens(r.source) <= limit and backend.count_tokens(r.target) <= limit]
+
+
 def fitting(memory: Memory, backend: Backend, parent: CatalogEntry) -> Memory:
     """The memory without texts that the model would refuse."""
     limit = parent.limits.translate_input_tokens
-
-    def fit(rows: Sequence[Row]) -> list[Row]:
-        return [r for r in rows if backend.count_tokens(r.source) <= limit and backend.count_tokens(r.target) <= limit]
-
-    learn, held_out = fit(memory.learn), fit(memory.held_out)
+    learn, held_out = (short_enough(rows, backend, parent) for rows in (memory.learn, memory.held_out))
     if not learn or not held_out:
         raise TrainingError(f"hardly a text of the memory fits into the model's {limit} tokens: cut it at sentences")
     long = len(memory.learn) + len(memory.held_out) - len(learn) - len(held_out)

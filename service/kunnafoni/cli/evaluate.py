@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from kunnafoni.cli.local_server import local_server
-from kunnafoni.cli.options import check_files
+from kunnafoni.cli.options import check_files, language_code
 from kunnafoni.cli.report import Result, html
 from kunnafoni.cli.scores import summary_scores, translation_scores
 from kunnafoni.client import Client
@@ -58,7 +58,7 @@ def evaluate(
     """Measure models and servers on your own test set. The second and further ones are compared with the first."""
     if find_spec("sacrebleu") is None or find_spec("rouge_score") is None:
         raise typer.BadParameter("install what measures first: pip install 'kunnafoni[evaluate]'")
-    source, to = _code(source), _code(to)
+    source, to = language_code(source), language_code(to)
     texts, wanted = _test_set(sources, references, tsv, (source, to))
     catalog = models_dir or load_settings().models_dir
     _check(model or [], address or [], catalog, write_catalog=write_catalog)
@@ -83,13 +83,6 @@ def evaluate(
     if write_catalog and catalog:
         for result in results[: len(model or ())]:
             _store(catalog, result, (source, to), test_set=title, beam_size=beam_size)
-
-
-def _code(tag: str) -> str:
-    code = known_code(tag)
-    if code is None:
-        raise typer.BadParameter(f"{tag!r} is no language of the product: en, fr, bm")
-    return code
 
 
 def _check(models: list[str], addresses: list[str], catalog: Path | None, *, write_catalog: bool) -> None:

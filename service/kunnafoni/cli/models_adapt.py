@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kunnafoni.cli.options import check_files
+from kunnafoni.cli.options import check_files, language_code
 from kunnafoni.config import load_settings
 from kunnafoni.errors import NotFoundError
-from kunnafoni.languages import known_code
 from kunnafoni_models import registry
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def adapt_model(
         raise typer.BadParameter("say where your models are kept: --models-dir, or models_dir in kunnafoni.toml")
     if (source is None) != (target is None):
         raise typer.BadParameter("give both --from and --to, or neither if the memory names its languages")
-    pair = (_code(source), _code(target)) if source and target else None
+    pair = (language_code(source), language_code(target)) if source and target else None
     entries = registry.catalog([folder] if folder.is_dir() else [])
     if model not in entries:
         raise NotFoundError(kind="model", name=model)
@@ -84,13 +83,6 @@ def adapt_model(
     _report(adapted, order_name=name, parent=f"{model} {entries[model].revision}", report=report, folder=folder)
     if adapted.entry is None:
         raise typer.Exit(1)
-
-
-def _code(language: str) -> str:
-    code = known_code(language)
-    if code is None:
-        raise typer.BadParameter(f"{language!r} is no language of the product: en, fr, bm")
-    return code
 
 
 def _check_languages(rows: Sequence[Row]) -> None:

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from kunnafoni.cli.options import language_code
 from kunnafoni.config import load_settings
-from kunnafoni.languages import known_code
 from kunnafoni_models import hub, registry
 from kunnafoni_models.installing import check_name
 from kunnafoni_models.recipes import Wishes
@@ -45,9 +45,9 @@ def import_model(
     pairs = [_pair(each, ">") for each in direction or ()]
     codes = [_pair(each, "=") for each in language or ()]
     wishes = Wishes(
-        tuple((_code(source), _code(target)) for source, target in pairs),
-        tuple(map(_code, summaries or ())),
-        {_code(ours): theirs for ours, theirs in codes},
+        tuple((language_code(source), language_code(target)) for source, target in pairs),
+        tuple(map(language_code, summaries or ())),
+        {language_code(ours): theirs for ours, theirs in codes},
         translate_prompt,
         summarize_prompt,
     )
@@ -88,13 +88,6 @@ def import_model(
     if entry.licence.non_commercial:
         warning = f"The licence of {entry.id} forbids commercial use: ask a lawyer before you publish with it."
         Console(stderr=True).print(warning, style="bold yellow", soft_wrap=True)
-
-
-def _code(tag: str) -> str:
-    code = known_code(tag)
-    if code is None:
-        raise typer.BadParameter(f"{tag!r} is no language of the product: en, fr, bm")
-    return code
 
 
 def _pair(text: str, mark: str) -> tuple[str, str]:

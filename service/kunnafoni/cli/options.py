@@ -14,6 +14,7 @@ import typer
 from kunnafoni.cli.local_server import local_server
 from kunnafoni.client import Client
 from kunnafoni.config import load_settings
+from kunnafoni.languages import LANGUAGES, known_code
 
 
 class OutputFormat(StrEnum):
@@ -46,6 +47,18 @@ def connect(address: str | None, timeout_s: float | None = None, *, local: bool 
         where = own.address if own else settings.server
         with Client(where, timeout_s=settings.timeout_s) as client:
             yield client
+
+
+def language_code(tag: str) -> str:
+    """The code of a language that is named by any tag of it.
+
+    Raises:
+        typer.BadParameter: it is none of the product's.
+    """
+    code = known_code(tag)
+    if code is None:
+        raise typer.BadParameter(f"{tag!r} is no language of this program: {', '.join(sorted(LANGUAGES))}")
+    return code
 
 
 def check_files(paths: Iterable[Path], force: bool) -> None:

@@ -127,12 +127,11 @@ class Reader:
 
     def _item(self, record: Mapping[str, object], *, place: str, default_id: str) -> Found | Problem:
         fields, summarize = self.fields, self.kind == job_pb2.JOB_KIND_SUMMARIZE
-        names = (fields.id, self._content_field, fields.language, *([fields.headline] if summarize else []))
-        values = [text_of(record.get(name)) for name in names]
-        item_id, content, language, *headlines = values
-        if content is None or language is None or item_id is None or None in headlines:
+        names = (fields.id, self._content_field, fields.language)
+        item_id, content, language = (text_of(record.get(name)) for name in names)
+        headline = text_of(record.get(fields.headline)) if summarize else ""
+        if content is None or headline is None or language is None or item_id is None:
             return Problem(place, "has a field that is no text")
-        headline = "".join(filter(None, headlines))
         most = self.max_code_points
         checks = (
             ("\0" in item_id + content + headline, "has a NUL character"),

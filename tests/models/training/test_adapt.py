@@ -72,7 +72,9 @@ def order(parent: CatalogEntry, folder: Path, **changes: Any) -> Adaptation:
 
 async def test_a_model_that_got_better_is_installed_and_served(tmp_path: Path, parent: CatalogEntry) -> None:
     general = tmp_path / "general.tsv"
-    general.write_text("en\tfr\tbm\nThe council met.\tLe conseil s'est réuni.\tDugutigi ye jama lajɛ.\n", "utf-8")
+    rows = ["en\tfr\tbm", "The council met.\tLe conseil s'est réuni.\tDugutigi ye jama lajɛ."]
+    rows += ["The council met. " * 2000 + "\tLe conseil.\tJama."]
+    general.write_text("\n".join(rows) + "\n", "utf-8")
     stages: list[str] = []
     done = adapt(order(parent, tmp_path, general=general, force=True), Watch(on_stage=stages.append))
     entry = registry.catalog([tmp_path / "models"])["ours"]
@@ -86,6 +88,7 @@ async def test_a_model_that_got_better_is_installed_and_served(tmp_path: Path, p
     assert learnt.after.mean > learnt.before.mean + 3
     assert {each.test_set.split(",")[0] for each in entry.quality} == {"held-out tenth of the memory", "general.tsv"}
     assert "training" in stages
+    assert "leaving out 4 rows of general.tsv: too long" in stages
     assert done.replayed > 0
     assert Log(done.folder / "training.jsonl").events("progress")[-1]["dev"]
     assert [path.name for path in (tmp_path / "models").iterdir() if path.name.startswith(".")] == []
@@ -129,6 +132,15 @@ def test_a_stopped_adaptation_goes_on_where_it_was(tmp_path: Path, parent: Catal
     done = adapt(order(parent, tmp_path, options=few, force=True), Watch(on_progress=seen))
     assert (min(steps), max(steps), done.outcome.steps) == (5, 12, 12)
     assert done.entry
+
+
+def test_another_order_under_the_same_name_says_that_it_begins_anew(tmp_path: Path, parent: CatalogEntry) -> None:
+    stages: list[str] = []
+    for minutes in (5.0, 4.0):
+        stages.clear()
+        with pytest.raises(TrainingError, match="stopped"):
+            adapt(order(parent, tmp_path, minutes=minutes), Watch(on_stage=stages.append, should_stop=lambda: True))
+    assert stages[0].startswith("beginning anew")
 
 
 @pytest.mark.parametrize(("in_one_step", "by_way", "pivot"), [(30.0, 25.0, None), (25.0, 30.0, "en")])

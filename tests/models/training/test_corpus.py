@@ -58,6 +58,8 @@ def test_tables_with_and_without_names(tmp_path: Path) -> None:
 def test_a_spreadsheets_quotes_are_read_as_it_means_them(tmp_path: Path) -> None:
     table = write(tmp_path / "a.tsv", 'en\tfr\n"He said ""yes""."\t"Il a dit « oui »."\n')
     assert read_units(table, languages=LANGUAGES) == [{"en": 'He said "yes".', "fr": '"Il a dit « oui »."'}]
+    open_quotation = write(tmp_path / "b.tsv", 'en\tfr\n"Yes, he said.\t"Oui, dit-il.\n')
+    assert read_units(open_quotation, languages=LANGUAGES) == [{"en": '"Yes, he said.', "fr": '"Oui, dit-il.'}]
 
 
 def test_the_direction_is_that_of_most_units(tmp_path: Path) -> None:
@@ -116,7 +118,7 @@ def test_json_lines(tmp_path: Path) -> None:
         ("a.jsonl", "\n", "is empty"),
         ("a.tsv", "The river\tLe fleuve\n", "give --from and --to"),
         ("a.tsv", 'en\tfr\n"line one\nline two"\t"ligne un\nligne deux"\n', "row 2 has no second column"),
-        ("a.tsv", 'en\tfr\nThe river\t"le\nfleuve"\n', "row 2 has a cell of several lines"),
+        ("a.tsv", 'en\tfr\nThe river\t"le\nfleuve"\n', "row 3 has no second column"),
         ("a.tsv", "en\tfr\nThe river\tLe fleuve\thaut\n", "row 2 has 3 columns, the first line has 2"),
         ("a.jsonl", "[" * 100_000, "line 1 is no JSON"),
         ("a.tsv", "en>fr\tmuch\ta\tb\n", "row 1: a row of a mix has"),
