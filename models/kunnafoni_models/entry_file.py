@@ -42,7 +42,11 @@ def read_entry(path: Path) -> CatalogEntry:
 
 
 def _by_pair(tables: Any) -> Any:
-    """Tables keyed by pair to tables that name their languages. What has another shape is left to the validation."""
+    """Tables keyed by pair to tables that name their languages. What is no table is left to the validation.
+
+    Raises:
+        TypeError: A pair has something else than a table; the validation would not name the pair.
+    """
     if not isinstance(tables, dict):
         return tables
     for pair, fields in cast("dict[str, Any]", tables).items():

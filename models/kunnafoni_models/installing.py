@@ -59,9 +59,11 @@ def install(entry: CatalogEntry, models_dir: Path) -> CatalogEntry:
         OSError: The folder cannot be moved, or the entry not written; then nothing is left of either.
     """
     draft = entry.folder.with_name(f"{entry.folder.name}.toml")
-    write_entry(draft, entry)
-    read_entry(draft)
-    draft.unlink()
+    try:
+        write_entry(draft, entry)
+        read_entry(draft)
+    finally:
+        draft.unlink(missing_ok=True)
     kept = models_dir / entry.id
     entry.folder.rename(kept)
     installed = replace(entry, folder=kept)

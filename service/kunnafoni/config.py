@@ -78,7 +78,9 @@ class Settings(BaseSettings):
     ] = True
     cache_bytes: Annotated[int, Field(ge=0, description="Memory for recent outputs; 0 turns it off")] = 32 * 1024 * 1024
 
-    data_dir: Annotated[Path, Field(description="Folder of the jobs database")] = Path("~/.local/share/kunnafoni")
+    data_dir: Annotated[Path, Field(description="Folder of the jobs database", validate_default=True)] = Path(
+        "~/.local/share/kunnafoni"
+    )
     jobs_url: Annotated[
         str, Field(description="Database of the jobs (postgresql://...); empty is a file in data_dir")
     ] = ""

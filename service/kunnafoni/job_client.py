@@ -221,7 +221,10 @@ class JobClient:
             time.sleep(RECONNECT_EVERY_S)
             try:
                 self.get(job_id)
-            except (UnavailableError, DeadlineError) as error:
+            except UnavailableError:
+                if time.monotonic() > end_s:
+                    raise
+            except DeadlineError as error:
                 if time.monotonic() > end_s:
                     raise UnavailableError(address=self.address) from error
             else:

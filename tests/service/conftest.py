@@ -1,4 +1,4 @@
-"""Databases for the tests of jobs: a SQLite file, and a PostgreSQL of the tests' own where its programs are."""
+"""For the tests of jobs: a SQLite file, a PostgreSQL of the tests' own where its programs are, a server to kill."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.service.jobs.job_process import JobProcess
 from tests.service.jobs.postgres import new_database, postgres_server, programs
 
 if TYPE_CHECKING:
@@ -35,3 +36,11 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/data/jobs.db"
     return request.getfixturevalue("postgres_url")
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Iterator[JobProcess]:
+    """A server process on a SQLite file, not started yet."""
+    process = JobProcess(f"sqlite:///{tmp_path}/data/jobs.db", tmp_path)
+    yield process
+    process.kill()

@@ -83,7 +83,8 @@ def check_output(output: Path | None, chosen: OutputFormat | None, spec: JobSpec
         raise typer.BadParameter(f"{output}: tell how to write it with --format ({', '.join(OutputFormat)})")
     if output_format is OutputFormat.TMX and spec.kind == job_pb2.JOB_KIND_SUMMARIZE:
         raise typer.BadParameter(f"{output}: TMX holds translations, and these are editions")
-    check_files([output_path(output, output_format, target) for target in spec.options.target_language_codes], force)
+    targets = spec.options.target_language_codes
+    check_files([output_path(output, output_format, target) for target in targets], force=force)
     return output_format
 
 

@@ -61,7 +61,7 @@ def language_code(tag: str) -> str:
     return code
 
 
-def check_files(paths: Iterable[Path], force: bool) -> None:
+def check_files(paths: Iterable[Path], *, force: bool) -> None:
     """Make sure, before any work, that files can be written and that none is overwritten by accident.
 
     Raises:

@@ -70,7 +70,7 @@ def summarize(
 ) -> None:
     """Headline, summary and key points of an article, one edition a language."""
     if output:
-        check_files([output], force)
+        check_files([output], force=force)
     form = form or (SUFFIXES.get(output.suffix.lower()) if output else None) or Format.TEXT
     [content] = read_contents([file], None)
     article = article_of(content, file)

@@ -95,20 +95,20 @@ async def refit(fleet: Fleet, engines: Engines[CatalogEntry], settings: Settings
     Models that failed are tried again. Returns when none is loading any more.
 
     Raises:
-        CatalogError, ModelFileError: as for `load_fleet`, or a file of a new model is missing or damaged; nothing has
-            changed then.
+        CatalogError: as for `load_fleet`; nothing has changed then.
+        ModelFileError: a file of what is to take a loaded model's place is missing or damaged; likewise.
     """
     entries = _catalog(settings)
     wanted = {model_id: entry_of(entries, model_id) for model_id in settings.models_to_load}
     Fleet(entries, engines, routes=settings.routes, summaries=settings.summaries)  # raises if they do not fit
-    for model_id, entry in wanted.items():
-        if model_id not in fleet.entries or not _is_same(fleet.entries[model_id], entry):
-            for problem in await asyncio.to_thread(problems, entry):
-                raise problem
+    changed = [each for each in engines.statuses() if not _is_same(fleet.entries[each], wanted.get(each))]
+    for model_id in wanted.keys() & changed:
+        for problem in await asyncio.to_thread(problems, wanted[model_id]):
+            raise problem
     leaving = [
         engines.unload(model_id, grace_s=settings.grace_s)
         for model_id, status in engines.statuses().items()
-        if status.state is State.FAILED or not _is_same(fleet.entries[model_id], wanted.get(model_id))
+        if status.state is State.FAILED or model_id in changed
     ]
     fleet.adopt(entries, routes=settings.routes, summaries=settings.summaries)
     for model_id, entry in wanted.items():
@@ -151,7 +151,7 @@ def make_server(settings: Settings, fleet: Fleet) -> tuple[Server, JobDesk]:
     from kunnafoni.rpc.servicers import Servicers  # noqa: PLC0415
 
     servicers = Servicers(settings, fleet)
-    url = store_url(settings.jobs_url, settings.data_dir.expanduser())
+    url = store_url(settings.jobs_url, settings.data_dir)
     desk = JobDesk(url, servicers.work, Pace(lease_s=settings.job_lease_s, expiry_days=settings.job_expiry_days))
     metrics = None
     if settings.metrics_address:

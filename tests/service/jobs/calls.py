@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from typing import TYPE_CHECKING
 
+from kunnafoni.errors import UnavailableError
 from kunnafoni.v1 import job_pb2
 
 if TYPE_CHECKING:
@@ -56,6 +58,15 @@ def spec(*targets: str, labels: dict[str, str] | None = None) -> job_pb2.JobSpec
 
 def texts(number: int, *, prefix: str = "text") -> list[job_pb2.JobItem]:
     return [job_pb2.JobItem(id=f"id-{i}", text=f"{prefix} {i}") for i in range(number)]
+
+
+def create_when_ready(client: JobClient, items: list[job_pb2.JobItem]) -> job_pb2.Job:
+    """Create a job as soon as the server's store is open."""
+    while True:
+        try:
+            return client.create(spec("fr"), items, request_id="the-job")
+        except UnavailableError:
+            time.sleep(0.05)
 
 
 async def requests(

@@ -26,6 +26,7 @@ from kunnafoni.v1 import job_pb2
 from tests.service.jobs.calls import (
     assert_each_once,
     create,
+    create_when_ready,
     done,
     eventually,
     follow_in_thread,
@@ -48,27 +49,11 @@ if TYPE_CHECKING:
 LOST_A_KILL = BATCH_ROWS
 
 
-@pytest.fixture
-def process(tmp_path: Path) -> Iterator[JobProcess]:
-    """A server process on a SQLite file, not started yet."""
-    process = JobProcess(f"sqlite:///{tmp_path}/data/jobs.db", tmp_path)
-    yield process
-    process.kill()
-
-
 def until(condition: Callable[[], bool], timeout_s: float = 60) -> None:
     end_s = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < end_s, "it did not come to pass"
         time.sleep(0.02)
-
-
-def create_when_ready(client: JobClient, items: list[job_pb2.JobItem]) -> job_pb2.Job:
-    while True:
-        try:
-            return client.create(spec("fr"), items, request_id="the-job")
-        except UnavailableError:
-            time.sleep(0.05)
 
 
 def problem_of(client: JobClient) -> str:
@@ -122,37 +107,6 @@ def test_an_item_that_kills_servers_is_given_up_and_the_rest_is_done(process: Jo
     assert (failed.index, status.code) == (70, grpc.StatusCode.INTERNAL.value[0])
     assert "died 5 times" in status.message
     assert len(results) == 150
-
-
-def test_patience_counts_from_when_the_server_goes(process: JobProcess) -> None:
-    process.delay_ms = 4000
-    process.start()
-    with JobClient(process.address, patience_s=3.0) as client:
-        job = create_when_ready(client, texts(1))
-        reader, results = follow_in_thread(client, job.id)
-        time.sleep(3.5)  # nothing to tell for longer than its patience
-        process.kill()
-        process.start()
-        reader.join(60)
-        assert len(results) == 1
-        process.kill()
-        with pytest.raises(UnavailableError):  # at once: there is no server to come back to
-            next(client.watch(job.id))
-
-
-def test_a_server_that_hangs_counts_as_gone(process: JobProcess, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kunnafoni.job_client.PING_EVERY_MS", 1000)
-    monkeypatch.setattr("kunnafoni.job_client.PING_TIMEOUT_MS", 1000)
-    process.delay_ms = 1000
-    process.start()
-    with JobClient(process.address, patience_s=1.0, timeout_s=2.0) as client:
-        job = create_when_ready(client, texts(100))
-        watched = client.watch(job.id)
-        next(watched)
-        process.signal(signal.SIGSTOP)
-        with pytest.raises(UnavailableError):
-            list(watched)
-        process.signal(signal.SIGCONT)
 
 
 def test_killed_while_it_receives(process: JobProcess) -> None:

@@ -15,7 +15,7 @@ from kunnafoni.jobs.database import Database
 from kunnafoni.jobs.runner import Pace
 from kunnafoni.v1 import job_pb2
 from tests.service.jobs.calls import create, done, eventually, read, requests, spec, texts, wait_for_end
-from tests.service.jobs.job_server import LIMITS, CapitalsWork, serve
+from tests.service.jobs.job_server import CapitalsWork, serve
 
 
 async def test_results_in_both_orders_with_progress(url: str) -> None:
@@ -201,29 +201,6 @@ async def test_jobs_are_listed_by_page_state_and_label(url: str) -> None:
         assert not none.jobs
 
 
-@pytest.mark.parametrize(
-    ("request_", "field"),
-    [
-        (job_pb2.ListJobsRequest(page_token="nonsense"), "page_token"),
-        (job_pb2.ListJobsRequest(page_token="9" * 5000), "page_token"),
-        (job_pb2.ListJobsRequest(page_size=-1), "page_size"),
-        (job_pb2.ListJobsRequest(state=99), "state"),  # pyright: ignore[reportArgumentType] - as a newer client may
-        (job_pb2.ReadJobResultsRequest(job_id="x", offset=-1), "offset"),
-        (job_pb2.ReadJobResultsRequest(job_id="x", order=99), "order"),  # pyright: ignore[reportArgumentType]
-    ],
-)
-async def test_wrong_questions_are_named(
-    tmp_path: object, request_: job_pb2.ListJobsRequest | job_pb2.ReadJobResultsRequest, field: str
-) -> None:
-    async with serve(f"sqlite:///{tmp_path}/jobs.db", CapitalsWork()) as running:
-        is_list = isinstance(request_, job_pb2.ListJobsRequest)
-        call = running.stub.ListJobs(request_) if is_list else anext(aiter(running.stub.ReadJobResults(request_)))
-        with pytest.raises(grpc.aio.AioRpcError) as error:
-            await call
-        assert error.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-        assert f"{field}:" in (error.value.details() or "")
-
-
 async def test_two_jobs_share_the_server(url: str) -> None:
     async with serve(url, CapitalsWork(delay_s=0.005)) as running:
         large = await create(running.stub, texts(2000))
@@ -232,41 +209,6 @@ async def test_two_jobs_share_the_server(url: str) -> None:
         state = await running.stub.GetJob(job_pb2.GetJobRequest(job_id=large.id))
         assert state.job.state == job_pb2.JOB_STATE_RUNNING
         await running.stub.DeleteJob(job_pb2.DeleteJobRequest(job_id=large.id))
-
-
-def item(**values: object) -> job_pb2.JobItem:
-    return job_pb2.JobItem(**values)  # pyright: ignore[reportArgumentType]
-
-
-@pytest.mark.parametrize(
-    ("job_spec", "items", "field"),
-    [
-        (job_pb2.JobSpec(), texts(1), "spec.kind"),
-        (job_pb2.JobSpec(kind=job_pb2.JOB_KIND_TRANSLATE), texts(1), "spec.options.target_language_codes"),
-        (spec("fr", "xx"), texts(1), "spec.options.target_language_codes"),
-        (spec("fr", "fr-ML"), texts(1), "spec.options.target_language_codes"),
-        (spec("fr", labels={"": "empty"}), texts(1), "spec.labels"),
-        (spec("fr"), [], "items"),
-        (spec("fr"), [*texts(3), item(text="")], "items[3].text"),
-        (spec("fr"), [*texts(3), item(text="a" * (LIMITS.max_content_code_points + 1))], "items[3].text"),
-        (spec("fr"), [item(article={"body": "no text"})], "items[0].text"),
-        (spec("fr"), [item(text="a", options={"source_language_code": "xx"})], "items[0].options.source_language_code"),
-        (spec("fr"), [item(text="a", id="i" * 256)], "items[0].id"),
-        (spec("fr"), [item(text="a", id="i\0")], "items[0].id"),
-        (spec("fr"), [*texts(250), *texts(1)], "items[250].id"),
-        (spec("fr"), [item(text="a", id="1"), item(text="b")], "items[1].id"),
-    ],
-)
-async def test_what_is_wrong_is_named_and_leaves_nothing(
-    tmp_path: object, job_spec: job_pb2.JobSpec, items: list[job_pb2.JobItem], field: str
-) -> None:
-    async with serve(f"sqlite:///{tmp_path}/jobs.db", CapitalsWork()) as running:
-        with pytest.raises(grpc.aio.AioRpcError) as error:
-            await running.stub.CreateJob(requests(job_spec, items))
-        assert error.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-        assert f"{field}:" in (error.value.details() or "")
-        assert not (await running.stub.ListJobs(job_pb2.ListJobsRequest())).jobs
-        assert (await create(running.stub, texts(2))).progress.total_items == 2
 
 
 async def test_a_call_that_breaks_leaves_nothing(url: str) -> None:
