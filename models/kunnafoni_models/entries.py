@@ -100,6 +100,24 @@ class Quality:
 
 
 @dataclass(frozen=True, slots=True)
+class Figures:
+    """What was measured of one model on this machine, to stand beside its entry.
+
+    Attributes:
+        id: Of the entry.
+        fingerprint: `CatalogEntry.fingerprint` of what was measured; of another build the figures say nothing.
+        memory_mb: As in the entry; 0 if it was not measured.
+        quality: Scores.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    id: Id
+    fingerprint: str
+    memory_mb: Annotated[int, Field(ge=0)] = 0
+    quality: tuple[Quality, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Licence:
     """Under what terms the weights may be used.
 
@@ -212,6 +230,12 @@ class CatalogEntry:
         """
         told = repr(replace(self, folder=Path(), quality=(), memory_mb=0))
         return hashlib.blake2b(told.encode(), digest_size=8).hexdigest()
+
+    def with_figures(self, figures: Figures) -> CatalogEntry:
+        """The entry with `figures` in the place of its own of the same directions and metrics."""
+        measured = {(each.source, each.target, each.metric) for each in figures.quality}
+        others = (each for each in self.quality if (each.source, each.target, each.metric) not in measured)
+        return replace(self, quality=(*figures.quality, *others), memory_mb=figures.memory_mb or self.memory_mb)
 
     def __post_init__(self) -> None:
         """Check what the single fields cannot.

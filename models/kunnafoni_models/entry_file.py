@@ -1,4 +1,4 @@
-"""One file of the catalog: TOML in, a checked `CatalogEntry` out.
+"""One file of the catalog: TOML in, a checked `CatalogEntry` out, or the checked `Figures` that go with one.
 
 A file has the attributes of `CatalogEntry` as its keys, with three shorter forms: `[directions]` and the `scores` of a
 `[[quality]]` table go by pair (`"en>fr"`; `"fr>fr"` is a summary in French), and `folder` is relative to the file.
@@ -7,19 +7,23 @@ A file has the attributes of `CatalogEntry` as its keys, with three shorter form
 from __future__ import annotations
 
 import tomllib
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import TypeAdapter, ValidationError
 
 from kunnafoni_models.backend import CatalogError
-from kunnafoni_models.entries import CatalogEntry
+from kunnafoni_models.entries import CatalogEntry, Figures
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from pathlib import Path
 
     Table = dict[str, Any]
 
-_ENTRY = TypeAdapter(CatalogEntry)
+# How the names of files end that have figures and no entry.
+FIGURES_SUFFIX = ".figures.toml"
+_ENTRY, _FIGURES = TypeAdapter(CatalogEntry), TypeAdapter(Figures)
 
 
 def read_entry(path: Path) -> CatalogEntry:
@@ -28,12 +32,34 @@ def read_entry(path: Path) -> CatalogEntry:
     Raises:
         CatalogError: The file is not readable TOML, or a field is missing, unknown, malformed or contradicts another.
     """
-    try:
-        table = tomllib.loads(path.read_text("utf-8-sig"))
+    with _named(path):
+        table = _table(path)
         table["directions"] = _by_pair(table.get("directions", {}))
-        table["quality"] = [score for group in table.get("quality", []) for score in _scores(group)]
         table["folder"] = (path.parent / str(table.get("folder", "."))).resolve()
         return _ENTRY.validate_python(table)
+
+
+def read_figures(path: Path) -> Figures:
+    """Read the figures at `path`.
+
+    Raises:
+        CatalogError: As for an entry.
+    """
+    with _named(path):
+        return _FIGURES.validate_python(_table(path))
+
+
+def _table(path: Path) -> Table:
+    table = tomllib.loads(path.read_text("utf-8-sig"))
+    table["quality"] = [score for group in table.get("quality", []) for score in _scores(group)]
+    return table
+
+
+@contextmanager
+def _named(path: Path) -> Generator[None]:
+    """Say in every error of a file which one it is, and where in it."""
+    try:
+        yield
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise CatalogError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error

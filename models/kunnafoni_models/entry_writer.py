@@ -1,4 +1,4 @@
-"""A catalog entry as the TOML that `entry_file.read_entry` reads."""
+"""Catalog entries and figures as the TOML that `entry_file` reads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from kunnafoni_models.entries import CatalogEntry, Quality
+    from kunnafoni_models.entries import CatalogEntry, Figures, Quality
 
 _GROUPED_BY = ("metric", "test_set", "decoding", "date", "signature", "measured_by")
 
@@ -22,9 +22,23 @@ def write_entry(path: Path, entry: CatalogEntry) -> None:
     Raises:
         OSError: The file cannot be written.
     """
+    _write(path, _lines(entry, path))
+
+
+def write_figures(path: Path, figures: Figures) -> None:
+    """Write `figures` to `path`, whole or not at all.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    told = {"id": figures.id, "fingerprint": figures.fingerprint, "memory_mb": figures.memory_mb}
+    _write(path, [*_pairs(told), *_quality(figures.quality)])
+
+
+def _write(path: Path, lines: Iterable[str]) -> None:
     started = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        started.write_text("\n".join(_lines(entry, path)) + "\n", "utf-8")
+        started.write_text("\n".join(lines) + "\n", "utf-8")
         started.replace(path)
     finally:
         started.unlink(missing_ok=True)
@@ -89,7 +103,11 @@ def _lines(entry: CatalogEntry, path: Path) -> Iterable[str]:
         yield from _table(
             "[[files]]", {"name": file.name, "bytes": file.bytes, "sha256": file.sha256, "part_of": file.part_of}
         )
-    for group, scores in groupby(sorted(entry.quality, key=_group), key=_group):
+    yield from _quality(entry.quality)
+
+
+def _quality(quality: Iterable[Quality]) -> Iterable[str]:
+    for group, scores in groupby(sorted(quality, key=_group), key=_group):
         yield from _table("[[quality]]", dict(zip(_GROUPED_BY, group, strict=True)))
         yield "[quality.scores]"
         yield from _pairs({f"{each.source}>{each.target}": each.score for each in scores})

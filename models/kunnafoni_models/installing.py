@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from kunnafoni_models.entries import CatalogEntry
 
-_ID = re.compile(r"[a-z0-9][a-z0-9._-]*")
+# The last exception would be a file of figures.
+_ID = re.compile(r"[a-z0-9][a-z0-9._-]*(?<!\.figures)")
 
 
 def check_name(models_dir: Path, model_id: str) -> None:

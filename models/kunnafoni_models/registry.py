@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 from kunnafoni_models.backend import Backend, CatalogError, ModelLoadError
-from kunnafoni_models.entry_file import read_entry
+from kunnafoni_models.entry_file import FIGURES_SUFFIX, read_entry, read_figures
 from kunnafoni_models.free_memory import check_memory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from kunnafoni_models.entries import CatalogEntry, Option
+    from kunnafoni_models.entries import CatalogEntry, Figures, Option
 
 BUILT_IN_CATALOG = Path(__file__).parent / "catalog"
 
@@ -35,6 +35,9 @@ class Loader(Protocol):
 def catalog(folders: Sequence[Path] = ()) -> dict[str, CatalogEntry]:
     """Read the built-in catalog and then `folders`, in their order: every `*.toml` in them is one entry.
 
+    A `*.figures.toml` is none: it has what was measured of a model of the catalog, and counts as long as that is still
+    the same build.
+
     Args:
         folders: The user's own catalogs. An entry with the id of an earlier folder's replaces it.
 
@@ -42,19 +45,28 @@ def catalog(folders: Sequence[Path] = ()) -> dict[str, CatalogEntry]:
         The entries by id, ordered by id.
 
     Raises:
-        CatalogError: An entry is malformed, an id comes twice in one folder, or a folder is missing.
+        CatalogError: An entry or a file of figures is malformed, an id comes twice in one folder, or a folder is
+            missing.
     """
     entries: dict[str, CatalogEntry] = {}
+    measured: list[Figures] = []
     for folder in (BUILT_IN_CATALOG, *folders):
         if not folder.is_dir():
             raise CatalogError(f"the catalog folder {folder} does not exist")
         here: dict[str, CatalogEntry] = {}
         for path in sorted(folder.glob("*.toml")):
+            if path.name.endswith(FIGURES_SUFFIX):
+                measured.append(read_figures(path))
+                continue
             entry = read_entry(path)
             if entry.id in here:
                 raise CatalogError(f"{path}: the id {entry.id} is in another file of this folder already")
             here[entry.id] = entry
         entries |= here
+    for figures in measured:
+        entry = entries.get(figures.id)
+        if entry and entry.fingerprint == figures.fingerprint:
+            entries[entry.id] = entry.with_figures(figures)
     return dict(sorted(entries.items()))
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from kunnafoni_models import registry
 from kunnafoni_models.backend import CatalogError, ModelLoadError
-from kunnafoni_models.entries import CatalogEntry, Direction, Licence, Limits, ModelFile, Prompts, Quality
+from kunnafoni_models.entries import CatalogEntry, Direction, Figures, Licence, Limits, ModelFile, Prompts, Quality
 from kunnafoni_models.entry_file import read_entry
-from kunnafoni_models.entry_writer import write_entry
+from kunnafoni_models.entry_writer import write_entry, write_figures
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -205,3 +205,26 @@ def test_entries_built_in_code_are_checked_too() -> None:
 def test_an_unknown_backend_is_named() -> None:
     with pytest.raises(ModelLoadError, match="abacus"):
         registry.load(replace(registry.catalog()["echo"], backend="abacus"))
+
+
+def test_figures_count_for_the_build_that_they_were_measured_on(tmp_path: Path) -> None:
+    published = Quality("en", "fr", "chrF++", 40.0, "theirs", "float32, beam 5", date(2020, 1, 1), measured_by="them")
+    bleu = replace(published, metric="BLEU", score=20.0)
+    entry = replace(registry.catalog([write(tmp_path, MINIMAL)])["tiny"], quality=(published, bleu))
+    write_entry(tmp_path / "tiny.toml", entry)
+    ours = Quality("en", "fr", "chrF++", 41.5, "ours", "int8, beam 1", date(2026, 11, 26), signature="nc:6")
+    write_figures(tmp_path / "tiny.figures.toml", Figures("tiny", entry.fingerprint, 700, (ours,)))
+    found = registry.catalog([tmp_path])["tiny"]
+    assert set(found.quality) == {ours, bleu}
+    assert found.memory_mb == 700
+    write_entry(tmp_path / "tiny.toml", replace(entry, revision="2"))
+    after = registry.catalog([tmp_path])["tiny"]
+    assert set(after.quality) == {published, bleu}
+    assert after.memory_mb == 0
+
+
+def test_malformed_figures_are_named(tmp_path: Path) -> None:
+    write(tmp_path, MINIMAL)
+    (tmp_path / "tiny.figures.toml").write_text('id = "tiny"\nfingerprint = "0"\nscore = 3\n', "utf-8")
+    with pytest.raises(CatalogError, match=r"tiny\.figures\.toml: score"):
+        registry.catalog([tmp_path])

@@ -7,7 +7,7 @@ import json
 import re
 import time
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -25,9 +25,9 @@ from kunnafoni.config import load_settings
 from kunnafoni.fleet import entry_of
 from kunnafoni.languages import known_code
 from kunnafoni_models import registry
-from kunnafoni_models.entries import Quality
-from kunnafoni_models.entry_file import read_entry
-from kunnafoni_models.entry_writer import write_entry
+from kunnafoni_models.entries import Figures, Quality
+from kunnafoni_models.entry_file import FIGURES_SUFFIX, read_figures
+from kunnafoni_models.entry_writer import write_figures
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -53,7 +53,9 @@ def evaluate(
     beam_size: Annotated[int, typer.Option("--beam", min=0, help="Hypotheses kept by the search; 0 is greedy.")] = 0,
     json_to: Annotated[Path | None, typer.Option("--json-to", help="Write all figures to this file.")] = None,
     html_to: Annotated[Path | None, typer.Option("--html-to", help="Write a report with a plot to this file.")] = None,
-    write_catalog: Annotated[bool, typer.Option("--write-catalog", help="Store the figures in the entries.")] = False,
+    write_catalog: Annotated[
+        bool, typer.Option("--write-catalog", help="Store the figures beside the entries.")
+    ] = False,
 ) -> None:
     """Measure models and servers on your own test set. The second and further ones are compared with the first."""
     if find_spec("sacrebleu") is None or find_spec("rouge_score") is None:
@@ -184,7 +186,7 @@ def _print(results: list[Result]) -> None:
 
 
 def _store(folder: Path, result: Result, pair: tuple[str, str], *, test_set: str, beam_size: int) -> None:
-    """Put the figures into the user's own entry, made from the built-in one if there is none yet."""
+    """Put the figures into a file beside the user's entries; those of other directions and metrics stay in it."""
     entry = registry.catalog([folder])[result.system]
     decoding = f"{entry.options.get('compute_type', entry.options.get('dtype', 'float32'))}, beam {max(1, beam_size)}"
     day = dt.datetime.now(dt.UTC).date()
@@ -192,8 +194,10 @@ def _store(folder: Path, result: Result, pair: tuple[str, str], *, test_set: str
         Quality(*pair, s.metric, round(s.value, 2), test_set, decoding, day, s.signature) for s in result.scores
     )
     known = {(each.source, each.target, each.metric) for each in new}
-    kept = tuple(each for each in entry.quality if (each.source, each.target, each.metric) not in known)
-    memory = entry.memory_mb if result.peak_mb is None else round(result.peak_mb * 1e6 / 2**20)
+    path = folder / f"{entry.id}{FIGURES_SUFFIX}"
+    before = read_figures(path) if path.exists() else None
+    if before and before.fingerprint == entry.fingerprint:
+        new += tuple(each for each in before.quality if (each.source, each.target, each.metric) not in known)
+    memory = 0 if result.peak_mb is None else round(result.peak_mb * 1e6 / 2**20)
     folder.mkdir(parents=True, exist_ok=True)
-    own = (path for path in sorted(folder.glob("*.toml")) if read_entry(path).id == entry.id)
-    write_entry(next(own, folder / f"{entry.id}.toml"), replace(entry, quality=(*new, *kept), memory_mb=memory))
+    write_figures(path, Figures(entry.id, entry.fingerprint, memory, new))

@@ -36,6 +36,7 @@ def run_on_ray(
     """Translate a table on a Ray cluster. The same command again goes on where a broken run stopped.
 
     Each result row has the columns of the source, a column a language, its warnings, and `error`, empty if it is done.
+    Exit code 1 says that there are rows with an error.
     """
     options = job_pb2.JobOptions(target_language_codes=targets_of(to), source_language_code=source_of(source_language))
     spec = job_pb2.JobSpec(kind=job_pb2.JOB_KIND_TRANSLATE, options=options)
@@ -56,9 +57,12 @@ def run_on_ray(
         max_code_points=settings.max_content_code_points,
     )
     try:
-        run_ray(partial(pipeline_work, settings), job, address=address)
+        failed = run_ray(partial(pipeline_work, settings), job, address=address)
     except ImportError as error:
         raise typer.BadParameter("Ray is not installed: pip install 'kunnafoni[ray]'") from error
+    if failed:
+        typer.echo(f"{failed:,} rows failed: the column `error` of the results says why.", err=True)
+        raise typer.Exit(1)
 
 
 def _path(name: str) -> str:

@@ -63,7 +63,7 @@ class RayJob:
     max_code_points: int = 200_000
 
 
-def run_ray(make_work: MakeWork, job: RayJob, *, address: str | None = None) -> None:
+def run_ray(make_work: MakeWork, job: RayJob, *, address: str | None = None) -> int:
     """Run a job to its end; rows that an earlier run has written are passed over, those with an error too.
 
     One run at a time: nothing keeps two from writing the same rows. The ids of all rows pass through this process, at
@@ -73,6 +73,9 @@ def run_ray(make_work: MakeWork, job: RayJob, *, address: str | None = None) -> 
         make_work: Makes the `Work` of an actor; it travels to the actors, so it must pickle.
         job: What is to be done.
         address: Of a cluster, `auto` for the one of this machine; None starts one here that ends with the run.
+
+    Returns:
+        How many rows of all the results have an error, those of earlier runs too.
 
     Raises:
         ImportError: Ray is not installed.
@@ -92,6 +95,7 @@ def run_ray(make_work: MakeWork, job: RayJob, *, address: str | None = None) -> 
         _check_rows(_read(job), job)
         sink.begin(_description(job))
         _run(make_work, job, sink)
+        return sink.failed_rows(parquet=job.parquet)
     except ray.exceptions.RayError as error:
         raise RayRunError(problem=_problem(error)) from error
     finally:

@@ -6,12 +6,14 @@ that those have never seen, so what the job was is kept with it. It knows paths 
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from kunnafoni.errors import InvalidInputError
+from kunnafoni.jobs.ray_rows import ERROR_COLUMN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,6 +61,22 @@ class Sink:
         beside.filesystem.create_dir(beside.path, recursive=True)
         with beside.filesystem.open_output_stream(beside.note) as file:
             file.write(json.dumps(job).encode())
+
+    def failed_rows(self, *, parquet: bool) -> int:
+        """How many rows of the results have an error."""
+        results = self._files(self.path)
+        if parquet:
+            data: Any = import_module("pyarrow.dataset")
+            rows = data.dataset(results.path, filesystem=results.filesystem, format="parquet")
+            return rows.count_rows(filter=data.field(ERROR_COLUMN) != "")
+        selector = import_module("pyarrow.fs").FileSelector(results.path)
+        parts = [each.path for each in results.filesystem.get_file_info(selector) if each.path.endswith(".json")]
+        return sum(self._failed_lines(results.filesystem, part) for part in parts)
+
+    @staticmethod
+    def _failed_lines(filesystem: Any, part: str) -> int:
+        with io.BufferedReader(filesystem.open_input_stream(part)) as file:
+            return sum(bool(json.loads(line)[ERROR_COLUMN]) for line in file)
 
     @staticmethod
     def _files(path: str) -> _Place:

@@ -66,6 +66,7 @@ def test_two_models_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert stored["chrF++"].score == pytest.approx(systems[0]["scores"][0]["value"], abs=0.01)
         assert stored["chrF++"].signature
         assert entry.memory_mb > 10
+    assert sorted(path.name for path in folder.iterdir()) == ["echo.figures.toml", "other.figures.toml", "other.toml"]
 
 
 def test_a_running_server(tmp_path: Path) -> None:
