@@ -11,6 +11,7 @@ from google.rpc import error_details_pb2  # pyright: ignore[reportMissingTypeStu
 from google.rpc.code_pb2 import Code
 from google.rpc.status_pb2 import Status
 
+from kunnafoni.errors import InvalidInputError
 from kunnafoni.v1.result_pb2 import WarningType
 from kunnafoni.v1.summarization_pb2 import Edition
 
@@ -54,7 +55,10 @@ class JsonlWriter:
 
 
 class CsvWriter:
-    """A row an item, none for a failed one: id, source, and some columns for each language of the job."""
+    """A row an item, none for a failed one: id, source, and some columns for each language of the job.
+
+    An item with another language than the job's has no place here and ends the writing with an InvalidInputError.
+    """
 
     def __init__(self, file: TextIO, targets: Sequence[str]) -> None:
         self._rows = csv.writer(file)
@@ -66,14 +70,16 @@ class CsvWriter:
         if result.HasField("error"):
             return
         if not self._parts:
-            self._parts = ("headline", "summary") if result.editions else ("text",)
+            self._parts = ("headline", "summary", "key_points") if result.editions else ("text",)
             columns = [f"{part}_{target}" for target in self._targets for part in (*self._parts, "warnings")]
             self._rows.writerow(["id", "source", *columns])
         row = [result.id, result.item.text or result.item.article.body]
         found = dict(by_language(result, self._targets))
+        if others := ", ".join(found.keys() - self._targets):
+            raise InvalidInputError(result.id, f"has a language of its own, {others}: write JSON lines instead")
         for target in self._targets:
             made = found.get(target)
-            row += [str(getattr(made, part, "")) for part in self._parts]
+            row += [_cell(made, part) for part in self._parts]
             row.append(" ".join(warning_names(made)) if made else "")
         self._rows.writerow(row)
 
@@ -91,6 +97,7 @@ class TextWriter:
         self._open = open_output
         self._targets = targets
         self._files = {target: open_output(target) for target in targets}
+        self._items = 0
 
     def write(self, result: JobResult) -> None:
         """See Writer."""
@@ -100,12 +107,20 @@ class TextWriter:
         }
         for language in texts.keys() - self._files.keys():  # an item may ask for languages of its own
             self._files[language] = self._open(language)
+            self._files[language].write("\n" * self._items)
+        self._items += 1
         for language, file in self._files.items():
             text = texts.get(language, "")
             file.write(text + ("\n\n" if "\n" in text else "\n"))
 
     def end(self) -> None:
         """See Writer."""
+
+
+def _cell(made: Any, part: str) -> str:
+    """A part of a translation or an edition, key points a line each; empty if there is none."""
+    value = getattr(made, part, "")
+    return value if isinstance(value, str) else "\n".join(point.text for point in value)
 
 
 def by_language(result: JobResult, targets: Sequence[str]) -> Iterable[tuple[str, Any]]:

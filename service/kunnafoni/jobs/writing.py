@@ -80,6 +80,7 @@ def write_results(
         targets: Languages of the job, in order.
 
     Raises:
+        InvalidInputError: an item has a language that the table has no columns for; no file is there then.
         OSError: a file cannot be written; none is there then.
     """
     done = failed = 0

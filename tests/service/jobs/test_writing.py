@@ -13,7 +13,7 @@ from translate.storage import tmx
 from kunnafoni.errors import InvalidInputError
 from kunnafoni.jobs.writing import OutputFormat, errors_path, write_results
 from kunnafoni.rpc.status import to_status
-from kunnafoni.v1 import job_pb2, result_pb2
+from kunnafoni.v1 import job_pb2, result_pb2, summarization_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,6 +92,37 @@ def test_text_by_language_stays_parallel(tmp_path: Path) -> None:
     write_results(RESULTS[:2], tmp_path / "out.txt", OutputFormat.TEXT, ("fr", "bm"))
     assert (tmp_path / "out.fr.txt").read_text() == "Bonjour & <adieu>\n\n"
     assert (tmp_path / "out.bm.txt").read_text() == "I ni ce\n\n"
+
+
+def with_own_language(index: int, language: str) -> job_pb2.JobResult:
+    answer = result(index, "Hello", "Hello there")
+    answer.item.options.target_language_codes.append(language)
+    return answer
+
+
+def test_a_language_of_an_item_of_its_own_stays_parallel_in_text(tmp_path: Path) -> None:
+    results = [RESULTS[0], with_own_language(1, "en"), RESULTS[0]]
+    write_results(results, tmp_path / "out.txt", OutputFormat.TEXT, ("fr", "bm"))
+    assert (tmp_path / "out.en.txt").read_text() == "\nHello there\n\n"
+    assert (tmp_path / "out.fr.txt").read_text() == "Bonjour & <adieu>\n\nBonjour & <adieu>\n"
+
+
+def test_a_table_without_columns_for_an_items_own_language_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match="id-1: has a language of its own, en"):
+        write_results([RESULTS[0], with_own_language(1, "en")], tmp_path / "out.csv", OutputFormat.CSV, ("fr", "bm"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_table_of_editions_has_their_key_points(tmp_path: Path) -> None:
+    answer = job_pb2.JobResult(id="a", item=job_pb2.JobItem(article=summarization_pb2.Article(body="Long.")))
+    edition = answer.editions.add(headline="Pluies", summary="Il pleut.")
+    edition.key_points.add(text="Il pleut à Mopti.")
+    edition.key_points.add(text="Le fleuve monte.")
+    write_results([answer], tmp_path / "out.csv", OutputFormat.CSV, ("fr",))
+    with (tmp_path / "out.csv").open(newline="") as file:
+        [row] = csv.DictReader(file)
+    assert row["key_points_fr"] == "Il pleut à Mopti.\nLe fleuve monte."
+    assert row["source"] == "Long."
 
 
 def test_files_are_as_private_as_the_umask_says(tmp_path: Path) -> None:
