@@ -45,7 +45,9 @@ class Order:
         base: Where the checkpoint comes from, for people.
         revision: Which build of it; empty for the first characters of the weights' digest.
         backend: `ctranslate2`, `transformers`, or `auto`: CTranslate2 where it has a converter.
-        quantization: Of weights on CTranslate2: `int8`, `float16`, `float32` or another of its names.
+        quantization: Of weights: on CTranslate2 `int8`, `float16`, `float32` or another of its names, on transformers
+            a number format (its option `dtype`); empty for int8 on CTranslate2, and what suits the device on
+            transformers.
         licence: Name of the licence; empty to read it off the model card.
         non_commercial: Whether the licence forbids commercial use; None to tell by its name.
         allow_unsafe: Take pickled weights, and code that comes with the checkpoint.
@@ -60,7 +62,7 @@ class Order:
     base: str = ""
     revision: str = ""
     backend: str = "auto"
-    quantization: str = "int8"
+    quantization: str = ""
     licence: str = ""
     non_commercial: bool | None = None
     allow_unsafe: bool = False
@@ -89,6 +91,8 @@ def import_checkpoint(order: Order) -> CatalogEntry:
     on_ctranslate2 = order.backend == "ctranslate2" or (
         order.backend == "auto" and not own_code and convertible(order.checkpoint)
     )
+    if on_ctranslate2 and not order.quantization:
+        order = replace(order, quantization="int8")
     # CTranslate2 reads a prompt in one go and then lets a sliding window look back beyond its edge.
     window = getattr(config, "sliding_window", None) if on_ctranslate2 else None
     found = recipe(config, tokenizer, TokenizerPieces(tokenizer), order.wishes, max_prompt_tokens=window)
@@ -167,7 +171,9 @@ def _entry(order: Order, found: Recipe, licence: Licence, folder: Path, *, on_ct
     options: dict[str, str | int | float | bool] = {"family": found.family} if found.family else {}
     if on_ctranslate2:
         options["compute_type"] = order.quantization
-    elif order.allow_unsafe and list(folder.glob("*.py")):
+    elif order.quantization:
+        options["dtype"] = order.quantization
+    if not on_ctranslate2 and order.allow_unsafe and list(folder.glob("*.py")):
         options["remote_code"] = True
     return CatalogEntry(
         id=order.model_id,

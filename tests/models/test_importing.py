@@ -173,6 +173,13 @@ def test_a_sliding_window_bounds_prompts_on_ctranslate2(tmp_path: Path) -> None:
     assert wide.limits.summarize_input_tokens > 200
 
 
+def test_transformers_keeps_the_number_format_that_was_asked_for(order: Order) -> None:
+    here = replace(order, backend="transformers")
+    assert import_checkpoint(replace(here, quantization="bfloat16")).options["dtype"] == "bfloat16"
+    assert "dtype" not in import_checkpoint(replace(here, model_id="plain")).options
+    refused(replace(here, model_id="small", quantization="int8"), ModelLoadError, "int8", "bfloat16, float16, float32")
+
+
 def test_a_damaged_model_does_not_load(order: Order) -> None:
     entry = import_checkpoint(order)
     path = entry.folder / "model.bin"

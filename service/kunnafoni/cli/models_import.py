@@ -23,7 +23,7 @@ def import_model(
     *,
     name: Annotated[str, typer.Option("--as", help="What to call the model.")],
     backend: Annotated[str, typer.Option("--backend", help="auto, ctranslate2 or transformers.")] = "auto",
-    quantization: Annotated[str, typer.Option("--quantization", help="int8, float16, float32, ...")] = "int8",
+    quantization: Annotated[str, typer.Option("--quantization", help="int8 (CTranslate2), float16, float32, ...")] = "",
     direction: Annotated[list[str] | None, typer.Option("--direction", help="As en>fr; may be repeated.")] = None,
     summaries: Annotated[list[str] | None, typer.Option("--summaries", help="Language; may be repeated.")] = None,
     language: Annotated[list[str] | None, typer.Option("--language", help="Code, as bm=__sw__; repeatable.")] = None,
