@@ -33,7 +33,11 @@ _TITLES = (
     r"MM?|M(?:me|lle|gr|r|rs|s)s?|Drs?|Prs?|Me|Ste?|Gén|Gal|Gen|Col|Cdt|Cne|Cap|Lt|Maj|Sgt|Gov|Sen|Rep|Hon|Prof|Rév|Ing"
     r"|Amb|Ets|Bd|Av|prof|gén|gal|cdt|cne|lt|sgt|adj|lt-col"
 )
-_RANKS = r"col|cap"  # mountain pass and cape, too
+_RANKS = r"col|cap"  # mountain pass and cape too, after which a sentence begins with one of these as a rule
+_BEGINNINGS = (
+    r"Ils?|Elles?|On|Les?|La|Une?|Des|Du|Aux?|Ce|Cette|Ces|Cela|Mais|Et|Puis|Dans|En|Sur|Pour|Par|Selon|Après|Avant|Lors"
+    r"|Nous|Vous|Son|Sa|Ses|Leurs?|Plus|Trois|Deux|The|He|She|It|They|This|These|There|In|At|We|But|And|After|Before|A"
+)
 _INITIAL = "[A-ZÀ-ÖØ-ÞƆƐƝŊ]"
 _SMALL = "[a-zà-öø-ÿɛɔɲŋ]"
 _NUMBERED = r"[Nn]os?|[Aa]rt|pp?|vol|fig|chap|janv|févr|avr|juil|sept|oct|nov|déc|[Aa]pprox|[Ee]nv"
@@ -43,7 +47,7 @@ _NOT_AN_END = re.compile(
     (?<![^\s«“"'’(-])  # a whole word
     (?:
         (?:{_TITLES})\.\s*\0[^\W\d_]
-        | (?:{_RANKS})\.\s*\0{_INITIAL}{_SMALL}+\s{_INITIAL}
+        | (?:{_RANKS})\.\s*\0(?!(?:{_BEGINNINGS})\b){_INITIAL}{_SMALL}+
         | {_INITIAL}\.\s*\0(?:{_INITIAL}|{_SMALL}|-)
         | (?:{_NUMBERED})\.\s*\0\d
         | (?:{_WITHIN})\.\s*\0{_SMALL}

@@ -99,6 +99,7 @@ def test_offsets_count_code_points() -> None:
         ("bm", "A ko : « N taara. N segira. » O kɔ, a taara so. U nana wa? Ɔwɔ!", 4),
         ("fr", "Selon l'O.N.U., c'est grave. D'après l'A.F.P., l'U.E.M.O.A. a dit non.", 2),
         ("fr", "Le Prof. Clément Dembélé et le col. Assimi Goïta, du Bd. de l'Unité, ont pris 50 kg. de riz. Fin.", 2),
+        ("fr", "Le col. Goïta a parlé hier. Il a passé le cap. La mer est calme.", 3),
         ("fr", "Le gén. Dembélé, le lt-col. Camara, l'Amb. Ba et le cap. Awa Sow y sont. Il voit le col. Il va.", 3),
         ("fr", "Le P.-D.G. de la société vit Av. de la Nation depuis l'an 50 av. J.-C. ou presque. Bien.", 2),
         ("en", "It began at 6 a.m. Tuesday. Approx. 20 men left at 7 p.m. The others stayed.", 3),
