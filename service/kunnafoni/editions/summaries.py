@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from kunnafoni.editions.articles import best_extract, clipped, on_one_line
@@ -42,6 +43,7 @@ trigrams 8 to 12, 250 tokens read 9 to 12; the 15 have 18.4, the article's best 
 """
 _FULL = 0.8  # share of the words asked for from which a generated text is not filled up
 _TOLD = 0.5  # share of the long words of a sentence from which a text that has them tells it
+_SAID_AGAIN = 0.7  # the same of a sentence of the text, in one of the article that says it again with more around it
 _LONG_WORD_LENGTH = 4
 
 
@@ -147,7 +149,7 @@ def _accepted(written: str, draft: Draft, length: Length, reading: Reading) -> S
     if reading.coverage < 1:
         remarks.append(_partial(reading.coverage, draft))
     return Summary(
-        _filled(text, reading.beside, length),
+        _filled(text, reading.beside, length, language),
         text,
         language,
         Method.GENERATED,
@@ -162,13 +164,20 @@ def _within(text: str, max_words: int, language: str) -> str:
     return text[: ends[-1]].rstrip() if ends else ""
 
 
-def _filled(text: str, beside: tuple[str, ...], length: Length) -> str:
+def _filled(text: str, beside: tuple[str, ...], length: Length, language: str) -> str:
     """`text`, and after it the best of the article's sentences that it does not tell, while that nears `aim`."""
     words = len(text.split())
     if words >= _FULL * length.aim:
         return text
     known = _long_words(text)
-    new = [each for each in beside if len(_long_words(each) & known) < _TOLD * len(_long_words(each))]
+    sentences = [_long_words(text[start:end]) for start, end in pairwise([0, *sentence_ends(text, language)])]
+
+    def is_new(sentence: str) -> bool:
+        found = _long_words(sentence)
+        again = any(len(found & each) >= _SAID_AGAIN * len(each) for each in sentences if each)
+        return not again and len(found & known) < _TOLD * len(found)
+
+    new = list(filter(is_new, beside))
     missing = length.aim - words
     places = extract(new, missing, max_words=min(length.most - words, 2 * missing - 1), beside=text)
     return " ".join((text, *(new[place] for place in places)))

@@ -20,6 +20,9 @@ _NO_STORY = re.compile(
     |abonnez-vous|subscribe|copyright)\b
     |\W*(?:à\ lire|related|photos?|images?|vid[ée]os?|cr[ée]dits?)\s*[:/|]
     |\s*©
+    |[^.!?,]{2,50},\s*(?:le\s+)?\d{1,2}(?:er|st|nd|rd|th)?\s+[^\W\d_]+(?:\s+\d{4})?  # a dateline
+        \s*(?:\([^)]*\)\s*)?[.:–—-]*\s*$
+    |.*:\s*$  # what leads to a list
     """,
     re.IGNORECASE | re.VERBOSE,
 )
@@ -31,8 +34,9 @@ _LEANS_ON_ANOTHER = re.compile(
 def stand_alone(sentences: Sequence[str]) -> list[float]:
     """Weigh each line, from 0 (no letters) to 1 (a whole sentence of ordinary length); one weight a line, in order.
 
-    Lighter are what is very short or long, what does not end like a sentence (headings, bylines), questions, pointers
-    and credits, what opens with a pronoun, and pieces of a quotation that was cut between its sentences.
+    Lighter are what is very short or long, what does not end like a sentence (headings, bylines), questions, pointers,
+    credits, datelines, what leads to a list, what opens with a pronoun, and pieces of a quotation that was cut between
+    its sentences.
     """
     weights = [_form(sentence) for sentence in sentences]
     for place in _pieces_of_quotations(sentences):

@@ -133,6 +133,16 @@ async def test_it_is_filled_up_with_sentences_that_tell_something_new() -> None:
     assert "opened a new school in Sikasso" not in edition.summary
 
 
+async def test_what_it_says_is_not_said_again_with_more_around_it() -> None:
+    asked = request("en", length="MEDIUM")
+    lead = GOOD.replace("A new", "Sikasso, 2 February (AMAP) - A brand new")[:-1]
+    asked.article.body = f"{lead}, the governor told reporters on Monday at the town hall. {asked.article.body}"
+    async with scripted(GOOD, "") as stub:
+        [edition] = (await stub.Summarize(asked, timeout=60)).editions
+    assert len(edition.summary.split()) >= 50
+    assert "brand new" not in edition.summary
+
+
 @pytest.mark.parametrize("most", range(16, 40))
 async def test_filling_up_keeps_to_the_words_asked_for(most: int) -> None:
     asked = request("en")
