@@ -19,7 +19,7 @@ LAYERS = [
     {"fleet"},
     {"hops"},
     {"text", "engine", "routes"},
-    {"errors", "languages", "config", "v1"},
+    {"errors", "languages", "config", "text_threads", "v1"},
 ]
 WIRE_USERS = {"rpc", "client", "async_client", "job_client", "cli", "jobs", "v1"}
 HEAVY = {"torch", "transformers", "ctranslate2", "ray"}

@@ -134,6 +134,14 @@ class LoadingError(UnavailableError):
     french = "Le modèle est en cours de chargement. Réessayez dans un instant."
 
 
+class ModelChangedError(UnavailableError):
+    """The model was taken away or replaced after the call was planned; planned again it goes to another."""
+
+    reason = "MODEL_CHANGED"
+    english = "The model {name} has just been replaced. Try again."
+    french = "Le modèle {name} vient d'être remplacé. Réessayez."
+
+
 class DrainingError(UnavailableError):
     """The server is shutting down."""
 

@@ -78,7 +78,7 @@ class Fleet:
         """The engine of a ready model.
 
         Raises:
-            LoadingError, NotFoundError: see `Engines.engine`.
+            LoadingError, ModelChangedError: see `Engines.engine`.
         """
         return self._engines.engine(model_id)
 
@@ -142,7 +142,7 @@ class Fleet:
         """The translator of a route: one hop is direct, two are a pivot.
 
         Raises:
-            NotFoundError: a model has been unloaded since the route was planned.
+            ModelChangedError: a model has been unloaded since the route was planned.
         """
         hops = [self._direct(hop) for hop in route]
         if len(hops) == 1:

@@ -15,6 +15,7 @@ from kunnafoni.editions.edition import EditionMaker
 from kunnafoni.editions.readings import Reader
 from kunnafoni.editions.summaries import SummaryWriter
 from kunnafoni.languages import UNDETERMINED
+from kunnafoni.text_threads import on_texts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Sequence
@@ -72,7 +73,7 @@ class Summarizer:
             UnsupportedPairError: no ready model translates it to one of `targets`.
             OverloadedError: a model's queue has no room.
         """
-        draft = await asyncio.to_thread(read, article, points=key_points)
+        draft = await on_texts(len(article.body), read, article, points=key_points)
         hop = self._plan(draft.language, targets)
         summary = asyncio.create_task(self._writer.write(draft, length, hop=hop, caller=caller))
         editions = [

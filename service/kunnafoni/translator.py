@@ -7,20 +7,22 @@ where it lies, how it ended and what looks wrong. It knows no gRPC and runs no m
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from contextlib import asynccontextmanager
+from collections import Counter, defaultdict
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from kunnafoni.errors import UndetectedLanguageError
+from kunnafoni.engine.caller import Priority
+from kunnafoni.errors import ModelChangedError, UndetectedLanguageError
 from kunnafoni.hops import FinishReason, Sentence, Usage
 from kunnafoni.languages import UNDETERMINED
 from kunnafoni.text.checks import Finding, Span
 from kunnafoni.text.language_id import identify
 from kunnafoni.text.segments import Segment, SegmentKind, split
+from kunnafoni.text_threads import on_texts
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping, Sequence
 
     from kunnafoni.engine.caller import Caller
     from kunnafoni.fleet import Fleet
@@ -129,6 +131,7 @@ class Translator:
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
+        self._being_read: defaultdict[str, list[int]] = defaultdict(list)
 
     @asynccontextmanager
     async def begin(
@@ -142,13 +145,15 @@ class Translator:
         Raises:
             UndetectedLanguageError: a content's language is not recognised.
             UnsupportedPairError: no ready model serves a pair.
+            ModelChangedError: models were taken away twice while the contents were read.
             OverloadedError: a model's queue has no room for all of them.
             InvalidInputError: a segment is too heavy for its model with so large a beam.
         """
-        self._knock(contents, source, target, decoding, caller)
-        # Splitting and tokenising 500,000 code points takes too long for the event loop.
-        drafts = await asyncio.to_thread(self._draft_all, contents, source, target)
-        self._admit(drafts, decoding, caller)
+        with self._knocked(contents, source, target, decoding, caller):
+            try:
+                drafts = await self._admitted(contents, source, target, decoding, caller)
+            except ModelChangedError:  # the route was planned just before
+                drafts = await self._admitted(contents, source, target, decoding, caller)
         tasks: list[asyncio.Task[Sentence]] = []
         try:
             work = [await _start(draft, tasks, decoding=decoding, caller=caller) for draft in drafts]
@@ -158,17 +163,35 @@ class Translator:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _knock(
+    @contextmanager
+    def _knocked(
         self, contents: Sequence[str], source: str | None, target: str, decoding: Decoding, caller: Caller
-    ) -> None:
+    ) -> Generator[None]:
         """Refuse at once, by size alone, what would be refused after all the work of splitting and tokenising it.
 
-        While the queue is full, a large text that needs no model is refused as well; nobody has looked at it.
+        What others of the same model are being read for counts as if it were in the queue. While that is full, a large
+        text that needs no model is refused as well; nobody has looked at it.
         """
         models = self._fleet.first_models(source, target)
-        if len(models) == 1:
-            weight = sum(map(len, contents)) * decoding.beam_size * LEAST_TOKENS_OF_CODE_POINT
-            self._fleet.engine(*models).check_room(round(weight), caller=caller)
+        if len(models) != 1 or caller.priority is Priority.JOB:
+            yield
+            return
+        [model_id] = models
+        weight = round(sum(map(len, contents)) * decoding.beam_size * LEAST_TOKENS_OF_CODE_POINT)
+        others = self._being_read[model_id]
+        self._fleet.engine(model_id).check_room(weight, caller=caller, coming=sum(min(weight, w) for w in others))
+        others.append(weight)
+        try:
+            yield
+        finally:
+            others.remove(weight)
+
+    async def _admitted(
+        self, contents: Sequence[str], source: str | None, target: str, decoding: Decoding, caller: Caller
+    ) -> list[_Draft]:
+        drafts = await on_texts(sum(map(len, contents)), self._draft_all, contents, source, target)
+        self._admit(drafts, decoding, caller)
+        return drafts
 
     def _draft_all(self, contents: Sequence[str], source: str | None, target: str) -> list[_Draft]:
         return [self._draft(content, source, target, f"contents[{i}]") for i, content in enumerate(contents)]

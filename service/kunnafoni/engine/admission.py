@@ -34,14 +34,14 @@ class Admission:
         self.all_left.set()
         self._draining = self._closed = False
 
-    def check_room(self, weight: int, caller: Caller) -> None:
+    def check_room(self, weight: int, caller: Caller, *, coming: int = 0) -> None:
         """See `Batcher.check_room`."""
         caller.check()
         if self._closed or (self._draining and not caller.admitted):
             raise DrainingError
         if caller.admitted or caller.priority is Priority.JOB:
             return
-        excess = self._interactive.tokens_before(weight) - self._policy.queue_tokens
+        excess = self._interactive.tokens_before(weight) + coming - self._policy.queue_tokens
         if excess > 0:
             self._meter.refused_requests += 1
             raise OverloadedError(self._meter.delay_s(excess))

@@ -89,13 +89,15 @@ class Batcher(Generic[RowT, OutputT]):
                 f"and a batch holds {self._policy.batch_tokens}",
             )
 
-    def check_room(self, weight: int, *, caller: Caller) -> None:
+    def check_room(self, weight: int, *, caller: Caller, coming: int = 0) -> None:
         """Check whether `admit` would let in now as much as `weight`, before the work that says how much it is.
+
+        `coming` is what others, being ahead in that work, will have submitted until then.
 
         Raises:
             OverloadedError, DrainingError, DeadlineError, CancelledCallError: As `admit` would.
         """
-        self._admission.check_room(weight, caller)
+        self._admission.check_room(weight, caller, coming=coming)
 
     def admit(self, weight: int, *, caller: Caller) -> None:
         """Let in all that a caller is about to submit, about `weight` tokens, as a whole; a job needs no admission.

@@ -82,13 +82,13 @@ class Engine:
         """
         self._batcher.check_weight(weight)
 
-    def check_room(self, weight: int, *, caller: Caller) -> None:
+    def check_room(self, weight: int, *, caller: Caller, coming: int = 0) -> None:
         """Check whether `admit` would let in now as much as `weight`; see `Batcher.check_room`.
 
         Raises:
             OverloadedError, DrainingError, DeadlineError, CancelledCallError: As `admit` would.
         """
-        self._batcher.check_room(weight, caller=caller)
+        self._batcher.check_room(weight, caller=caller, coming=coming)
 
     def admit(self, weight: int, *, caller: Caller) -> None:
         """Let in as a whole what a caller is about to submit; see `Batcher.admit`, and `weight` for how to weigh it.

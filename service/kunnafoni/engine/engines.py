@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from kunnafoni.engine.engine import Engine
 from kunnafoni.engine.model_thread import ModelThread
-from kunnafoni.errors import LoadingError, NotFoundError
+from kunnafoni.errors import LoadingError, ModelChangedError, NotFoundError
 from kunnafoni_models.backend import Backend, Decoding, Prompt
 
 if TYPE_CHECKING:
@@ -109,19 +109,19 @@ class Engines(Generic[EntryT]):
             await asyncio.wait(loading)
 
     def statuses(self) -> dict[str, Status]:
-        """Where each model stands, in the order in which they were asked for."""
-        return {model_id: model.status for model_id, model in self._models.items()}
+        """Where each model stands, in the order in which they were asked for; may be called from any thread."""
+        return {model_id: model.status for model_id, model in list(self._models.items())}
 
     def engine(self, model_id: str) -> Engine:
         """The engine of a model that is ready.
 
         Raises:
             LoadingError: It is still being loaded.
-            NotFoundError: It was never asked for, or failed.
+            ModelChangedError: It has been taken away, was never asked for, or failed.
         """
         model = self._models.get(model_id)
         if model is None or model.problem:
-            raise NotFoundError(kind="model", name=model_id)
+            raise ModelChangedError(name=model_id)
         if model.engine is None:
             raise LoadingError
         return model.engine

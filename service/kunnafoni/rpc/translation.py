@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 from kunnafoni.errors import InvalidInputError
 from kunnafoni.rpc.requests import beam_size, caller_of, check_contents, source_code, target_code
 from kunnafoni.rpc.results import provenance_message, route_messages, span_message, usage_message, warning_message
 from kunnafoni.text.language_id import identify
+from kunnafoni.text_threads import on_texts
 from kunnafoni.v1 import result_pb2, translation_pb2, translation_pb2_grpc
 from kunnafoni_models.backend import Decoding
 
@@ -67,7 +67,9 @@ class TranslationServicer(translation_pb2_grpc.TranslationServiceServicer):
     ) -> translation_pb2.DetectLanguageResponse:
         """See the proto."""
         check_contents(request.contents, self._limits)
-        found = await asyncio.to_thread(lambda: [identify(content) for content in request.contents])
+        found = await on_texts(
+            sum(map(len, request.contents)), lambda: [identify(content) for content in request.contents]
+        )
         detections = [
             translation_pb2.Detection(language_code=each.language_code, confidence=each.confidence) for each in found
         ]

@@ -97,6 +97,8 @@ def test_asking_for_room_lets_nobody_in() -> None:
         batcher = Batcher(FakeModel(), POLICY)
         asking = Caller()
         batcher.check_room(20 * 41, caller=asking)
+        with pytest.raises(OverloadedError):
+            batcher.check_room(20 * 41, caller=asking, coming=20 * 41)
         first = Caller()
         batcher.admit(20 * 41, caller=first)
         work = begin(batcher, first, "a", 41)

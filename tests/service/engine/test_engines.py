@@ -12,7 +12,7 @@ import pytest
 from kunnafoni.engine.caller import Caller
 from kunnafoni.engine.engines import Engines, State, Status
 from kunnafoni.engine.policy import Policy
-from kunnafoni.errors import DrainingError, LoadingError, NotFoundError
+from kunnafoni.errors import DrainingError, LoadingError, ModelChangedError, NotFoundError
 from kunnafoni_models.backend import Decoding, ModelFileError, Output, Prompt
 
 if TYPE_CHECKING:
@@ -129,9 +129,9 @@ async def test_a_model_that_fails_leaves_the_others_alone(engines: Engines[Backe
         "broken": Status(State.FAILED, "weights.01 is missing"),
         "upper": Status(State.READY),
     }
-    with pytest.raises(NotFoundError):
+    with pytest.raises(ModelChangedError):
         engines.engine("broken")
-    with pytest.raises(NotFoundError):
+    with pytest.raises(ModelChangedError):
         engines.engine("unknown")
     await engines.unload("broken")
     engines.load("broken", Upper())
@@ -187,7 +187,7 @@ async def test_unloading_waits_for_the_batch_on_the_model_and_no_longer(engines:
     unloading = engines.unload("upper")
     with pytest.raises(DrainingError):
         await work
-    with pytest.raises(NotFoundError):
+    with pytest.raises(ModelChangedError):
         engines.engine("upper")
     assert not backend.closed
     backend.gate.set()

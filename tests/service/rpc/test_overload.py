@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -36,13 +37,20 @@ def request(*contents: str, source: str = "en", target: str = "fr", beam: int = 
 
 async def fill(served: Served, model_id: str, *, target: str = "fr") -> list[grpc.aio.UnaryUnaryCall[Any, Any]]:
     """Calls of different texts, as many as the model's queue takes; the last one was refused."""
+
+    def came_in() -> int:
+        stats = served.fleet.engine(model_id).stats().batcher
+        return stats.queued_rows + stats.rows
+
     calls: list[grpc.aio.UnaryUnaryCall[Any, Any]] = []
     for number in range(100):
         text = " ".join(f"{LINE[:-1]}, {number} {each}." for each in range(20))
+        before = came_in()
         calls.append(served.translation.Translate(request(text, target=target)))
-        await asyncio.wait([asyncio.ensure_future(calls[-1].code())], timeout=0.05)
-        if calls[-1].done():
-            return calls
+        while came_in() == before:
+            if calls[-1].done():
+                return calls
+            await asyncio.sleep(0.01)
     raise AssertionError(f"the queue of {model_id} has no end")
 
 
@@ -57,6 +65,29 @@ def count_prompts(served: Served, model_id: str) -> list[str]:
 
     backend.translation_prompt = counted
     return texts
+
+
+async def test_a_line_does_not_wait_for_archives_that_are_being_read() -> None:
+    async with serve(echo_entry(), max_queue_tokens=8192) as served:
+        backend: Any = served.fleet.engine("echo").backend
+        make, go_on = backend.translation_prompt, threading.Event()
+
+        def held(text: str, *, source: str, target: str) -> Prompt:
+            if "archive" in text:
+                assert go_on.wait(30)
+            return make(text, source=source, target=target)
+
+        backend.translation_prompt = held
+        archive = "This line is of an archive. " * 2000
+        first = served.translation.Translate(request(archive))
+        await asyncio.sleep(0.1)
+        others = [served.translation.Translate(request(archive)) for _ in range(20)]
+        codes = [await asyncio.wait_for(other.code(), 20) for other in others]
+        assert set(codes) == {grpc.StatusCode.RESOURCE_EXHAUSTED}, "refused before the first is read"
+        await asyncio.wait_for(served.translation.Translate(request(LINE)), 20)
+        assert not first.done()
+        go_on.set()
+        assert await first.code() is grpc.StatusCode.OK
 
 
 async def test_a_full_queue_refuses_before_it_reads_and_serves_again_afterwards() -> None:
