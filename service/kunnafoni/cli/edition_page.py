@@ -17,8 +17,8 @@ from kunnafoni.v1.summarization_pb2 import EDITION_PART_HEADLINE, EDITION_PART_S
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kunnafoni.cli.articles import FileArticle
     from kunnafoni.cli.marked_text import Note
+    from kunnafoni.jobs.articles import FileArticle
     from kunnafoni.v1.summarization_pb2 import Edition, KeyPoint, SummarizeResponse
 
 

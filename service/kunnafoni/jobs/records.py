@@ -26,7 +26,12 @@ class InputFormat(StrEnum):
 
 
 class InputError(ValueError):
-    """A whole file cannot be read as it was asked; the message names it."""
+    """A whole file, `name`, cannot be read as it was asked; `problem` says why, the message both."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(f"{name}: {problem}")
+        self.name = name
+        self.problem = problem
 
 
 def read_records(
@@ -80,7 +85,7 @@ def _table(
         if header is None:
             header = row
             if content_field not in header:
-                raise InputError(f"{name}: has no column {content_field!r}, but {', '.join(map(repr, header))}")
+                raise InputError(name, f"has no column {content_field!r}, but {', '.join(map(repr, header))}")
         elif len(row) == len(header):
             yield number, dict(zip(header, row, strict=True))
         elif row:

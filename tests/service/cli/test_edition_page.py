@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from rich.console import Console
 
-from kunnafoni.cli.articles import FileArticle
 from kunnafoni.cli.edition_page import page
 from kunnafoni.cli.edition_text import markdown, plain, show
+from kunnafoni.jobs.articles import FileArticle
 from kunnafoni.v1.result_pb2 import (
     WARNING_TYPE_NAME_MISSING,
     WARNING_TYPE_UNSUPPORTED_NUMBER,

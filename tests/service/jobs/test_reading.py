@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TRANSLATE = Reader(kind=job_pb2.JOB_KIND_TRANSLATE)
+SUMMARIZE = Reader(kind=job_pb2.JOB_KIND_SUMMARIZE)
 
 
 def read(reader: Reader, *paths: Path) -> tuple[dict[str, str], list[str]]:
@@ -161,3 +162,18 @@ def test_folders_and_several_files(tmp_path: Path) -> None:
         read(TRANSLATE, write(tmp_path / "archive.dat", "x"))
     as_file = Reader(kind=job_pb2.JOB_KIND_TRANSLATE, input_format=InputFormat.FILE)
     assert read(as_file, lines) == ({"lines.txt": "one\n\ntwo\r\n"}, [])
+
+
+def test_whole_files_are_articles_to_a_job_that_summarises_and_texts_to_one_that_translates(tmp_path: Path) -> None:
+    wire, marked = "Rain in Gao\n\nIt fell all day.\n", "# Rain\n\nIt **fell** in [Gao](https://example.org).\n"
+    for name, text in (("a.txt", wire), ("b.md", marked), ("c.html", "<html><body></body></html>")):
+        (tmp_path / name).write_text(text)
+    found = {entry.id: entry.article for entry in SUMMARIZE.read([tmp_path]) if not isinstance(entry, Problem)}
+    assert {name: (article.headline, article.body) for name, article in found.items()} == {
+        "a.txt": ("Rain in Gao", "It fell all day."),
+        "b.md": ("Rain", "It fell in Gao."),
+    }
+    assert read(SUMMARIZE, tmp_path)[1] == ["c.html has no article that can be told from the rest of the page"]
+    items, problems = read(TRANSLATE, tmp_path)
+    assert items == {"a.txt": wire, "b.md": marked}
+    assert problems == ["c.html is none of .jsonl .ndjson .csv .tsv .txt .md"]
