@@ -84,7 +84,7 @@ class Reader:
         """The items of all files in order, each with an id: its own, else its line or file.
 
         Raises:
-            InputError: a file's format is not known, or its table has no column with the content.
+            InputError: the format of a file that was named is not known, or its table has no column with the content.
             OSError: a file cannot be read.
         """
         files = _files(paths)
@@ -101,13 +101,18 @@ class Reader:
             if chosen is InputFormat.FILE:
                 yield self._whole(lines.read(MAX_LINE_BYTES + 1), file)
                 return
-            for entry in read_records(read_lines(lines, name), chosen, name, self._content_field):
-                if isinstance(entry, Problem):
-                    yield entry
-                    continue
-                number, record = entry
-                place = f"{name}:{number}"
-                yield self._item(record, place=place, default_id=str(number) if alone else place)
+            try:
+                for entry in read_records(read_lines(lines, name), chosen, name, self._columns):
+                    if isinstance(entry, Problem):
+                        yield entry
+                        continue
+                    number, record = entry
+                    place = f"{name}:{number}"
+                    yield self._item(record, place=place, default_id=str(number) if alone else place)
+            except InputError as error:  # of a table that nobody named: a folder may have others beside what is meant
+                if not file.in_folder:
+                    raise
+                yield Problem(name, error.problem)
 
     def _format(self, file: _File) -> InputFormat | None:
         by_name = self._suffixes.get(file.path.suffix.lower())
@@ -125,6 +130,12 @@ class Reader:
     @property
     def _content_field(self) -> str:
         return self.fields.body if self._summarizes else self.fields.text
+
+    @property
+    def _columns(self) -> list[str]:
+        fields = self.fields
+        more = [fields.headline] if self._summarizes else []
+        return [self._content_field, fields.id, fields.language, *more]
 
     def _whole(self, data: bytes, file: _File) -> Found | Problem:
         name = file.name

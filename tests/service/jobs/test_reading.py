@@ -93,7 +93,33 @@ def test_tables(tmp_path: Path) -> None:
     items, problems = read(TRANSLATE, write(tmp_path / "in.tsv", "id\ttext", '1\t"quoted', "2\tplain"))
     assert (items, problems) == ({"1": '"quoted', "2": "plain"}, [])
     with pytest.raises(InputError, match="no column 'text', but 'a', 'b'"):
-        read(TRANSLATE, write(tmp_path / "other.csv", "a,b", "1,2"))
+        read(TRANSLATE, write(tmp_path / "other.csv", "a;b", "1;2"))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ("Id,TEXT", '1,"Un, deux"', '2,"; et trois"'),
+        ("id;text", "1;Un, deux", '2;"; et trois"'),
+        ('"text";"note, or not";"id"', "Un, deux;;1", '"; et trois";a;2'),
+        ("id\t Text ", "1\tUn, deux", "2\t; et trois"),
+    ],
+)
+def test_tables_as_spreadsheets_write_them(tmp_path: Path, rows: tuple[str, ...]) -> None:
+    assert read(TRANSLATE, write(tmp_path / "in.csv", *rows)) == ({"1": "Un, deux", "2": "; et trois"}, [])
+
+
+def test_the_column_of_that_very_name_is_taken(tmp_path: Path) -> None:
+    assert read(TRANSLATE, write(tmp_path / "in.csv", "Text,text", "other,this")) == ({"2": "this"}, [])
+
+
+def test_a_table_of_something_else_in_a_folder_costs_only_itself(tmp_path: Path) -> None:
+    (tmp_path / "archive").mkdir()
+    write(tmp_path / "archive" / "prices.csv", "town;price", "Gao;500")
+    write(tmp_path / "archive" / "text.csv", "text", "Rain.")
+    items, problems = read(TRANSLATE, tmp_path / "archive")
+    assert items == {"text.csv:2": "Rain."}
+    assert problems == ["prices.csv has no column 'text', but 'town', 'price'"]
 
 
 def test_a_row_with_a_line_that_cannot_be_read_is_left_out_whole(tmp_path: Path) -> None:
