@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import kunnafoni
-from kunnafoni.cli.marked_text import method_of, missed_notes, notes_of, pieces, point_notes
+from kunnafoni.cli.marked_text import made_notes, method_of, missed_notes, notes_of, pieces
 from kunnafoni.languages import LANGUAGES
 from kunnafoni.v1.summarization_pb2 import EDITION_PART_HEADLINE, EDITION_PART_SUMMARY
 
@@ -81,12 +81,12 @@ def _edition(edition: Edition, source: str) -> str:
 
 
 def _point(point: KeyPoint, name: str, source: str) -> str:
-    notes = _Notes(name, [*point_notes(point), *missed_notes(point)])
+    notes = _Notes(name, [*made_notes(point), *missed_notes(point)])
     place = f"#{_anchor(point)}"
     if point.text == point.source_text:
-        text = notes.marked(point.text, point_notes(point), in_link=True)
+        text = notes.marked(point.text, made_notes(point), in_link=True)
         return f'<li><a href="{place}">{text}</a>{notes.listed()}</li>'
-    text = notes.marked(point.text, point_notes(point))
+    text = notes.marked(point.text, made_notes(point))
     source_text = notes.marked(point.source_text, missed_notes(point), in_link=True)
     original = f'<a class="original" lang="{source}" href="{place}">{source_text}</a>'
     return f"<li>{text}\n{original}\n{notes.listed()}</li>"

@@ -1,4 +1,4 @@
-"""A text cut at the words that warnings are about; what every way of showing an edition needs."""
+"""A text cut at the words that warnings are about; what every way of showing an edition or a translation needs."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from kunnafoni.v1.result_pb2 import Span, Warning  # noqa: A004 - the wire's name
     from kunnafoni.v1.summarization_pb2 import Edition, EditionPart, KeyPoint
+    from kunnafoni.v1.translation_pb2 import Segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +75,21 @@ def method_of(edition: Edition) -> str:
     return _METHODS[edition.summary_method]
 
 
-def point_notes(point: KeyPoint) -> list[Note]:
-    """The notes about the translation of a key point, at their words in it; see `missed_notes` for the others."""
+def made_notes(translated: KeyPoint | Segment) -> list[Note]:
+    """The notes about a translation, at their words in it; see `missed_notes` for the others."""
     return [
         _note(warning.type, warning.detail, warning.target_span if warning.HasField("target_span") else None)
-        for warning in point.warnings
+        for warning in translated.warnings
         if not _is_missed(warning)
     ]
 
 
-def missed_notes(point: KeyPoint) -> list[Note]:
-    """The notes about what the translation of a key point lacks, at the words of the original."""
+def missed_notes(translated: KeyPoint | Segment) -> list[Note]:
+    """The notes about what a translation lacks, at the words of the original."""
     return [
-        _note(warning.type, warning.detail, warning.source_span) for warning in point.warnings if _is_missed(warning)
+        _note(warning.type, warning.detail, warning.source_span)
+        for warning in translated.warnings
+        if _is_missed(warning)
     ]
 
 
