@@ -145,7 +145,8 @@ class _Notes:
         if not self.notes:
             return ""
         lines = "\n".join(
-            f'<li id="{self._place(number)}">{number}. <b>{escape(note.kind)}</b>: {escape(note.detail)}</li>'
+            f'<li id="{self._place(number)}">{number}. <b>{escape(note.kind)}</b>: {escape(note.detail)}'
+            f"{''.join(f' <q>{escape(words)}</q>' for words in note.missing)}</li>"
             for number, note in enumerate(self.notes, 1)
         )
         return f'<ul class="notes" lang="en" aria-label="Warnings">\n{lines}\n</ul>'

@@ -49,7 +49,7 @@ def _print(console: Console, text: str, notes: list[Note], *, style: str = "", b
         line.append(piece, style=f"{style} underline yellow" if about else style)
     console.print(_indented(line, bullet) if bullet else line)
     for each in notes:
-        words = f" [{_one_line(text[each.start : each.end])}]" if each.start is not None else ""
+        words = "".join(f" [{words}]" for words in each.words(text))
         console.print(_indented(Text(f"{each.label}{words}", style="yellow"), "!"))
 
 
@@ -86,7 +86,7 @@ def _markdown_point(point: KeyPoint) -> str:
 
 
 def _about(each: Note, text: str) -> str:
-    words = f" ({_escaped(_one_line(text[each.start : each.end]))})" if each.start is not None else ""
+    words = "".join(f" ({_escaped(words)})" for words in each.words(text))
     return f"{_escaped(each.label)}{words}"
 
 

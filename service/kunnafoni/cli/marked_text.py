@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kunnafoni.v1.result_pb2 import WarningType
@@ -22,17 +22,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A warning for people: its kind in words, its detail, and where it is; None: about the whole of the text."""
+    """A warning for people: its kind in words, its detail, and where it is; None: about the whole of the text.
+
+    Attributes:
+        missing: Words that the text lacks.
+    """
 
     kind: str
     detail: str
     start: int | None = None
     end: int | None = None
+    missing: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
         """Kind and detail on one line."""
         return f"{self.kind}: {self.detail}" if self.detail else self.kind
+
+    def words(self, text: str) -> tuple[str, ...]:
+        """What it is about, each on one line: its words in `text`, or those that `text` lacks."""
+        return self.missing if self.start is None else (" ".join(text[self.start : self.end].split()),)
 
 
 def _note(kind: WarningType.ValueType, detail: str, span: Span | None) -> Note:
@@ -42,12 +51,18 @@ def _note(kind: WarningType.ValueType, detail: str, span: Span | None) -> Note:
 
 
 def notes_of(edition: Edition, part: EditionPart.ValueType) -> list[Note]:
-    """The notes about one part of an edition, in its order."""
-    return [
-        _note(warning.type, warning.detail, warning.span if warning.HasField("span") else None)
-        for warning in edition.warnings
-        if warning.part == part
-    ]
+    """The notes about one part of an edition, in its order; one for all words that it lacks for the same reason."""
+    notes: list[Note] = []
+    for warning in edition.warnings:
+        if warning.part != part:
+            continue
+        note = _note(warning.type, warning.detail, warning.span if warning.HasField("span") else None)
+        last = notes[-1] if notes else None
+        if warning.source_words and last and last.missing and last.label == note.label:
+            notes[-1] = replace(last, missing=(*last.missing, warning.source_words))
+        else:
+            notes.append(replace(note, missing=(warning.source_words,) if warning.source_words else ()))
+    return notes
 
 
 def pieces(text: str, notes: Iterable[Note]) -> Iterator[tuple[str, Note | None]]:

@@ -77,9 +77,7 @@ def _notes(segment: Segment, content: str, made: str) -> Iterator[str]:
     words: dict[str, list[str]] = {}
     for text, notes in ((made, made_notes(segment)), (content, missed_notes(segment))):
         for note in notes:
-            quoted = words.setdefault(note.label, [])
-            if note.start is not None:
-                quoted.append(f"[{' '.join(text[note.start : note.end].split())}]")
+            words.setdefault(note.label, []).extend(f"[{words}]" for words in note.words(text))
     sentence = content[segment.source_span.start : segment.source_span.end]
     where = shorten(sentence, MOST_QUOTED_CHARACTERS, placeholder=" …")
     for label, quoted in words.items():
