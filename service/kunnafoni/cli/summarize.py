@@ -70,9 +70,9 @@ def summarize(
     timeout: Timeout = None,
 ) -> None:
     """Headline, summary and key points of an article, one edition a language."""
+    form = form or _form_of(output)
     if output:
         check_files([output], force=force)
-    form = form or (SUFFIXES.get(output.suffix.lower()) if output else None) or Format.TEXT
     [content] = read_contents([file], None)
     try:
         article = article_of(content, file)
@@ -104,3 +104,16 @@ def summarize(
     else:
         with whole_file(output) as whole:
             whole.write(f"{written}\n")
+
+
+def _form_of(output: Path | None) -> Format:
+    """How a file of that name is written; text for the terminal.
+
+    Raises:
+        typer.BadParameter: its name does not say it.
+    """
+    if output is None:
+        return Format.TEXT
+    if output.suffix.lower() not in SUFFIXES:
+        raise typer.BadParameter(f"{output}: tell how to write it with --format ({', '.join(Format)})")
+    return SUFFIXES[output.suffix.lower()]
