@@ -173,7 +173,7 @@ def load_settings(**flags: Any) -> Settings:
         ) from error
     except UnreadableError as error:
         # The library names the field in its message alone.
-        name = next(name for name in Settings.model_fields if f'"{name}"' in str(error))
+        name = next((name for name in Settings.model_fields if f'"{name}"' in str(error)), "*")
         example = f", as {_JSON[name]}" if name in _JSON else ""
         raise SettingsError(f"wrong setting: KUNNAFONI_{name.upper()} is not JSON{example}") from error
     except (OSError, ValueError) as error:

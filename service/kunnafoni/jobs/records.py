@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+from contextlib import suppress
 from enum import StrEnum
 from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
@@ -108,8 +109,9 @@ def _delimiter(header: str, names: Sequence[str]) -> str:
     """What parts the cells below such a first line: that by which the column that must be there is found in it."""
     possible = [delimiter for delimiter in ",;\t" if delimiter in header] or [","]
     for delimiter in possible:
-        if names[0] in _named(next(csv.reader([header], delimiter=delimiter)), names):
-            return delimiter
+        with suppress(csv.Error):  # which is told when the line is read as a row
+            if names[0] in _named(next(csv.reader([header], delimiter=delimiter)), names):
+                return delimiter
     return possible[0]
 
 

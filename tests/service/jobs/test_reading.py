@@ -109,6 +109,13 @@ def test_tables_as_spreadsheets_write_them(tmp_path: Path, rows: tuple[str, ...]
     assert read(TRANSLATE, write(tmp_path / "in.csv", *rows)) == ({"1": "Un, deux", "2": "; et trois"}, [])
 
 
+def test_a_header_that_is_no_row_is_told(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_bytes(b"id,text\r1,of an old Mac\r")
+    items, [problem] = read(TRANSLATE, tmp_path / "in.csv")
+    assert not items
+    assert problem.startswith("in.csv:1 is no row of a table")
+
+
 def test_the_column_of_that_very_name_is_taken(tmp_path: Path) -> None:
     assert read(TRANSLATE, write(tmp_path / "in.csv", "Text,text", "other,this")) == ({"2": "this"}, [])
 
