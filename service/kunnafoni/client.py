@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from kunnafoni.errors import KunnafoniError, UnavailableError
+from kunnafoni.errors import DeadlineError, KunnafoniError, UnavailableError
 from kunnafoni.rpc.status import DETAILS_KEY, from_status
 from kunnafoni.v1 import (
     model_pb2,
@@ -258,6 +258,8 @@ def error_of(error: grpc.RpcError, address: str) -> KunnafoniError:
     details = trailers.get(DETAILS_KEY)
     if call.code() is grpc.StatusCode.UNAVAILABLE and not details:
         return UnavailableError(address=address)
+    if call.code() is grpc.StatusCode.DEADLINE_EXCEEDED and not details:  # gRPC has no sentence for it
+        return DeadlineError()
     return from_status(call.code(), call.details() or "", details)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
@@ -17,10 +17,17 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+from pydantic_settings import SettingsError as UnreadableError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 CONFIG_FILE = Path("kunnafoni.toml")
 PAIR = r"^[a-z]{2,3}>[a-z]{2,3}$"
 ADDRESS = r"^.+:(\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])$"
+# What a value of that form should be, in words.
+_FORMS = {ADDRESS: "give host:port", f"^$|{ADDRESS}": "give host:port, or nothing", PAIR: "write it as en>fr"}
+_JSON = {"routes": '{"en>fr": "MODEL"}', "summaries": '{"fr": "MODEL"}'}
 
 
 class SettingsError(Exception):
@@ -160,9 +167,21 @@ def load_settings(**flags: Any) -> Settings:
     try:
         return Settings(**{name: value for name, value in flags.items() if value is not None})
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        problems = "; ".join(map(_problem, error.errors()))
         raise SettingsError(
             f"wrong setting (flag, KUNNAFONI_* variable or line of {CONFIG_FILE}): {problems}"
         ) from error
+    except UnreadableError as error:
+        # The library names the field in its message alone.
+        name = next((name for name in Settings.model_fields if f'"{name}"' in str(error)), "*")
+        example = f", as {_JSON[name]}" if name in _JSON else ""
+        raise SettingsError(f"wrong setting: KUNNAFONI_{name.upper()} is not JSON{example}") from error
     except (OSError, ValueError) as error:
         raise SettingsError(f"the settings or {CONFIG_FILE} cannot be read: {error}") from error
+
+
+def _problem(error: ErrorDetails) -> str:
+    """One wrong value: where it is and what is wrong with it."""
+    place = ".".join(str(part) for part in error["loc"] if part != "[key]")
+    wanted = _FORMS.get(error.get("ctx", {}).get("pattern", ""))
+    return f"{place}: {error['input']!r}: {wanted}" if wanted else f"{place}: {error['msg']}"

@@ -65,13 +65,11 @@ class Fleet:
         for pair, model_id in routes.items():
             able = [f"{each.source}>{each.target}" for each in entry_of(entries, model_id).directions]
             if pair not in able:
-                raise CatalogError(f"routes: {model_id} does not translate {pair}, only {', '.join(able) or 'nothing'}")
+                raise CatalogError(f"routes: {model_id} does not translate {pair}, {_only(able)}")
         for language, model_id in summaries.items():
             able = entry_of(entries, model_id).summary_languages
             if language not in able:
-                raise CatalogError(
-                    f"summaries: {model_id} does not summarise {language}, only {', '.join(able) or 'nothing'}"
-                )
+                raise CatalogError(f"summaries: {model_id} does not summarise {language}, {_only(able)}")
         self.entries, self._routes, self._summaries = entries, routes, summaries
 
     def engine(self, model_id: str) -> Engine:
@@ -116,7 +114,7 @@ class Fleet:
     def extracts_better(self, language: str) -> bool:
         """Whether ready models summarise texts in `language`, but none better than the texts' own best sentences."""
         summarising = [entry for entry in self._ready() if language in entry.summary_languages]
-        return bool(summarising) and all(self._extracts(entry, language) for entry in summarising)
+        return bool(summarising) and self._summary_hop(language) is None
 
     def routes(self) -> dict[tuple[str, str], tuple[Hop, ...]]:
         """All pairs that the ready models serve, with their hops, ordered by source and target."""
@@ -157,6 +155,8 @@ class Fleet:
         return DirectHop(engine, hop, repetition_penalty=penalty, second_tries=self.second_tries)
 
     def _summary_hop(self, language: str) -> Hop | None:
+        ready = [entry for entry in self._ready() if language in entry.summary_languages]
+        extracting = any(self._extracts(entry, language) for entry in ready)
         served = [
             Served(
                 Hop(entry.id, entry.revision, language, language),
@@ -164,9 +164,11 @@ class Fleet:
                 entry.parameters,
                 chosen=self._summaries.get(language) == entry.id,
             )
-            for entry in self._ready()
-            if language in entry.summary_languages and not self._extracts(entry, language)
+            for entry in ready
+            if not self._extracts(entry, language)
         ]
+        if extracting:  # which was measured, and what was not comes last
+            served = [each for each in served if each.chosen or each.score is not None]
         return best(served, language, language)
 
     def _extracts(self, entry: CatalogEntry, language: str) -> bool:
@@ -195,6 +197,10 @@ class Fleet:
             for entry in self._ready()
             for direction in entry.directions
         ]
+
+
+def _only(able: Sequence[str]) -> str:
+    return f"only {', '.join(able)}" if able else "nor anything else"
 
 
 def _score(entry: CatalogEntry, source: str, target: str, metric: str) -> float | None:

@@ -6,6 +6,7 @@ needs nothing. Exit codes: 0 done, 1 the server or a file said no, 2 wrong usage
 
 from __future__ import annotations
 
+import errno
 import io
 import sys
 from importlib import import_module
@@ -84,13 +85,23 @@ def main() -> None:
     try:
         app()
     except (KunnafoniError, ModelError, SettingsError, OSError) as error:
-        sys.stderr.write(f"kunnafoni: {error}\n")
+        sys.stderr.write(f"kunnafoni: {_sentence(error)}\n")
         raise SystemExit(2 if isinstance(error, SettingsError) else 1) from error
     except UnicodeEncodeError as error:  # Python lets bytes of other encodings through as half surrogates
         sys.stderr.write("kunnafoni: an argument is not UTF-8\n")
         raise SystemExit(2) from error
     except KeyboardInterrupt as error:
         raise SystemExit(130) from error
+
+
+def _sentence(error: Exception) -> str:
+    """What went wrong, and what the command says besides."""
+    message = str(error)
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        known = {errno.ENOENT: "there is no file {}", errno.EISDIR: "{} is a folder: give files"}
+        told = known.get(error.errno or 0, f"{{}}: {error.strerror[0].lower()}{error.strerror[1:]}")
+        message = told.format(error.filename)
+    return " ".join((message, *getattr(error, "__notes__", ())))
 
 
 def _write_any_language() -> None:

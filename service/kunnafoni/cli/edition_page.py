@@ -10,15 +10,15 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import kunnafoni
-from kunnafoni.cli.marked_text import method_of, missed_notes, notes_of, pieces, point_notes
+from kunnafoni.cli.marked_text import made_notes, method_of, missed_notes, notes_of, pieces
 from kunnafoni.languages import LANGUAGES
 from kunnafoni.v1.summarization_pb2 import EDITION_PART_HEADLINE, EDITION_PART_SUMMARY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kunnafoni.cli.articles import FileArticle
     from kunnafoni.cli.marked_text import Note
+    from kunnafoni.jobs.articles import FileArticle
     from kunnafoni.v1.summarization_pb2 import Edition, KeyPoint, SummarizeResponse
 
 
@@ -81,12 +81,12 @@ def _edition(edition: Edition, source: str) -> str:
 
 
 def _point(point: KeyPoint, name: str, source: str) -> str:
-    notes = _Notes(name, [*point_notes(point), *missed_notes(point)])
+    notes = _Notes(name, [*made_notes(point), *missed_notes(point)])
     place = f"#{_anchor(point)}"
     if point.text == point.source_text:
-        text = notes.marked(point.text, point_notes(point), in_link=True)
+        text = notes.marked(point.text, made_notes(point), in_link=True)
         return f'<li><a href="{place}">{text}</a>{notes.listed()}</li>'
-    text = notes.marked(point.text, point_notes(point))
+    text = notes.marked(point.text, made_notes(point))
     source_text = notes.marked(point.source_text, missed_notes(point), in_link=True)
     original = f'<a class="original" lang="{source}" href="{place}">{source_text}</a>'
     return f"<li>{text}\n{original}\n{notes.listed()}</li>"
@@ -145,7 +145,8 @@ class _Notes:
         if not self.notes:
             return ""
         lines = "\n".join(
-            f'<li id="{self._place(number)}">{number}. <b>{escape(note.kind)}</b>: {escape(note.detail)}</li>'
+            f'<li id="{self._place(number)}">{number}. <b>{escape(note.kind)}</b>: {escape(note.detail)}'
+            f"{''.join(f' <q>{escape(words)}</q>' for words in note.missing)}</li>"
             for number, note in enumerate(self.notes, 1)
         )
         return f'<ul class="notes" lang="en" aria-label="Warnings">\n{lines}\n</ul>'

@@ -11,7 +11,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from kunnafoni.cli.marked_text import Note, method_of, missed_notes, notes_of, pieces, point_notes
+from kunnafoni.cli.marked_text import Note, made_notes, method_of, missed_notes, notes_of, pieces
 from kunnafoni.languages import LANGUAGES
 from kunnafoni.v1.summarization_pb2 import EDITION_PART_HEADLINE, EDITION_PART_SUMMARY
 
@@ -37,7 +37,7 @@ def show(answer: SummarizeResponse, console: Console) -> None:
         _print(console, edition.summary, notes_of(edition, EDITION_PART_SUMMARY))
         for point in edition.key_points:
             console.print()
-            _print(console, point.text, point_notes(point), bullet="•")
+            _print(console, point.text, made_notes(point), bullet="•")
             if point.text != point.source_text:
                 _print(console, point.source_text, missed_notes(point), style="dim", bullet=" ")
         console.print()
@@ -49,7 +49,7 @@ def _print(console: Console, text: str, notes: list[Note], *, style: str = "", b
         line.append(piece, style=f"{style} underline yellow" if about else style)
     console.print(_indented(line, bullet) if bullet else line)
     for each in notes:
-        words = f" [{_one_line(text[each.start : each.end])}]" if each.start is not None else ""
+        words = "".join(f" [{words}]" for words in each.words(text))
         console.print(_indented(Text(f"{each.label}{words}", style="yellow"), "!"))
 
 
@@ -80,13 +80,13 @@ def _markdown_point(point: KeyPoint) -> str:
     lines = [f"- {_escaped(_one_line(point.text))}"]
     if point.text != point.source_text:
         lines.append(f"  > {_escaped(_one_line(point.source_text))}")
-    lines += [f"  > {_about(each, point.text)}" for each in point_notes(point)]
+    lines += [f"  > {_about(each, point.text)}" for each in made_notes(point)]
     lines += [f"  > {_about(each, point.source_text)}" for each in missed_notes(point)]
     return "  \n".join(lines)
 
 
 def _about(each: Note, text: str) -> str:
-    words = f" ({_escaped(_one_line(text[each.start : each.end]))})" if each.start is not None else ""
+    words = "".join(f" ({_escaped(words)})" for words in each.words(text))
     return f"{_escaped(each.label)}{words}"
 
 

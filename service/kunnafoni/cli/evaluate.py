@@ -32,6 +32,8 @@ from kunnafoni_models.entry_writer import write_figures
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from kunnafoni.v1.translation_pb2 import Translation
+
 _CALL = 50
 
 
@@ -47,7 +49,8 @@ def evaluate(
     ] = None,
     model: Annotated[list[str] | None, typer.Option("--model", "-m", help="Model to measure; may be repeated.")] = None,
     address: Annotated[
-        list[str] | None, typer.Option("--address", "-a", help="Running server; may be repeated.")
+        list[str] | None,
+        typer.Option("--address", "-a", help="Running server; may be repeated. What its cache holds counts as speed."),
     ] = None,
     models_dir: Annotated[Path | None, typer.Option("--models-dir", help="Folder with further models.")] = None,
     beam_size: Annotated[int, typer.Option("--beam", min=0, help="Hypotheses kept by the search; 0 is greedy.")] = 0,
@@ -66,13 +69,13 @@ def evaluate(
     _check(model or [], address or [], catalog, write_catalog=write_catalog)
     check_files(filter(None, (json_to, html_to)), force=True)
     outputs: dict[str, list[str]] = {}
-    seen: dict[str, tuple[float, float | None]] = {}
+    seen: dict[str, tuple[float, float | None, int]] = {}
     for name in (*(model or ()), *(address or ())):
         with _server(name, ours=name in (model or ()), models_dir=catalog) as (client, process_id):
             started = time.monotonic()
-            outputs[name] = _run(client, texts, source, to, beam_size)
+            outputs[name], cached = _run(client, texts, source, to, beam_size)
             speed = sum(map(len, texts)) / (time.monotonic() - started)
-            seen[name] = speed, None if process_id is None else _peak_mb(process_id)
+            seen[name] = speed, None if process_id is None else _peak_mb(process_id), cached
     scored = (summary_scores if source == to else translation_scores)(outputs, wanted)
     results = [Result(name, scored[name], *seen[name]) for name in outputs]
     _print(results)
@@ -120,6 +123,11 @@ def _table(path: Path, pair: tuple[str, str]) -> tuple[list[str], list[str]]:
     codes = [known_code(cell) for cell in rows[0]] if rows else []
     columns = [0, 1]
     if len(set(filter(None, codes))) > 1:
+        if pair[0] == pair[1]:
+            raise typer.BadParameter(
+                f"{path} has one column {pair[0]}, which is no reference for itself: for summaries give articles and "
+                "references as the first two columns, without a line of codes"
+            )
         if missing := [code for code in pair if code not in codes]:
             raise typer.BadParameter(f"{path} has no column {missing[0]}, but {', '.join(rows[0])}")
         columns = [codes.index(code) for code in pair]
@@ -155,16 +163,17 @@ def _server(name: str, *, ours: bool, models_dir: Path | None) -> Generator[tupl
             yield client, None
 
 
-def _run(client: Client, texts: list[str], source: str, target: str, beam_size: int) -> list[str]:
+def _run(client: Client, texts: list[str], source: str, target: str, beam_size: int) -> tuple[list[str], int]:
+    """What is made of each text, and how many segments the server had in its cache."""
     if source == target:
-        return [
-            client.summarize(text, targets=[target], source=source, key_points=0).editions[0].summary for text in texts
-        ]
-    found: list[str] = []
+        asked = (client.summarize(text, targets=[target], source=source, key_points=0) for text in texts)
+        editions = [answer.editions[0] for answer in asked]
+        return [each.summary for each in editions], sum(each.usage.cached_segments for each in editions)
+    found: list[Translation] = []
     for start in range(0, len(texts), _CALL):
         part = texts[start : start + _CALL]
-        found += [a.text for a in client.translate(part, target=target, source=source, beam_size=beam_size)]
-    return found
+        found += client.translate(part, target=target, source=source, beam_size=beam_size)
+    return [each.text for each in found], sum(each.usage.cached_segments for each in found)
 
 
 def _peak_mb(process_id: int) -> float | None:
@@ -183,6 +192,10 @@ def _print(results: list[Result]) -> None:
     console.print(table)
     for score in results[0].scores:
         console.print(f"{score.metric}: {score.signature}", markup=False, soft_wrap=True)
+    for result in results:
+        if result.cached_segments:
+            told = f"{result.system}: {result.cached_segments} segments came from its cache, and its speed counts them"
+            console.print(told, markup=False, soft_wrap=True)
 
 
 def _store(folder: Path, result: Result, pair: tuple[str, str], *, test_set: str, beam_size: int) -> None:

@@ -57,7 +57,10 @@ class _Sieve:
 
 def submit(
     files: Annotated[
-        list[Path], typer.Argument(help="JSONL, CSV, TSV or text files, or folders; - is standard input.")
+        list[Path],
+        typer.Argument(
+            help="JSONL, CSV, TSV, text or Markdown files, with --summarize HTML too, or folders; - is standard input."
+        ),
     ],
     *,
     to: Annotated[str, typer.Option("--to", "-t", help="Languages, with commas: fr,bm.")],

@@ -14,6 +14,7 @@ import typer
 from kunnafoni.cli.local_server import local_server
 from kunnafoni.client import Client
 from kunnafoni.config import load_settings
+from kunnafoni.errors import DeadlineError, UndetectedLanguageError
 from kunnafoni.languages import LANGUAGES, known_code
 
 
@@ -41,12 +42,25 @@ Text = Annotated[str | None, typer.Option("--text", help="Take this text instead
 
 @contextmanager
 def connect(address: str | None, timeout_s: float | None = None, *, local: bool = False) -> Generator[Client]:
-    """A client for the configured server, or for one that lives as long as the command."""
+    """A client for the configured server, or for one that lives as long as the command.
+
+    Raises:
+        typer.BadParameter: an address is given and `local` as well.
+    """
+    if local and address is not None:
+        raise typer.BadParameter("--local starts a server of its own: give it or --server, not both")
     settings = load_settings(server=address, timeout_s=timeout_s)
     with local_server() if local else nullcontext() as own:
         where = own.address if own else settings.server
         with Client(where, timeout_s=settings.timeout_s) as client:
-            yield client
+            try:
+                yield client
+            except DeadlineError as error:
+                error.add_note(f"It was {settings.timeout_s:g} s; --timeout makes it longer.")
+                raise
+            except UndetectedLanguageError as error:
+                error.add_note("--from does that.")
+                raise
 
 
 def language_code(tag: str) -> str:

@@ -27,12 +27,14 @@ class Result:
         scores: Of all metrics.
         characters_per_s: Source characters over the wall time of all calls.
         peak_mb: Peak resident memory of the server's process in MB; None if the server is not ours to look at.
+        cached_segments: Segments that the server had made before, which cost it nothing and count as speed.
     """
 
     system: str
     scores: Sequence[Score]
     characters_per_s: float
     peak_mb: float | None
+    cached_segments: int = 0
 
 
 def html(title: str, results: Sequence[Result]) -> str:

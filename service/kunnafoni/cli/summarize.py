@@ -11,10 +11,11 @@ import typer
 from google.protobuf.json_format import MessageToJson
 from rich.console import Console
 
-from kunnafoni.cli.articles import article_of
 from kunnafoni.cli.edition_page import page
 from kunnafoni.cli.edition_text import markdown, plain, show
 from kunnafoni.cli.options import Address, Force, Local, Timeout, check_files, connect, read_contents
+from kunnafoni.jobs.articles import article_of
+from kunnafoni.jobs.records import InputError
 from kunnafoni.jobs.writing import whole_file
 
 
@@ -69,11 +70,14 @@ def summarize(
     timeout: Timeout = None,
 ) -> None:
     """Headline, summary and key points of an article, one edition a language."""
+    form = form or _form_of(output)
     if output:
         check_files([output], force=force)
-    form = form or (SUFFIXES.get(output.suffix.lower()) if output else None) or Format.TEXT
     [content] = read_contents([file], None)
-    article = article_of(content, file)
+    try:
+        article = article_of(content, file)
+    except InputError as error:
+        raise typer.BadParameter(str(error)) from error
     if headline is not None:
         article = replace(article, headline=headline)
     with connect(address, timeout, local=local) as client:
@@ -100,3 +104,16 @@ def summarize(
     else:
         with whole_file(output) as whole:
             whole.write(f"{written}\n")
+
+
+def _form_of(output: Path | None) -> Format:
+    """How a file of that name is written; text for the terminal.
+
+    Raises:
+        typer.BadParameter: its name does not say it.
+    """
+    if output is None:
+        return Format.TEXT
+    if output.suffix.lower() not in SUFFIXES:
+        raise typer.BadParameter(f"{output}: tell how to write it with --format ({', '.join(Format)})")
+    return SUFFIXES[output.suffix.lower()]

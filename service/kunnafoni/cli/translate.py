@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from textwrap import shorten
 from typing import Annotated
 
 import typer
 from google.protobuf.json_format import MessageToJson
 from rich.console import Console
 
+from kunnafoni.cli.marked_text import made_notes, missed_notes
 from kunnafoni.cli.options import (
     Address,
     AnswerFormat,
@@ -19,8 +23,9 @@ from kunnafoni.cli.options import (
     connect,
     read_contents,
 )
-from kunnafoni.v1.result_pb2 import WarningType
-from kunnafoni.v1.translation_pb2 import Segment, TranslateResponse
+from kunnafoni.v1.translation_pb2 import Segment, TranslateResponse, TranslateStreamResponse
+
+MOST_QUOTED_CHARACTERS = 60
 
 
 def translate(
@@ -35,27 +40,45 @@ def translate(
     local: Local = False,
     timeout: Timeout = None,
 ) -> None:
-    """Translate files, standard input or --text. Warnings go to standard error, the translation to standard output."""
+    """Translate files, standard input or --text, to standard output; warnings go to standard error."""
     contents = read_contents(files, text)
     with connect(address, timeout, local=local) as client:
         if output is OutputFormat.JSON:
             answer = client.translate(contents, target=to, source=source, beam_size=beam_size)
             typer.echo(MessageToJson(TranslateResponse(translations=answer), ensure_ascii=False))
             return
-        notes = Console(stderr=True, highlight=False)
-        for piece in client.translate_stream(contents, target=to, source=source, beam_size=beam_size):
+        stream = client.translate_stream(contents, target=to, source=source, beam_size=beam_size)
+        for index, pieces in groupby(stream, key=lambda piece: piece.content_index):
+            show(pieces, contents[index])
+
+
+def show(pieces: Iterable[TranslateStreamResponse], content: str) -> None:
+    """Print the translation of `content` as it comes; below it, where they part no words, its warnings."""
+    texts: list[str] = []
+    segments: list[Segment] = []
+    try:
+        for piece in pieces:
             typer.echo(piece.text, nl=False)
+            texts.append(piece.text)
             if piece.HasField("segment"):
-                content = contents[piece.content_index]
-                for note in _notes(piece.segment, content):
-                    notes.print(note, style="yellow", markup=False, soft_wrap=True)
-            elif not contents[piece.content_index].endswith("\n"):
-                typer.echo()
+                segments.append(piece.segment)
+    finally:  # of a translation that breaks off too
+        made = "".join(texts)
+        if made and not made.endswith("\n"):
+            typer.echo()
+        console = Console(stderr=True, highlight=False)
+        for segment in segments:
+            for note in _notes(segment, content, made):
+                console.print(note, style="yellow", markup=False, soft_wrap=True)
 
 
-def _notes(segment: Segment, content: str) -> list[str]:
-    source = content[segment.source_span.start : segment.source_span.end]
-    return [
-        f"{WarningType.Name(warning.type).removeprefix('WARNING_TYPE_')}: {warning.detail} [{source}]"
-        for warning in segment.warnings
-    ]
+def _notes(segment: Segment, content: str, made: str) -> Iterator[str]:
+    """The warnings of a segment, one a kind, each with all the words that it is about and the sentence they are in."""
+    words: dict[str, list[str]] = {}
+    for text, notes in ((made, made_notes(segment)), (content, missed_notes(segment))):
+        for note in notes:
+            words.setdefault(note.label, []).extend(f"[{words}]" for words in note.words(text))
+    sentence = content[segment.source_span.start : segment.source_span.end]
+    where = shorten(sentence, MOST_QUOTED_CHARACTERS, placeholder=" …")
+    for label, quoted in words.items():
+        yield f"! {' '.join((label, *dict.fromkeys(quoted)))}, in: {where}"

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from kunnafoni.editions.articles import made_headline
+from kunnafoni.editions.articles import made_headline, on_one_line
 from kunnafoni.editions.passages import Passage, translated
 from kunnafoni.editions.remarks import Mark, Remark, in_another_language, in_order, not_in_article
 from kunnafoni.editions.summaries import Method
@@ -142,14 +142,20 @@ class EditionMaker:
         In the article's own language that was done when the summary was made.
         """
         draft = self._draft
-        # Where it is in the text before translation helps nobody who has not seen that.
-        remarks = [replace(remark, source_span=None) for remark in passage.remarks]
+        remarks = [_quoting(remark, original.text) for remark in passage.remarks]
         known = original.language == passage.language == draft.language
         if not known and draft.language != UNDETERMINED:
             remarks += not_in_article(
                 passage.text, draft.everything, language=passage.language, article_language=draft.language
             )
         return replace(passage, remarks=tuple(remarks))
+
+
+def _quoting(remark: Remark, source: str) -> Remark:
+    """`remark` with what the translation lacks in words: a place in `source` helps nobody who has not seen that."""
+    span = remark.source_span
+    lacking = on_one_line(source[span.start : span.end]) if span and not remark.span else ""
+    return replace(remark, source_span=None, source_words=lacking)
 
 
 def _headline(draft: Draft, summary: Summary) -> Passage:

@@ -61,12 +61,14 @@ class Remark:
         span: Where it is in that text; None if it concerns the whole of it, or something that it lacks.
         source_span: Where it is in the text that was translated; None likewise, or if nothing was.
         detail: A few English words for people. They never quote a text.
+        source_words: What it is about in a text before translation that the reader does not have; else empty.
     """
 
     kind: Kind
     detail: str
     span: Span | None = None
     source_span: Span | None = None
+    source_words: str = ""
 
 
 def not_in_article(text: str, article: str, *, language: str, article_language: str) -> list[Remark]:

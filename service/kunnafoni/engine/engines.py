@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from kunnafoni.engine.engine import Engine
 from kunnafoni.engine.model_thread import ModelThread
 from kunnafoni.errors import LoadingError, ModelChangedError, NotFoundError
-from kunnafoni_models.backend import Backend, Decoding, Prompt
+from kunnafoni_models.backend import Backend, Decoding, ModelError, Prompt
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Collection
@@ -155,8 +155,10 @@ class Engines(Generic[EntryT]):
         try:
             backend = await thread.run(self._load_and_warm, entry)
         except Exception as error:
-            LOG.exception("the model %s cannot be loaded", model_id)
-            model.load_problem = str(error) or type(error).__name__
+            # Many a message begins with the model, which whoever shows it names as well.
+            model.load_problem = str(error).removeprefix(f"{model_id}: ") or type(error).__name__
+            expected = isinstance(error, ModelError)  # its message says all, and the trace of it nothing
+            LOG.exception("the model %s cannot be loaded: %s", model_id, model.load_problem, exc_info=not expected)
             thread.stop()
         else:
             threads = [thread, *(ModelThread(f"model-{model_id}-{n}") for n in range(2, backend.parallel + 1))]

@@ -55,7 +55,7 @@ class JsonlWriter:
 
 
 class CsvWriter:
-    """A row an item, none for a failed one: id, source, and some columns for each language of the job.
+    """A row an item, none for a failed one: id, source (of an article its headline first), and some for each language.
 
     An item with another language than the job's has no place here and ends the writing with an InvalidInputError.
     """
@@ -72,8 +72,10 @@ class CsvWriter:
         if not self._parts:
             self._parts = ("headline", "summary", "key_points") if result.editions else ("text",)
             columns = [f"{part}_{target}" for target in self._targets for part in (*self._parts, "warnings")]
-            self._rows.writerow(["id", "source", *columns])
-        row = [result.id, result.item.text or result.item.article.body]
+            source = ("source_headline", "source") if result.editions else ("source",)
+            self._rows.writerow(["id", *source, *columns])
+        article = result.item.article
+        row = [result.id, *((article.headline, article.body) if result.editions else (result.item.text,))]
         found = dict(by_language(result, self._targets))
         if others := ", ".join(found.keys() - self._targets):
             raise InvalidInputError(result.id, f"has a language of its own, {others}: write JSON lines instead")
@@ -163,9 +165,11 @@ def _edition(edition: Edition) -> dict[str, object]:
 
 def warning_names(made: Translation | Edition) -> list[str]:
     """Names of the warnings, each once, in the order in which they come first."""
-    found: list[WarningMessage | EditionWarning] = []
     if isinstance(made, Edition):
-        found.extend(made.warnings)
-    else:
-        found.extend(warning for segment in made.segments for warning in segment.warnings)
+        return names_of(made.warnings)
+    return names_of(warning for segment in made.segments for warning in segment.warnings)
+
+
+def names_of(found: Iterable[WarningMessage | EditionWarning]) -> list[str]:
+    """Names of these warnings, each once, in their order."""
     return list(dict.fromkeys(WarningType.Name(warning.type).removeprefix("WARNING_TYPE_") for warning in found))

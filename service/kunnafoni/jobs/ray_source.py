@@ -53,7 +53,7 @@ class JsonLines(FileBasedDatasource):
             yield arrow.Table.from_pylist(block, schema)
 
     def _rows(self, file: io.BufferedReader, path: str) -> Iterator[dict[str, str]]:
-        for entry in read_records(read_lines(file, path), InputFormat.JSONL, path, self._text_column):
+        for entry in read_records(read_lines(file, path), InputFormat.JSONL, path, [self._text_column]):
             if isinstance(entry, Problem):
                 yield self._row({}, entry.place, problem=entry.message)
                 continue

@@ -1,5 +1,7 @@
 """Files to the items of a job: JSONL, CSV, TSV, plain text by line or by file, folders of all these, standard input.
 
+A whole file is an article to a job that summarises, with its headline and without its mark-up; a job that translates
+takes it as it is.
 Nothing is read before it is asked for, nothing is kept. What is wrong becomes a `Problem` and the rest goes on.
 """
 
@@ -10,6 +12,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from kunnafoni.jobs.articles import FORMS, article_of
 from kunnafoni.jobs.lines import (
     MAX_LINE_BYTES,
     UTF_16_MARKS,
@@ -38,6 +41,7 @@ SUFFIXES = {
     ".txt": InputFormat.LINES,
     ".md": InputFormat.FILE,
 }
+ARTICLE_SUFFIXES = {**SUFFIXES, **dict.fromkeys(FORMS, InputFormat.FILE)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +84,7 @@ class Reader:
         """The items of all files in order, each with an id: its own, else its line or file.
 
         Raises:
-            InputError: a file's format is not known, or its table has no column with the content.
+            InputError: the format of a file that was named is not known, or its table has no column with the content.
             OSError: a file cannot be read.
         """
         files = _files(paths)
@@ -90,31 +94,51 @@ class Reader:
         chosen, name = self._format(file), file.name
         if chosen is None:
             if not file.in_folder:
-                raise InputError(f"{name}: tell its format with --input-format ({', '.join(InputFormat)})")
-            yield Problem(name, f"is none of {' '.join(SUFFIXES)}")
+                raise InputError(name, f"tell its format with --input-format ({', '.join(InputFormat)})")
+            yield Problem(name, f"is none of {' '.join(self._suffixes)}")
             return
         with open_input(file.path) as lines:
             if chosen is InputFormat.FILE:
-                yield self._whole(lines.read(MAX_LINE_BYTES + 1), name)
+                yield self._whole(lines.read(MAX_LINE_BYTES + 1), file)
                 return
-            for entry in read_records(read_lines(lines, name), chosen, name, self._content_field):
-                if isinstance(entry, Problem):
-                    yield entry
-                    continue
-                number, record = entry
-                place = f"{name}:{number}"
-                yield self._item(record, place=place, default_id=str(number) if alone else place)
+            try:
+                for entry in read_records(read_lines(lines, name), chosen, name, self._columns):
+                    if isinstance(entry, Problem):
+                        yield entry
+                        continue
+                    number, record = entry
+                    place = f"{name}:{number}"
+                    yield self._item(record, place=place, default_id=str(number) if alone else place)
+            except InputError as error:  # of a table that nobody named: a folder may have others beside what is meant
+                if not file.in_folder:
+                    raise
+                yield Problem(name, error.problem)
 
     def _format(self, file: _File) -> InputFormat | None:
-        by_name = SUFFIXES.get(file.path.suffix.lower())
+        by_name = self._suffixes.get(file.path.suffix.lower())
         whole = file.in_folder and by_name is InputFormat.LINES
         return self.input_format or (InputFormat.FILE if whole else by_name)
 
     @property
-    def _content_field(self) -> str:
-        return self.fields.text if self.kind == job_pb2.JOB_KIND_TRANSLATE else self.fields.body
+    def _summarizes(self) -> bool:
+        return self.kind == job_pb2.JOB_KIND_SUMMARIZE
 
-    def _whole(self, data: bytes, name: str) -> Found | Problem:
+    @property
+    def _suffixes(self) -> Mapping[str, InputFormat]:
+        return ARTICLE_SUFFIXES if self._summarizes else SUFFIXES
+
+    @property
+    def _content_field(self) -> str:
+        return self.fields.body if self._summarizes else self.fields.text
+
+    @property
+    def _columns(self) -> list[str]:
+        fields = self.fields
+        more = [fields.headline] if self._summarizes else []
+        return [self._content_field, fields.id, fields.language, *more]
+
+    def _whole(self, data: bytes, file: _File) -> Found | Problem:
+        name = file.name
         if len(data) > MAX_LINE_BYTES:
             return Problem(name, f"is longer than {MAX_LINE_BYTES:,} bytes")
         if data.startswith(UTF_16_MARKS):
@@ -123,10 +147,17 @@ class Reader:
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             return Problem(name, f"is not UTF-8 (byte {error.start + 1})")
-        return self._item({self._content_field: text}, place=name, default_id=name)
+        record = {self._content_field: text}
+        if self._summarizes:
+            try:
+                article = article_of(text, file.path)
+            except InputError as error:
+                return Problem(name, error.problem)
+            record = {self.fields.headline: article.headline, self.fields.body: article.body}
+        return self._item(record, place=name, default_id=name)
 
     def _item(self, record: Mapping[str, object], *, place: str, default_id: str) -> Found | Problem:
-        fields, summarize = self.fields, self.kind == job_pb2.JOB_KIND_SUMMARIZE
+        fields, summarize = self.fields, self._summarizes
         names = (fields.id, self._content_field, fields.language)
         item_id, content, language = (text_of(record.get(name)) for name in names)
         headline = text_of(record.get(fields.headline)) if summarize else ""

@@ -1,5 +1,7 @@
 """Results as a translation memory: TMX 1.4, one unit a translated sentence, for computer-aided translation.
 
+What looks wrong with a sentence is a property of its unit, so that whoever learns from a memory can leave it out.
+
 Written unit by unit: a memory of any size takes none here.
 """
 
@@ -9,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any, TextIO
 
 from kunnafoni.errors import InvalidInputError
-from kunnafoni.jobs.formats import by_language
+from kunnafoni.jobs.formats import by_language, names_of
 from kunnafoni.v1.result_pb2 import FINISH_REASON_COPIED
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from kunnafoni.v1.job_pb2 import JobResult
     from kunnafoni.v1.translation_pb2 import Translation
 
+WARNING_PROPERTY = "x-kunnafoni-warning"
 NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
@@ -44,10 +47,12 @@ class TmxWriter:
         if result.editions:
             raise InvalidInputError("format", "is tmx, which holds translations; these are editions")
         for target, translation in by_language(result, self._targets):
-            for source_text, target_text in _sentences(result.item.text, translation):
+            for source_text, target_text, warnings in _sentences(result.item.text, translation):
                 store = self._new_store()
                 source, made = NOT_XML.sub("", source_text), NOT_XML.sub("", target_text)
                 store.addtranslation(source, translation.source_language_code, made, target, comment=result.id)
+                for name in warnings:
+                    _add_property(store.units[-1].xmlelement, WARNING_PROPERTY, name)
                 body = self._xml(store).partition("<body>")[2].partition("</body>")[0]
                 self._file.write(body.strip() + "\n")
 
@@ -60,8 +65,17 @@ class TmxWriter:
         return bytes(store).decode()
 
 
-def _sentences(content: str, translation: Translation) -> Iterator[tuple[str, str]]:
+def _add_property(unit: Any, kind: str, value: str) -> None:
+    """Put a property where the definition of TMX wants it: after the notes, before the texts."""
+    added = unit.makeelement("prop", {"type": kind})
+    added.text = value
+    unit.find("tuv").addprevious(added)
+
+
+def _sentences(content: str, translation: Translation) -> Iterator[tuple[str, str, list[str]]]:
+    """Source, translation and names of the warnings of each sentence that was translated."""
     for segment in translation.segments:
         if segment.finish_reason != FINISH_REASON_COPIED:
             source, target = segment.source_span, segment.target_span
-            yield content[source.start : source.end], translation.text[target.start : target.end]
+            texts = content[source.start : source.end], translation.text[target.start : target.end]
+            yield *texts, names_of(segment.warnings)

@@ -111,6 +111,7 @@ class SummarizationServicer(summarization_pb2_grpc.SummarizationServiceServicer)
                     part=part,
                     span=remark.span and span_message(remark.span),
                     detail=remark.detail,
+                    source_words=remark.source_words,
                 )
                 for part, passage in parts
                 for remark in passage.remarks

@@ -432,12 +432,15 @@ class EditionWarning(_message.Message):
     PART_FIELD_NUMBER: _builtins.int
     SPAN_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
+    SOURCE_WORDS_FIELD_NUMBER: _builtins.int
     type: _result_pb2.WarningType.ValueType
     """Output only. What it is about."""
     part: Global___EditionPart.ValueType
     """Output only. The part of the edition."""
     detail: _builtins.str
     """Output only. A short explanation in English, for people; it may change between versions."""
+    source_words: _builtins.str
+    """Output only. The words of the text before translation that it is about, where that part lacks them. Empty otherwise."""
     @_builtins.property
     def span(self) -> _result_pb2.Span:
         """Output only. Where in that part. Absent when it concerns the whole of it."""
@@ -449,10 +452,11 @@ class EditionWarning(_message.Message):
         part: Global___EditionPart.ValueType = ...,
         span: _result_pb2.Span | None = ...,
         detail: _builtins.str = ...,
+        source_words: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_span", b"_span", "span", b"span"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_span", b"_span", "detail", b"detail", "part", b"part", "span", b"span", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_span", b"_span", "detail", b"detail", "part", b"part", "source_words", b"source_words", "span", b"span", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__span: _TypeAlias = _typing.Literal["span"]  # noqa: Y015
     _WhichOneofArgType__span: _TypeAlias = _typing.Literal["_span", b"_span"]  # noqa: Y015

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from rich.console import Console
 
-from kunnafoni.cli.articles import FileArticle
 from kunnafoni.cli.edition_page import page
 from kunnafoni.cli.edition_text import markdown, plain, show
+from kunnafoni.jobs.articles import FileArticle
 from kunnafoni.v1.result_pb2 import (
     WARNING_TYPE_NAME_MISSING,
     WARNING_TYPE_UNSUPPORTED_NUMBER,
@@ -60,7 +60,15 @@ def answer(text: str = NASTY) -> SummarizeResponse:
                     )
                 ],
                 warnings=[
-                    EditionWarning(type=WARNING_TYPE_NAME_MISSING, part=EDITION_PART_HEADLINE, detail="missing"),
+                    *(
+                        EditionWarning(
+                            type=WARNING_TYPE_NAME_MISSING,
+                            part=EDITION_PART_HEADLINE,
+                            detail="missing",
+                            source_words=words,
+                        )
+                        for words in ("Musa", "<Awa>")
+                    ),
                     EditionWarning(
                         type=WARNING_TYPE_UNSUPPORTED_NUMBER, part=EDITION_PART_SUMMARY, span=Span(start=9, end=11)
                     ),
@@ -122,6 +130,7 @@ def test_warnings_stand_at_their_words_and_key_points_at_their_sentences() -> No
     assert f'<mark id="sentence-{start}">The road to Kita is closed.</mark>' in html
     assert '<article class="edition" lang="fr">' in html
     assert html.count("unsupported number") == 2
+    assert "<b>name missing</b>: missing <q>Musa</q> <q>&lt;Awa&gt;</q>" in html
     assert "http" not in html.replace("http-equiv", "").replace("http://a", "")
 
 
@@ -147,6 +156,7 @@ def test_markdown_shows_what_was_meant() -> None:
     ]
     kinds = {child.type for token in tokens for child in token.children or []}
     assert NASTY in shown
+    assert any("name missing: missing (Musa) (<Awa>)" in each for each in shown)
     assert f"Il a plu 99 fois. {NASTY}" in shown
     assert not kinds & {"html_inline", "link_open", "code_inline"}
     assert not {token.type for token in tokens} & {"html_block", "fence", "code_block"}
@@ -155,6 +165,7 @@ def test_markdown_shows_what_was_meant() -> None:
 def test_text_names_the_words_of_a_warning() -> None:
     text = plain(answer())
     assert "unsupported number [99]" in text
+    assert "name missing: missing [Musa] [<Awa>]" in text
     assert "[Kita]" in text
     assert '<script>alert("1 & 2")' in text
     stream = StringIO()

@@ -75,12 +75,16 @@ def test_a_running_server(tmp_path: Path) -> None:
     figures = tmp_path / "figures.json"
     texts = ["--source", str(tmp_path / "source.txt"), "--reference", str(tmp_path / "reference.txt")]
     with local_server("--model", "echo") as server:
-        run("--from", "en", "--to", "fr", *texts, "--address", server.address, "--json-to", str(figures))
+        first = run("--from", "en", "--to", "fr", *texts, "--address", server.address)
+        again = run("--from", "en", "--to", "fr", *texts, "--address", server.address, "--json-to", str(figures))
+    assert "came from its cache" not in first
+    assert f"{server.address}: 4 segments came from its cache" in again
     [system] = json.loads(figures.read_text("utf-8"))["systems"]
     assert system["system"] == server.address
     assert [score["metric"] for score in system["scores"]] == ["chrF++", "BLEU", "spBLEU"]
     assert system["scores"][0]["value"] > 50, "the references are what the echo says, but for its marks"
     assert system["characters_per_s"] > 0
+    assert system["cached_segments"] == 4
     assert system["peak_mb"] is None, "the process is not ours to look at"
 
 
@@ -106,6 +110,15 @@ def test_wrong_use(tmp_path: Path, options: list[str]) -> None:
     (tmp_path / "good.tsv").write_text("yes\toui\n", "utf-8")
     arguments = [option.format(folder=tmp_path) for option in options]
     assert CliRunner().invoke(APP, ["--from", "en", "--to", "fr", *arguments]).exit_code == 2
+
+
+def test_a_column_is_no_reference_for_itself(tmp_path: Path) -> None:
+    table = tmp_path / "set.tsv"
+    table.write_text("en\tfr\nyes\toui\n", "utf-8")
+    options = ["--from", "fr", "--to", "fr", "--tsv", str(table), "--model", "echo"]
+    result = CliRunner().invoke(APP, options, env={"COLUMNS": "300"})
+    assert result.exit_code == 2
+    assert "has one column fr, which is no reference for itself" in result.output
 
 
 def test_a_model_that_is_not_there_is_named_before_any_is_measured(tmp_path: Path) -> None:

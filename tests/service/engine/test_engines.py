@@ -121,10 +121,15 @@ async def test_answers_come_from_the_thread_of_the_model(engines: Engines[Backen
     assert engine.stats().cache is None
 
 
-async def test_a_model_that_fails_leaves_the_others_alone(engines: Engines[Backend | Exception]) -> None:
-    engines.load("broken", ModelFileError("weights.01 is missing"))
+async def test_a_model_that_fails_leaves_the_others_alone(
+    engines: Engines[Backend | Exception], caplog: pytest.LogCaptureFixture
+) -> None:
+    engines.load("broken", ModelFileError("broken: weights.01 is missing"))
     engines.load("upper", Upper())
     await engines.wait()
+    [record] = caplog.records
+    assert record.getMessage() == "the model broken cannot be loaded: weights.01 is missing"
+    assert not record.exc_info
     assert engines.statuses() == {
         "broken": Status(State.FAILED, "weights.01 is missing"),
         "upper": Status(State.READY),
@@ -139,12 +144,13 @@ async def test_a_model_that_fails_leaves_the_others_alone(engines: Engines[Backe
     assert engines.statuses()["broken"] == Status(State.READY)
 
 
-async def test_a_model_that_cannot_be_warmed_is_closed() -> None:
+async def test_a_model_that_cannot_be_warmed_is_closed(caplog: pytest.LogCaptureFixture) -> None:
     backend = Upper()
     engines = Engines[Upper](lambda entry: entry, warm_up=lambda _, __: prompt("stop"), policy=Policy(), cache_bytes=0)
     engines.load("upper", backend)
     await engines.wait()
     assert engines.statuses()["upper"].state is State.FAILED
+    assert "Traceback" in caplog.text, "it is a bug"
     assert backend.closed == 1
     await engines.close()
 

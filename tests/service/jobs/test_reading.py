@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TRANSLATE = Reader(kind=job_pb2.JOB_KIND_TRANSLATE)
+SUMMARIZE = Reader(kind=job_pb2.JOB_KIND_SUMMARIZE)
 
 
 def read(reader: Reader, *paths: Path) -> tuple[dict[str, str], list[str]]:
@@ -92,7 +93,40 @@ def test_tables(tmp_path: Path) -> None:
     items, problems = read(TRANSLATE, write(tmp_path / "in.tsv", "id\ttext", '1\t"quoted', "2\tplain"))
     assert (items, problems) == ({"1": '"quoted', "2": "plain"}, [])
     with pytest.raises(InputError, match="no column 'text', but 'a', 'b'"):
-        read(TRANSLATE, write(tmp_path / "other.csv", "a,b", "1,2"))
+        read(TRANSLATE, write(tmp_path / "other.csv", "a;b", "1;2"))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ("Id,TEXT", '1,"Un, deux"', '2,"; et trois"'),
+        ("id;text", "1;Un, deux", '2;"; et trois"'),
+        ('"text";"note, or not";"id"', "Un, deux;;1", '"; et trois";a;2'),
+        ("id\t Text ", "1\tUn, deux", "2\t; et trois"),
+    ],
+)
+def test_tables_as_spreadsheets_write_them(tmp_path: Path, rows: tuple[str, ...]) -> None:
+    assert read(TRANSLATE, write(tmp_path / "in.csv", *rows)) == ({"1": "Un, deux", "2": "; et trois"}, [])
+
+
+def test_a_header_that_is_no_row_is_told(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_bytes(b"id,text\r1,of an old Mac\r")
+    items, [problem] = read(TRANSLATE, tmp_path / "in.csv")
+    assert not items
+    assert problem.startswith("in.csv:1 is no row of a table")
+
+
+def test_the_column_of_that_very_name_is_taken(tmp_path: Path) -> None:
+    assert read(TRANSLATE, write(tmp_path / "in.csv", "Text,text", "other,this")) == ({"2": "this"}, [])
+
+
+def test_a_table_of_something_else_in_a_folder_costs_only_itself(tmp_path: Path) -> None:
+    (tmp_path / "archive").mkdir()
+    write(tmp_path / "archive" / "prices.csv", "town;price", "Gao;500")
+    write(tmp_path / "archive" / "text.csv", "text", "Rain.")
+    items, problems = read(TRANSLATE, tmp_path / "archive")
+    assert items == {"text.csv:2": "Rain."}
+    assert problems == ["prices.csv has no column 'text', but 'town', 'price'"]
 
 
 def test_a_row_with_a_line_that_cannot_be_read_is_left_out_whole(tmp_path: Path) -> None:
@@ -161,3 +195,18 @@ def test_folders_and_several_files(tmp_path: Path) -> None:
         read(TRANSLATE, write(tmp_path / "archive.dat", "x"))
     as_file = Reader(kind=job_pb2.JOB_KIND_TRANSLATE, input_format=InputFormat.FILE)
     assert read(as_file, lines) == ({"lines.txt": "one\n\ntwo\r\n"}, [])
+
+
+def test_whole_files_are_articles_to_a_job_that_summarises_and_texts_to_one_that_translates(tmp_path: Path) -> None:
+    wire, marked = "Rain in Gao\n\nIt fell all day.\n", "# Rain\n\nIt **fell** in [Gao](https://example.org).\n"
+    for name, text in (("a.txt", wire), ("b.md", marked), ("c.html", "<html><body></body></html>")):
+        (tmp_path / name).write_text(text)
+    found = {entry.id: entry.article for entry in SUMMARIZE.read([tmp_path]) if not isinstance(entry, Problem)}
+    assert {name: (article.headline, article.body) for name, article in found.items()} == {
+        "a.txt": ("Rain in Gao", "It fell all day."),
+        "b.md": ("Rain", "It fell in Gao."),
+    }
+    assert read(SUMMARIZE, tmp_path)[1] == ["c.html has no article that can be told from the rest of the page"]
+    items, problems = read(TRANSLATE, tmp_path)
+    assert items == {"a.txt": wire, "b.md": marked}
+    assert problems == ["c.html is none of .jsonl .ndjson .csv .tsv .txt .md"]

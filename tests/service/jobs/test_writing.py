@@ -14,6 +14,7 @@ from kunnafoni.errors import InvalidInputError
 from kunnafoni.jobs.writing import OutputFormat, errors_path, write_results
 from kunnafoni.rpc.status import to_status
 from kunnafoni.v1 import job_pb2, result_pb2, summarization_pb2
+from kunnafoni_models.training.memory_tmx import units
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,6 +89,23 @@ def test_translation_memories_are_read_by_the_toolkit(tmp_path: Path) -> None:
         assert [str(unit.target) for unit in units] == expected
 
 
+def test_a_memory_says_which_sentences_have_warnings_and_is_learnt_from_all_the_same(tmp_path: Path) -> None:
+    plain = result(1, "Good", "Bon")
+    del plain.translations[0].segments[0].warnings[:]
+    path = tmp_path / "out.tmx"
+    write_results([RESULTS[2], plain], path, OutputFormat.TMX, ("fr", "bm"))
+    with path.open("rb") as file:
+        store: Any = tmx.tmxfile(file, "en", "fr")
+    tags = [[each.tag for each in unit.xmlelement] for unit in store.units]
+    assert tags == [["note", "prop", "tuv", "tuv"]] * 2 + [["note", "tuv", "tuv"]]
+    found = [[(each.get("type"), each.text) for each in unit.xmlelement.iter("prop")] for unit in store.units]
+    assert found == [[("x-kunnafoni-warning", "NUMBER_MISMATCH")]] * 2 + [[]]
+    with path.open("rb") as file:
+        learnt = list(units(file, path, {"en", "fr", "bm"}))
+    assert learnt[0] == {"en": "Two lines", "fr": "Deux lignes"}
+    assert learnt[2] == {"en": "Good", "fr": "Bon"}
+
+
 def test_text_by_language_stays_parallel(tmp_path: Path) -> None:
     write_results(RESULTS[:2], tmp_path / "out.txt", OutputFormat.TEXT, ("fr", "bm"))
     assert (tmp_path / "out.fr.txt").read_text() == "Bonjour & <adieu>\n\n"
@@ -114,7 +132,9 @@ def test_a_table_without_columns_for_an_items_own_language_is_not_written(tmp_pa
 
 
 def test_a_table_of_editions_has_their_key_points(tmp_path: Path) -> None:
-    answer = job_pb2.JobResult(id="a", item=job_pb2.JobItem(article=summarization_pb2.Article(body="Long.")))
+    answer = job_pb2.JobResult(
+        id="a", item=job_pb2.JobItem(article=summarization_pb2.Article(headline="Rain", body="Long."))
+    )
     edition = answer.editions.add(headline="Pluies", summary="Il pleut.")
     edition.key_points.add(text="Il pleut à Mopti.")
     edition.key_points.add(text="Le fleuve monte.")
@@ -122,7 +142,8 @@ def test_a_table_of_editions_has_their_key_points(tmp_path: Path) -> None:
     with (tmp_path / "out.csv").open(newline="") as file:
         [row] = csv.DictReader(file)
     assert row["key_points_fr"] == "Il pleut à Mopti.\nLe fleuve monte."
-    assert row["source"] == "Long."
+    assert list(row)[:3] == ["id", "source_headline", "source"]
+    assert (row["source_headline"], row["source"]) == ("Rain", "Long.")
 
 
 def test_files_are_as_private_as_the_umask_says(tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ def check_warnings(edition: Edition) -> None:
         assert warning.detail
         if warning.HasField("span"):
             assert 0 <= warning.span.start < warning.span.end <= len(texts[warning.part])
+            assert not warning.source_words
     for point in edition.key_points:
         for warning in point.warnings:
             if warning.HasField("target_span"):

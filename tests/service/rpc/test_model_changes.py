@@ -100,6 +100,21 @@ async def test_the_list_tells_which_model_is_used() -> None:
         assert summaries["fr"]
 
 
+async def test_a_summariser_that_nobody_measured_does_not_displace_the_articles_sentences() -> None:
+    extracting = replace(model("extracting"), extract_languages=("en",))
+    score = Quality("en", "en", "ROUGE-L", 30.0, test_set="none", decoding="greedy", date=date(2026, 1, 1))
+    better = replace(model("better"), quality=(score,))
+    for other, settings, used in (
+        (model("new"), {}, None),
+        (model("new"), {"summaries": {"en": "new"}}, "new"),
+        (better, {}, "better"),
+    ):
+        async with serve(extracting, other, **settings) as served:
+            english, french = served.fleet.summary_hop("en"), served.fleet.summary_hop("fr")
+            assert (english and english.model_id, served.fleet.extracts_better("en")) == (used, used is None)
+            assert french
+
+
 async def test_health_tells_which_service_a_failed_model_takes_down() -> None:
     summaries_only = replace(model("writer"), directions=())
     async with serve(summaries_only, model("broken", no_such_option=1)) as served:
@@ -147,8 +162,8 @@ async def test_statuses_are_read_in_threads_while_models_come_and_go() -> None:
     ("settings", "named"),
     [
         (Settings(routes={"en>fr": "nobody"}), "nobody"),
-        (Settings(routes={"en>fr": "writer"}), "writer does not translate en>fr"),
-        (Settings(summaries={"bm": "writer"}), "writer does not summarise bm"),
+        (Settings(routes={"en>fr": "writer"}), "writer does not translate en>fr, nor anything else"),
+        (Settings(summaries={"bm": "writer"}), "writer does not summarise bm, only en, fr"),
     ],
 )
 async def test_wrong_choices_are_named(settings: Settings, named: str) -> None:

@@ -203,6 +203,14 @@ async def test_a_translated_summary_is_looked_up_in_the_article() -> None:
     ]
 
 
+async def test_what_the_translation_of_a_summary_lacks_is_told_in_words() -> None:
+    async with scripted(GOOD, "", mistranslated=("12 CLASSROOMS", "CLASSROOMS")) as stub:
+        [edition] = (await stub.Summarize(request("fr"), timeout=60)).editions
+    told = [warning for warning in edition.warnings if warning.type == result_pb2.WARNING_TYPE_NUMBER_MISMATCH]
+    assert [(warning.source_words, warning.HasField("span")) for warning in told] == [("12", False)] * 2
+    assert {warning.part for warning in told} == {1, 2}, "the headline is made of the same sentence"
+
+
 async def test_bambara_goes_by_way_of_french() -> None:
     good = "Une nouvelle école de 12 salles de classe a ouvert."
     async with scripted(good, "") as stub:

@@ -8,10 +8,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-import typer
 from markdown_it import MarkdownIt
+
+from kunnafoni.jobs.records import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MOST_HEADLINE_WORDS = 25
 
@@ -32,7 +36,7 @@ class Form(StrEnum):
     HTML = "html"
 
 
-_FORMS = {
+FORMS = {
     ".md": Form.MARKDOWN,
     ".markdown": Form.MARKDOWN,
     ".html": Form.HTML,
@@ -46,11 +50,11 @@ def article_of(content: str, path: Path) -> FileArticle:
     """The article in a file's `content`; `path` tells the form by its ending, and content that begins as HTML is HTML.
 
     Raises:
-        typer.BadParameter: an HTML page has no article.
+        InputError: an HTML page has no article.
     """
-    form = Form.HTML if _HTML.match(content) else _FORMS.get(path.suffix.lower(), Form.TEXT)
+    form = Form.HTML if _HTML.match(content) else FORMS.get(path.suffix.lower(), Form.TEXT)
     if form is Form.HTML:
-        return _from_html(content)
+        return _from_html(content, path.name)
     return _from_markdown(content) if form is Form.MARKDOWN else _from_text(content)
 
 
@@ -72,16 +76,24 @@ _TITLE = re.compile(r"^title:\s*[\"']?(.+?)[\"']?\s*$", re.MULTILINE)
 
 
 def _from_markdown(content: str) -> FileArticle:
-    """The title of the front matter or the first heading is the headline if it comes first; code is left out."""
+    """The title of the front matter or the first heading is the headline if it comes first.
+
+    Code and tables, which are no sentences, are left out.
+    """
     content = content.replace("\r\n", "\n")
     front_matter = _FRONT_MATTER.match(content)
     title = _TITLE.search(front_matter[1]) if front_matter else None
     headline = title[1] if title else ""
     blocks: list[str] = []
     opened = ""
-    for token in MarkdownIt().parse(content[front_matter.end() :] if front_matter else content):
+    in_table = False
+    reader = MarkdownIt().enable("table")
+    for token in reader.parse(content[front_matter.end() :] if front_matter else content):
         if token.type != "inline":
             opened = token.type
+            in_table = opened != "table_close" and (in_table or opened == "table_open")
+            continue
+        if in_table:
             continue
         text = "".join(
             " " if child.type in {"softbreak", "hardbreak"} else child.content
@@ -95,7 +107,7 @@ def _from_markdown(content: str) -> FileArticle:
     return FileArticle(headline, "\n\n".join(blocks))
 
 
-def _from_html(content: str) -> FileArticle:
+def _from_html(content: str, name: str) -> FileArticle:
     # Half a second to import, and most commands read no page.
     import trafilatura  # noqa: PLC0415
 
@@ -106,5 +118,5 @@ def _from_html(content: str) -> FileArticle:
     if blocks and blocks[0] == title.strip():
         del blocks[0]
     if not blocks:
-        raise typer.BadParameter("the page has no article that can be told from the rest of it")
+        raise InputError(name, "has no article that can be told from the rest of the page")
     return FileArticle(title.strip(), "\n\n".join(blocks))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import typer
 
-from kunnafoni.cli.articles import FileArticle, article_of
+from kunnafoni.jobs.articles import FileArticle, article_of
+from kunnafoni.jobs.records import InputError
 
 MARKDOWN = """---
 title: "School *opens* in Kita"
@@ -24,6 +24,12 @@ Kita on Monday.
 ```
 code is no news
 ```
+
+| Item | Price |
+|---|---|
+| Roof | 2 million |
+
+It opens at 8.
 """
 PAGE = """<!doctype html>
 <html lang="fr"><head><title>Une école ouvre à Kita | Le Journal</title>
@@ -57,6 +63,7 @@ def test_markdown() -> None:
     assert article.headline == "School *opens* in Kita"
     assert article.body == (
         "The mayor opened a school in Kita on Monday.\n\nWorks\n\nIt has 12 rooms.\n\nIt cost 3 < 4 million."
+        "\n\nIt opens at 8."
     )
     assert article_of("# Head\n\nBody.", Path("a.md")) == FileArticle("Head", "Body.")
     assert article_of("Body.\n\n# Part", Path("a.md")) == FileArticle("", "Body.\n\nPart")
@@ -73,5 +80,5 @@ def test_html(name: str) -> None:
 
 
 def test_a_page_without_an_article() -> None:
-    with pytest.raises(typer.BadParameter, match="no article"):
-        article_of("<html><body></body></html>", Path("-"))
+    with pytest.raises(InputError, match="page: has no article"):
+        article_of("<html><body></body></html>", Path("page"))

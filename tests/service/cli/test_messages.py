@@ -1,0 +1,50 @@
+"""What a person reads who has asked for something that cannot be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kunnafoni.cli.local_server import local_server
+from tests.service.cli.test_cli import kunnafoni
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from kunnafoni.cli.local_server import LocalServer
+
+GERMAN = "Guten Tag, wie geht es Ihnen heute?"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[LocalServer]:
+    with local_server("--model", "echo") as server:
+        yield server
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["translate", "none.txt"], 1, "kunnafoni: there is no file none.txt"),
+        (["translate", "/"], 1, "kunnafoni: / is a folder: give files"),
+        (["translate", "--text", GERMAN], 1, "name it. --from does that."),
+        (["translate", "--text", "Hello.", "--timeout", "0.001"], 1, "It was 0.001 s; --timeout makes it longer."),
+        (["translate", "--text", "Hello.", "--local"], 2, "give it or --server, not both"),
+    ],
+)
+def test_it_says_what_to_do(server: LocalServer, arguments: list[str], code: int, message: str) -> None:
+    result = kunnafoni(server, *arguments, "--to", "fr")
+    assert (result.returncode, result.stdout) == (code, "")
+    assert message in " ".join(result.stderr.replace("│", " ").split())
+
+
+def test_an_edition_is_written_only_to_a_file_whose_form_is_known(server: LocalServer, tmp_path: Path) -> None:
+    page = tmp_path / "page.pdf"
+    command = ("summarize", "--from", "en", "--to", "en", "-o", page)
+    result = kunnafoni(server, *command, given="Rain fell in Gao.")
+    assert (result.returncode, page.exists()) == (2, False)
+    assert "--format" in result.stderr
+    assert kunnafoni(server, *command, "--format", "text", given="Rain fell in Gao.").returncode == 0
+    assert "Rain fell in Gao." in page.read_text("utf-8")
