@@ -75,13 +75,13 @@ class OutputHead:
         return total
 
     @torch.no_grad()
-    def correct(self, hidden: Tensor, targets: Tensor) -> int:
-        """How many of `targets` [n] are the most likely tokens under `hidden` [n, hidden size]."""
-        total = 0
+    def right(self, hidden: Tensor, targets: Tensor) -> Tensor:
+        """Which of `targets` [n] are the most likely tokens under `hidden` [n, hidden size]: bool [n]."""
+        found = torch.empty_like(targets, dtype=torch.bool)
         for start in range(0, len(targets), _ROWS_AT_ONCE):
             here = slice(start, start + _ROWS_AT_ONCE)
-            total += int((self._padded_logits(hidden[here]).argmax(1) == targets[here]).sum().item())
-        return total
+            found[here] = self._padded_logits(hidden[here]).argmax(1) == targets[here]
+        return found
 
     def _padded_logits(self, hidden: Tensor) -> Tensor:
         """Logits [n, padded vocabulary] for `hidden` [n, hidden size], in room that the next call uses again."""

@@ -58,9 +58,9 @@ class TrainedModel:
         Raises:
             DivergedError: The gradients are no numbers any more; the parameters are as they were.
         """
-        embedded = self._embedded(batch).requires_grad_()
-        hidden = self._hidden(embedded, batch)
         wanted = self.parameters.embedding_gradient
+        embedded = self._embedded(batch).requires_grad_(wanted is not None)
+        hidden = self._hidden(embedded, batch)
         loss, gradient = self._head.loss_and_gradients(hidden.detach(), batch.targets, into=wanted)
         backward(hidden, gradient)
         if wanted is not None:
@@ -75,9 +75,9 @@ class TrainedModel:
         return self._head.summed_loss(self._hidden(self._embedded(batch), batch), batch.targets)
 
     @torch.no_grad()
-    def correct(self, batch: Batch) -> int:
-        """How many of the batch's targets are the most likely token after what stands before them."""
-        return self._head.correct(self._hidden(self._embedded(batch), batch), batch.targets)
+    def right(self, batch: Batch) -> Tensor:
+        """Which of the batch's targets are the most likely token after what stands before them: bool [targets]."""
+        return self._head.right(self._hidden(self._embedded(batch), batch), batch.targets)
 
     def _embedded(self, batch: Batch) -> Tensor:
         return self._network.embed(batch.tokens, self.parameters.embedding)

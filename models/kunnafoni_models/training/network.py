@@ -27,28 +27,40 @@ _EPSILON = 1e-6
 _UNSEEN = -1e4
 
 
+class Matrix(NamedTuple):
+    """Weights [out, in] in the compute type.
+
+    Where only a change of low rank is trained, `left` [out, rank] and `right` [rank, in] are its factors: what they
+    make is in `whole` already, they but collect the gradients. Then none is computed for `whole`, a third of the work.
+    """
+
+    whole: Tensor
+    left: Tensor | None = None
+    right: Tensor | None = None
+
+
 class LayerWeights(NamedTuple):
-    """One layer: matrices [out, in] in the compute type, norms in float32.
+    """One layer: matrices in the compute type, norms in float32.
 
     `query_1` and `key_1` give the first half of every head, `query_2` and `key_2` the second; so do the norms.
     """
 
     input_norm: Tensor
-    query_1: Tensor
-    query_2: Tensor
-    key_1: Tensor
-    key_2: Tensor
-    value: Tensor
+    query_1: Matrix
+    query_2: Matrix
+    key_1: Matrix
+    key_2: Matrix
+    value: Matrix
     query_norm_1: Tensor
     query_norm_2: Tensor
     key_norm_1: Tensor
     key_norm_2: Tensor
-    output: Tensor
+    output: Matrix
     attended_norm: Tensor
     feed_forward_norm: Tensor
-    gate: Tensor
-    up: Tensor
-    down: Tensor
+    gate: Matrix
+    up: Matrix
+    down: Matrix
     fed_forward_norm: Tensor
 
 
@@ -116,23 +128,23 @@ def rms_norm(values: Tensor, weight: Tensor) -> Tensor:
 
 
 def _layer(stream: Tensor, weights: LayerWeights, sight: Sight) -> Tensor:
-    dtype = weights.value.dtype
+    dtype = weights.value.whole.dtype
     attended = _attention(rms_norm(stream, weights.input_norm).to(dtype), weights, sight)
     stream = stream + rms_norm(attended, weights.attended_norm)
     read = rms_norm(stream, weights.feed_forward_norm).to(dtype)
-    gated = F.gelu(F.linear(read, weights.gate), approximate="tanh") * F.linear(read, weights.up)
-    return stream + rms_norm(F.linear(gated, weights.down), weights.fed_forward_norm)
+    gated = F.gelu(_product(read, weights.gate), approximate="tanh") * _product(read, weights.up)
+    return stream + rms_norm(_product(gated, weights.down), weights.fed_forward_norm)
 
 
 def _attention(read: Tensor, weights: LayerWeights, sight: Sight) -> Tensor:
     rows, length, _ = read.shape
     half = weights.query_norm_1.shape[0]
-    key_heads = weights.key_1.shape[0] // half
-    group = weights.query_1.shape[0] // weights.key_1.shape[0]
+    key_heads = weights.key_1.whole.shape[0] // half
+    group = weights.query_1.whole.shape[0] // weights.key_1.whole.shape[0]
     # With one key head, as the embedded model has, none of the transpositions below moves anything.
     queries = _turned(
-        F.linear(read, weights.query_1).reshape(rows, length, key_heads * group, half),
-        F.linear(read, weights.query_2).reshape(rows, length, key_heads * group, half),
+        _product(read, weights.query_1).reshape(rows, length, key_heads * group, half),
+        _product(read, weights.query_2).reshape(rows, length, key_heads * group, half),
         (weights.query_norm_1, weights.query_norm_2),
         sight,
     )
@@ -143,18 +155,27 @@ def _attention(read: Tensor, weights: LayerWeights, sight: Sight) -> Tensor:
         for each in queries
     )
     keys = _turned(
-        F.linear(read, weights.key_1).reshape(rows, length, key_heads, half),
-        F.linear(read, weights.key_2).reshape(rows, length, key_heads, half),
+        _product(read, weights.key_1).reshape(rows, length, key_heads, half),
+        _product(read, weights.key_2).reshape(rows, length, key_heads, half),
         (weights.key_norm_1, weights.key_norm_2),
         sight,
     )
     key_1, key_2 = (each.transpose(1, 2).reshape(rows * key_heads, length, half) for each in keys)
-    value = F.linear(read, weights.value).reshape(rows, length, key_heads, 2 * half)
+    value = _product(read, weights.value).reshape(rows, length, key_heads, 2 * half)
     value = value.transpose(1, 2).reshape(rows * key_heads, length, 2 * half)
     scores = torch.bmm(query_1, key_1.transpose(1, 2)).float() + torch.bmm(query_2, key_2.transpose(1, 2)).float()
     shares = torch.softmax(scores * (2 * half) ** -0.5 + sight.mask, -1).to(read.dtype)
     seen = torch.bmm(shares, value).reshape(rows, key_heads, length, group * 2 * half)
-    return F.linear(seen.transpose(1, 2).reshape(rows, length, key_heads * group * 2 * half), weights.output)
+    return _product(seen.transpose(1, 2).reshape(rows, length, key_heads * group * 2 * half), weights.output)
+
+
+def _product(values: Tensor, matrix: Matrix) -> Tensor:
+    """`values` times the matrix."""
+    made = F.linear(values, matrix.whole)
+    if matrix.left is None or matrix.right is None:
+        return made
+    change = F.linear(F.linear(values.detach(), matrix.right), matrix.left)
+    return made + (change - change.detach())  # adds nothing but the way back to the factors
 
 
 def _turned(first: Tensor, second: Tensor, norms: tuple[Tensor, Tensor], sight: Sight) -> tuple[Tensor, Tensor]:

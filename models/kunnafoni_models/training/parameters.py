@@ -5,12 +5,12 @@ It knows how Hugging Face's tensors map to the network's halves. How a step chan
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from kunnafoni_models.training.int8_grid import on_grid
-from kunnafoni_models.training.network import LayerWeights
+from kunnafoni_models.training.network import LayerWeights, Matrix
 from kunnafoni_models.training.typed_torch import compiled
 from kunnafoni_models.training.typed_torch import split as in_runs
 from kunnafoni_models.training.updates import EMBEDDING, FullUpdate, LowRankUpdate
@@ -81,20 +81,29 @@ class Parameters:
         self.embedding_gradient = self._update.embedding_gradient
         self._copy_on_grid = compiled(_copy_on_grid, wanted=machine.compile)
         self._compute = {
-            name: part.to(machine.dtype, copy=True).requires_grad_()
-            for name, part in self._masters.items()
-            if name != EMBEDDING
+            name: part.to(machine.dtype, copy=True) for name, part in self._masters.items() if name != EMBEDDING
         }
+        factors = self.change.factors if self.change else {}
+        self._factors = {name: part.detach().to(machine.dtype, copy=True) for name, part in factors.items()}
+        self._trained = self._factors or self._compute
+        for part in self._trained.values():
+            part.requires_grad_()
         vocabulary = architecture.vocabulary
         padded = -(-vocabulary // _VOCABULARY_IN_STEPS_OF) * _VOCABULARY_IN_STEPS_OF
         self.embedding: Tensor = torch.zeros(padded, architecture.hidden, dtype=machine.dtype, device=machine.device)
         self._embedding_on_grid: bool | None = None
         self.last_norm = self._norms[LAST_NORM]
-        found = self._norms | self._compute
+        found: dict[str, Any] = {**self._norms, **{name: self._matrix(name) for name in self._compute}}
         self.layers = [
             LayerWeights(*(found[f"{layer}.{field}"] for field in LayerWeights._fields))
             for layer in range(architecture.layers)
         ]
+
+    def _matrix(self, name: str) -> Matrix:
+        whole = self._compute[name]
+        if not self.change:
+            return Matrix(whole)
+        return Matrix(whole, *(self._factors[factor] for factor in self.change.names(name)))
 
     def refresh(self, *, int8_grid: bool) -> None:
         """Make the copies from the masters, rounded to the int8 grid or as they are."""
@@ -109,6 +118,8 @@ class Parameters:
                 else:
                     copy.copy_(master)
             self._embedding_on_grid = int8_grid
+            for name, factor in (self.change.factors if self.change else {}).items():
+                self._factors[name].copy_(factor)
 
     @torch.no_grad()
     def step(self, *, rate: float) -> None:
@@ -117,7 +128,7 @@ class Parameters:
         Raises:
             DivergedError: A gradient is no number; the masters are as they were.
         """
-        for name, copy in self._compute.items():
+        for name, copy in self._trained.items():
             if copy.grad is not None:
                 self._update.take(name, copy.grad)
                 copy.grad = None

@@ -16,7 +16,7 @@ from kunnafoni_models.training import checkpoint, heap, run_folder
 from kunnafoni_models.training.batches import Place, batches, rectangle
 from kunnafoni_models.training.encoding import RowEncoder
 from kunnafoni_models.training.errors import CheckpointError, OptionsError
-from kunnafoni_models.training.evaluation import Evaluation
+from kunnafoni_models.training.evaluation import Evaluation, smallest_as_good
 from kunnafoni_models.training.model import TrainedModel
 from kunnafoni_models.training.precision import choose_machine
 from kunnafoni_models.training.progress import Outcome, Progress
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from kunnafoni_models.entries import CatalogEntry
     from kunnafoni_models.training.corpus import Row
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from kunnafoni_models.training.precision import Machine
     from kunnafoni_models.training.updates import LowRankUpdate
 
-# How much of a change of low rank may be kept in the end; of equal ones the smallest.
+# How much of a change of low rank may be kept in the end.
 _SHARES_OF_CHANGE = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 # Losses and speed are told as means over the last steps.
 _RECENT_STEPS = 20
@@ -240,17 +241,17 @@ class _Run:
         )
 
     def _keep_best(self, change: LowRankUpdate) -> dict[str, float]:
-        """Keep that share of the change with which most dev tokens are predicted right, and give the dev figures.
+        """Keep as much of the change as the dev rows ask for, and give their figures with it.
 
         Not the likelihood decides: a model that has become too sure of itself has a worse one than a model that has
         learnt less, and greedy decoding does not see it.
         """
-        found: dict[float, float] = {}
+        found: dict[float, Tensor] = {}
         for share in _SHARES_OF_CHANGE:
             change.show(share)
             self._refresh()
-            found[share] = sum(self.evaluation.accuracy(self.model).values())
-        kept = max(found, key=found.__getitem__)
+            found[share] = self.evaluation.right(self.model)
+        kept = smallest_as_good(found)
         change.keep(kept)
         self.state.kept *= kept
         dev = self._evaluate()

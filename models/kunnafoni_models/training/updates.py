@@ -13,7 +13,7 @@ from kunnafoni_models.training.errors import DivergedError
 from kunnafoni_models.training.int8_grid import dithered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from torch import Tensor
 
@@ -29,7 +29,7 @@ _FACTOR_SCALE = 2.0
 
 
 class Update(Protocol):
-    """Takes the gradients of a step, one matrix after the other, and changes the masters by them.
+    """Takes the gradients of a step, one trained part after the other, and changes the masters by them.
 
     Attributes:
         embedding_gradient: [vocabulary, hidden] in float32, for the caller to fill before `step`; None if the embedding
@@ -39,7 +39,7 @@ class Update(Protocol):
     embedding_gradient: Tensor | None
 
     def take(self, name: str, gradient: Tensor) -> None:
-        """Note the gradient of the master `name`."""
+        """Note the gradient of `name`, a master or a factor of its change."""
         ...
 
     def step(self, *, rate: float) -> None:
@@ -121,22 +121,25 @@ class LowRankUpdate:
             name: dithered(part.cpu(), draw).to(part.device) if all_on_grid else part.clone()
             for name, part in self._masters.items()
         }
-        self._left: dict[str, Tensor] = {}
-        self._right: dict[str, Tensor] = {}
+        self.factors: dict[str, Tensor] = {}
         for name, part in self._masters.items():
             part.copy_(self._starts[name])
             height, width = part.shape
             right = torch.randn(options.low_rank, width, generator=draw) / width**0.5
-            self._right[name] = right.to(part.device).requires_grad_()
-            self._left[name] = torch.zeros(height, options.low_rank, device=part.device, requires_grad=True)
-        self._optimiser = _Optimiser([([*self._left.values(), *self._right.values()], options.learning_rate)])
+            left_name, right_name = self.names(name)
+            self.factors[left_name] = torch.zeros(height, options.low_rank, device=part.device, requires_grad=True)
+            self.factors[right_name] = right.to(part.device).requires_grad_()
+        self._optimiser = _Optimiser([(list(self.factors.values()), options.learning_rate)])
+
+    @staticmethod
+    def names(matrix: str) -> tuple[str, str]:
+        """What the two factors of a matrix's change are called: [height, rank] and [rank, width]."""
+        return f"left.{matrix}", f"right.{matrix}"
 
     @torch.no_grad()
     def take(self, name: str, gradient: Tensor) -> None:
         """See `Update`."""
-        left, right = self._left[name], self._right[name]
-        whole = gradient.float()
-        left.grad, right.grad = _FACTOR_SCALE * (whole @ right.t()), _FACTOR_SCALE * (left.t() @ whole)
+        self.factors[name].grad = _FACTOR_SCALE * gradient.float()
 
     @torch.no_grad()
     def step(self, *, rate: float) -> None:
@@ -149,30 +152,26 @@ class LowRankUpdate:
         """Set the masters to the start and a share of the change, to see what that would be like."""
         for name, master in self._masters.items():
             scale = share * _FACTOR_SCALE
-            torch.addmm(self._starts[name], self._left[name], self._right[name], alpha=scale, out=master)
+            left, right = (self.factors[factor] for factor in self.names(name))
+            torch.addmm(self._starts[name], left, right, alpha=scale, out=master)
 
     @torch.no_grad()
     def keep(self, share: float) -> None:
         """Forget the rest of the change."""
-        for left in self._left.values():
-            left.mul_(share)
+        for name in self._masters:
+            self.factors[self.names(name)[0]].mul_(share)
         self.show(1.0)
 
     def state(self) -> dict[str, Tensor]:
         """See `Update`."""
-        return self._optimiser.state() | {f"{_FACTOR}{name}": part.detach() for name, part in self._factors()}
+        return self._optimiser.state() | {f"{_FACTOR}{name}": part.detach() for name, part in self.factors.items()}
 
     @torch.no_grad()
     def load(self, state: Mapping[str, Tensor]) -> None:
         """See `Update`."""
-        for name, part in self._factors():
+        for name, part in self.factors.items():
             part.copy_(state[f"{_FACTOR}{name}"])
         self._optimiser.load(state)
-
-    def _factors(self) -> Iterable[tuple[str, Tensor]]:
-        for name in self._masters:
-            yield f"left.{name}", self._left[name]
-            yield f"right.{name}", self._right[name]
 
 
 class _Optimiser:
