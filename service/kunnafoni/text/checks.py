@@ -35,7 +35,7 @@ from kunnafoni.text.repetition import most_repeated
 from kunnafoni.text.spans import Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from kunnafoni.text.dates import DateMention
     from kunnafoni.text.numbers import NumberMention
@@ -84,6 +84,7 @@ def check(source: str, target: str, *, source_language: str, target_language: st
     languages = source_language, target_language
     return [
         *_numbers(source, target, *languages),
+        *_dates(source, target, *languages),
         *_names(source, target, *languages),
         *_repetition(source, target),
         *_length_ratio(source, target, *languages),
@@ -108,6 +109,26 @@ def _shared(dates: Iterable[DateMention], others: Iterable[DateMention]) -> list
     """Where the whole dates stand that are among `others` too."""
     days = {(date.day, date.month, date.year) for date in others}
     return [date.span for date in dates if date.day and date.month and (date.day, date.month, date.year) in days]
+
+
+_DATE_PARTS: dict[str, Callable[[DateMention], int | None]] = {
+    "month": lambda date: date.month,
+    "day of the week": lambda date: date.weekday,
+}
+
+
+def _dates(source: str, target: str, source_language: str, target_language: str) -> Iterator[Finding]:
+    """Months and days of the week that one side has and the other has another for; one that is left out is no error."""
+    dates, other_dates = dates_in(source, source_language), dates_in(target, target_language)
+    for name, part in _DATE_PARTS.items():
+        told, told_by_other = ({part(date) for date in side} | {None} for side in (dates, other_dates))
+        missing = [date.span for date in dates if part(date) not in told_by_other]
+        invented = [date.span for date in other_dates if part(date) not in told]
+        if missing and invented:
+            for span in missing:
+                yield Finding(WarningKind.NUMBER_MISMATCH, span, None, f"{name} not found in the translation")
+            for span in invented:
+                yield Finding(WarningKind.NUMBER_MISMATCH, None, span, f"{name} not found in the source")
 
 
 def _outside(spans: Iterable[Span], mentions: Iterable[NumberMention]) -> list[NumberMention]:

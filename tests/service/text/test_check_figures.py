@@ -1,0 +1,40 @@
+"""Findings about figures: numbers, dates, hours and units; all sentences were written for these tests."""
+
+from __future__ import annotations
+
+import pytest
+
+from kunnafoni.text.checks import WarningKind, check
+
+
+def mismatches(source_language: str, source: str, target_language: str, target: str) -> list[str]:
+    """What of each side the other lacks, source first."""
+    findings = check(source, target, source_language=source_language, target_language=target_language)
+    sides = ((f.source_span, source, f.target_span, target) for f in findings if f.kind is WarningKind.NUMBER_MISMATCH)
+    return [text[span.start : span.end] for side in sides for span, text in (side[:2], side[2:]) if span]
+
+
+@pytest.mark.parametrize(
+    ("source_language", "source", "target_language", "target", "wrong"),
+    [
+        (
+            "fr",
+            "Météo du mardi 22 avril 2025",
+            "en",
+            "Weather, March 22, 2025",
+            ["mardi 22 avril 2025", "March 22, 2025"],
+        ),
+        ("fr", "La réunion du 3 mai.", "en", "The meeting of 3 March.", ["3 mai", "3 March"]),
+        ("fr", "Il est mort lundi.", "en", "He died on Friday.", ["lundi", "Friday"]),
+        ("en", "12 people died on 3 May.", "bm", "Mɔgɔ 12 sara marisikalo tile 3.", ["3 May", "marisikalo tile 3"]),
+        ("fr", "De mars à mai", "en", "From March to June", ["mai", "June"]),
+        ("fr", "De mars à mai", "en", "From March on", []),
+        ("fr", "Il vient lundi.", "en", "He is coming.", []),
+        ("bm", "Tɛnɛn, mɛkalo tile 3", "fr", "Lundi 3 mai", []),
+    ],
+)
+def test_another_month_or_day_of_the_week_is_found(
+    source_language: str, source: str, target_language: str, target: str, wrong: list[str]
+) -> None:
+    assert mismatches(source_language, source, target_language, target) == wrong
+    assert mismatches(target_language, target, source_language, source) == wrong[::-1]
