@@ -38,3 +38,25 @@ def test_another_month_or_day_of_the_week_is_found(
 ) -> None:
     assert mismatches(source_language, source, target_language, target) == wrong
     assert mismatches(target_language, target, source_language, source) == wrong[::-1]
+
+
+@pytest.mark.parametrize(
+    ("source_language", "source", "target_language", "target", "wrong"),
+    [
+        ("en", "It starts at 8 p.m.", "fr", "Cela commence à 8 h.", ["8", "8"]),
+        ("en", "It starts at 8:30 p.m.", "fr", "Cela commence à 8 h 30.", ["8", "8"]),
+        ("en", "It starts at 8:10 p.m.", "fr", "Cela commence à 20 h 10.", []),
+        ("en", "It starts at 8 p.m.", "fr", "Cela commence à 8 h du soir.", []),
+        ("en", "It starts at 8 p.m.", "fr", "Ce soir, cela commence à huit heures.", []),
+        ("en", "It starts at 8 p.m.", "bm", "A bɛ daminɛ su fɛ, nɛgɛ kaɲɛ 8.", []),
+        ("en", "It starts at 8 in the evening.", "fr", "Cela commence à 20 h.", []),
+        ("en", "It runs from 8 to 10 p.m.", "fr", "Cela dure de 20 h à 22 h.", []),
+        ("en", "It starts at 8 a.m.", "fr", "Cela commence à 20 h.", ["8", "20"]),
+        ("en", "It starts at 12:10 a.m.", "fr", "Cela commence à 0 h 10.", []),
+    ],
+)
+def test_an_hour_of_the_evening_is_none_of_the_morning(
+    source_language: str, source: str, target_language: str, target: str, wrong: list[str]
+) -> None:
+    assert mismatches(source_language, source, target_language, target) == wrong
+    assert mismatches(target_language, target, source_language, source) == wrong[::-1]
