@@ -103,6 +103,7 @@ def test_offsets_count_code_points() -> None:
         ("fr", "Le gén. Dembélé, le lt-col. Camara, l'Amb. Ba et le cap. Awa Sow y sont. Il voit le col. Il va.", 3),
         ("fr", "Le P.-D.G. de la société vit Av. de la Nation depuis l'an 50 av. J.-C. ou presque. Bien.", 2),
         ("en", "It began at 6 a.m. Tuesday. Approx. 20 men left at 7 p.m. The others stayed.", 3),
+        ("en", "It runs from 9 a.m. GMT to 8 p.m. CEST. At 8 p.m. UTC it ends. At 9 p.m. IT IS OVER. All left.", 4),
         ("bm", "Prof. Kulibali nana. U ye malo kilo 5 san. a wulila.", 3),
         ("bm", "U ye ko kelen fɔ a ye a. Ɛsipaɲi kaw nana.", 2),
     ],
