@@ -136,17 +136,13 @@ def _outside(spans: Iterable[Span], mentions: Iterable[NumberMention]) -> list[N
     return [m for m in mentions if not any(s.start <= m.span.start and m.span.end <= s.end for s in spans)]
 
 
-_INVENTED = 0.4
-"""Least similarity by sound at which a name of the translation is one of the source; low, as both sides are tried."""
-
-
 def _names(source: str, target: str, source_language: str, target_language: str) -> Iterator[Finding]:
     """Names of the source that the translation lacks, and names in it that sound like nothing in the source."""
     missing = unheard_names(source, target, text_language=source_language, other_language=target_language)
     for span in missing:
         yield Finding(WarningKind.NAME_MISSING, span, None, "name not found in the translation")
     invented = unheard_names(
-        target, source, text_language=target_language, other_language=source_language, least=_INVENTED
+        target, source, text_language=target_language, other_language=source_language, invented=True
     )
     for span in invented:
         yield Finding(WarningKind.NAME_MISSING, None, span, "name not found in the source")

@@ -89,6 +89,19 @@ def test_a_missing_and_an_invented_name_are_found() -> None:
 
 
 @pytest.mark.parametrize(
+    ("source", "target", "found"),
+    [
+        ("An ye Abdulayi Mayiga ye Sikaso.", "We saw Hillary Clinton in Sikasso.", True),
+        ("Bakari Kulibali ko a bɛ taa Segu.", "Barack Obama said he is going to Ségou.", True),
+        ("Bakari Kulibali ko a bɛ taa Segu.", "Bakary Coulibaly said he is going to Ségou.", False),
+    ],
+)
+def test_another_person_is_found_in_a_translation_from_bambara(source: str, target: str, *, found: bool) -> None:
+    findings = check(source, target, source_language="bm", target_language="en")
+    assert any(finding.target_span for finding in findings) == found
+
+
+@pytest.mark.parametrize(
     ("source_language", "source", "target_language", "target"),
     [
         ("fr", "Elle vit à Washington.", "bm", "A bɛ Wasintɔn."),
