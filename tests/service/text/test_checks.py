@@ -105,6 +105,34 @@ def test_another_person_is_found_in_a_translation_from_bambara(source: str, targ
     ("source_language", "source", "target_language", "target"),
     [
         ("fr", "Elle vit à Washington.", "bm", "A bɛ Wasintɔn."),
+        (
+            "en",
+            "ECOWAS, WAEMU, NATO and the UN met in Cairo.",
+            "fr",
+            "Cédéao, Uemoa, Otan et Onu se sont vus au Caire.",
+        ),
+        ("en", "The Economic Community of West African States met.", "fr", "Hier, la CEDEAO s'est réunie."),
+        (
+            "en",
+            "On Wed. Feb. 3 and on Nov. 4, Sgt. Diarra spoke.",
+            "fr",
+            "Mercredi 3 février et le 4 novembre, le sergent Diarra a parlé.",
+        ),
+        ("en", "The talks in Kati begin on Aug. 3.", "bm", "Kumaɲɔgɔnya bɛ daminɛ Kati utikalo tile 3."),
+        (
+            "en",
+            "They rest on Easter and Christmas in the Emirates.",
+            "fr",
+            "Ils se reposent à Pâques et à Noël aux Émirats.",
+        ),
+        (
+            "en",
+            "The Minister of Livestock and Fisheries left.",
+            "fr",
+            "Le ministre de l'Élevage et de la Pêche est parti.",
+        ),
+        ("fr", "Il a payé 500 FCFA.", "bm", "A ye sefawari 500 sara."),
+        ("fr", "UN CAMION TOMBE AU FLEUVE", "en", "A TRUCK FALLS INTO THE RIVER"),
         ("fr", "Il va en Allemagne.", "en", "He goes to Germany."),
         ("en", "We met in June at the University.", "fr", "Nous nous sommes vus en juin à l'université."),
         ("en", "He had an MRI scan.", "fr", "Il a passé une IRM."),
@@ -154,6 +182,9 @@ def test_between_english_and_french_a_name_that_only_sounds_right_is_found(
         ("L'ONU a condamné l'attaque.", "The EU condemned the attack."),
         ("L'OMS a condamné l'attaque.", "NATO condemned the attack."),
         ("La CEDEAO a levé les sanctions contre le Mali.", "NATO lifted the sanctions against Mali."),
+        ("C'est neuf fois la norme de l'OMS.", "This is nine times the WHO standard of the US."),
+        ("La Cédéao a levé les sanctions.", "The EU lifted the sanctions."),
+        ("Elle travaille à la BCEAO.", "She works at the FBI."),
     ],
 )
 def test_one_organisation_does_not_stand_for_another(source: str, target: str) -> None:
