@@ -33,6 +33,7 @@ from kunnafoni.text.names import is_headline
 from kunnafoni.text.numbers import numbers_in, unmatched
 from kunnafoni.text.repetition import most_repeated
 from kunnafoni.text.spans import Span
+from kunnafoni.text.units import measures_in, with_another_sign, with_another_unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -84,6 +85,7 @@ def check(source: str, target: str, *, source_language: str, target_language: st
     languages = source_language, target_language
     return [
         *_numbers(source, target, *languages),
+        *_units(source, target, *languages),
         *_dates(source, target, *languages),
         *_names(source, target, *languages),
         *_repetition(source, target),
@@ -109,6 +111,22 @@ def _shared(dates: Iterable[DateMention], others: Iterable[DateMention]) -> list
     """Where the whole dates stand that are among `others` too."""
     days = {(date.day, date.month, date.year) for date in others}
     return [date.span for date in dates if date.day and date.month and (date.day, date.month, date.year) in days]
+
+
+def _units(source: str, target: str, source_language: str, target_language: str) -> Iterator[Finding]:
+    """Numbers that both sides have, with another unit or without their minus sign."""
+    measures, others = (
+        measures_in(text, numbers_in(text, language), language)
+        for text, language in ((source, source_language), (target, target_language))
+    )
+    for measure in measures:
+        if other := with_another_unit(measure, others):
+            yield Finding(WarningKind.NUMBER_MISMATCH, measure.number.span, other.number.span, "another unit")
+        if other := with_another_sign(measure, others):
+            yield Finding(WarningKind.NUMBER_MISMATCH, measure.number.span, other.number.span, "minus sign lost")
+    for other in others:
+        if measure := with_another_sign(other, measures):
+            yield Finding(WarningKind.NUMBER_MISMATCH, measure.number.span, other.number.span, "minus sign added")
 
 
 _DATE_PARTS: dict[str, Callable[[DateMention], int | None]] = {

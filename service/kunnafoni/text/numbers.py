@@ -40,8 +40,8 @@ class NumberMention:
         span: Where it stands, the scale word included.
         written_as: In figures or in words.
         other_values: Values that the same characters may have instead: 1.234 for an English `1,234`, 22 for the 10 of
-            `10 h du soir`, 70 for `1970s`, 1970 for `années 70`, 100 for `100m`, 2000000 for the 2 of
-            `2 to 3 million`, 2.5 for `2 and a half`.
+            `10 h du soir`, 70 for `1970s`, 1970 for `années 70`, 2025 for the 25 of `2024-25`, 100 for `100m`,
+            2000000 for the 2 of `2 to 3 million`, 2.5 for `2 and a half`.
     """
 
     value: Decimal
@@ -114,6 +114,7 @@ _AFTERNOON = re.compile(
 )
 _NEAR = 40  # code points
 _DECADE_AFTER = re.compile(r"['’]?s\b")
+_YEAR_BEFORE = re.compile(r"(?<!\d)((?:1\d|2[01]))\d\d[-–/]$")
 _DECADE_BEFORE = re.compile(r"années\s$")
 _ROMAN = re.compile(r"\b(?=[IVX])(X{0,3})(IX|IV|V?I{0,3})(e|ᵉ|è|ème|er|ᵉʳ|re|ʳᵉ)?\b")
 _ROMAN_UNITS = ("", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX")
@@ -127,7 +128,7 @@ def _digits_in(text: str, language: str) -> Iterator[NumberMention]:
         if _NO_NUMBER.search(text, max(0, start - 3), end) or _PRIME_MINISTER.match(text, start):
             continue
         values, span = _scaled(_values(match, language), text, Span(start, end), language)
-        values += _decades(values[0], text, match.span())
+        values += _years(values[0], text, match.span())
         yield NumberMention(values[0], span, Writing.DIGITS, tuple(dict.fromkeys(values[1:])))
 
 
@@ -181,9 +182,11 @@ def _with_half_day(mention: NumberMention, text: str) -> NumberMention:
 _OLDEST_SHORT_DECADE = 90
 
 
-def _decades(value: Decimal, text: str, span: tuple[int, int]) -> list[Decimal]:
-    """Another value of a number that is a decade."""
+def _years(value: Decimal, text: str, span: tuple[int, int]) -> list[Decimal]:
+    """Another value of a number that is a decade, or the second year of `2024-25`."""
     start, end = span
+    if (year := _YEAR_BEFORE.search(text, max(0, start - 5), start)) and end - start == 2:  # noqa: PLR2004
+        return [value + 100 * int(year[1])]
     if value in range(10, 2100, 10) and (
         _DECADE_AFTER.match(text, end) or _DECADE_BEFORE.search(text, max(0, start - 8), start)
     ):

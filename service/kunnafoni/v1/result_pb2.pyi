@@ -59,7 +59,7 @@ class _WarningTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WarningTy
     WARNING_TYPE_UNSPECIFIED: _WarningType.ValueType  # 0
     """Never sent."""
     WARNING_TYPE_NUMBER_MISMATCH: _WarningType.ValueType  # 1
-    """A number of one side is not found on the other."""
+    """A number, month or day of the week of one side is not found on the other, or has another unit or sign there."""
     WARNING_TYPE_NAME_MISSING: _WarningType.ValueType  # 2
     """A name of one side is not found on the other."""
     WARNING_TYPE_REPETITION: _WarningType.ValueType  # 3
@@ -97,7 +97,7 @@ class WarningType(_WarningType, metaclass=_WarningTypeEnumTypeWrapper):
 WARNING_TYPE_UNSPECIFIED: WarningType.ValueType  # 0
 """Never sent."""
 WARNING_TYPE_NUMBER_MISMATCH: WarningType.ValueType  # 1
-"""A number of one side is not found on the other."""
+"""A number, month or day of the week of one side is not found on the other, or has another unit or sign there."""
 WARNING_TYPE_NAME_MISSING: WarningType.ValueType  # 2
 """A name of one side is not found on the other."""
 WARNING_TYPE_REPETITION: WarningType.ValueType  # 3

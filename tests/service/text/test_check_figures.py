@@ -60,3 +60,33 @@ def test_an_hour_of_the_evening_is_none_of_the_morning(
 ) -> None:
     assert mismatches(source_language, source, target_language, target) == wrong
     assert mismatches(target_language, target, source_language, source) == wrong[::-1]
+
+
+@pytest.mark.parametrize(
+    ("source_language", "source", "target_language", "target", "wrong"),
+    [
+        ("fr", "Un sac de 50 kg", "en", "A sack of 50 tonnes", True),
+        ("fr", "Un sac de 50 kg", "en", "A sack of fifty kilos", False),
+        ("fr", "Vent de 15 km/h", "en", "Wind at 15 mph", True),
+        ("en", "The road is 5 miles long.", "fr", "La route fait 5 kilomètres.", True),
+        ("en", "The road is 5 miles (8 km) long.", "fr", "La route fait 8 km, soit 5 miles.", False),
+        ("en", "It gave 250 million CFA francs.", "fr", "Il a donné 250 millions de dollars US.", True),
+        ("fr", "Il a donné 250 millions de F CFA.", "en", "It gave US$250 million.", True),
+        ("fr", "Il a donné 29 milliards de FCFA.", "en", "It gave CFAF 29bn.", False),
+        ("fr", "Il coûte 5 000 FCFA.", "bm", "A sɔngɔ ye dolari 5 000 ye.", True),
+        ("fr", "Il coûte 5 000 FCFA.", "bm", "A sɔngɔ ye sefawari 5 000 ye.", False),
+        ("fr", "Un taux de 5 pour cent", "en", "A rate of 5%", False),
+        ("fr", "Un taux de 5 %", "en", "A rate of 5 euros", True),
+        ("fr", "Un sac de 50 kg", "en", "A sack of 50", False),
+        ("fr", "Il fait -5 °C à Kati.", "en", "It is 5 °C at Kati.", True),
+        ("fr", "Il fait -5 °C à Kati.", "en", "It is minus 5 °C at Kati.", False),
+        ("fr", "L'indice a varié de -3,2 %.", "en", "The index fell by 3.2%.", False),
+        ("en", "It fell to -3.2%.", "fr", "Il est tombé à 3,2 %.", True),
+        ("fr", "Ils ont gagné 3-1 en 2024-2025.", "en", "They won 3 to 1 in 2024-25.", False),
+    ],
+)
+def test_another_unit_or_sign_is_found_and_a_missing_unit_is_not(
+    source_language: str, source: str, target_language: str, target: str, *, wrong: bool
+) -> None:
+    assert bool(mismatches(source_language, source, target_language, target)) == wrong
+    assert bool(mismatches(target_language, target, source_language, source)) == wrong
