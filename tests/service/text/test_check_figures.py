@@ -15,6 +15,26 @@ def mismatches(source_language: str, source: str, target_language: str, target: 
 
 
 @pytest.mark.parametrize(
+    ("source", "target", "found"),
+    [
+        ("Le vote est fixé au 03/04/2024.", "The vote is set for 3 April 2024.", False),
+        ("Le vote est fixé au 12.03.2024.", "The vote is set for March 12, 2024.", False),
+        ("Le vote est fixé au 03/04/2024.", "The vote is set for 3 May 2024.", True),
+        ("Le vote est fixé au 03/04/2024.", "The vote is set for 3 April 2025.", True),
+    ],
+)
+def test_a_date_in_figures_agrees_with_its_month_in_words_and_with_no_other(
+    source: str, target: str, *, found: bool
+) -> None:
+    assert bool(mismatches("fr", source, "en", target)) == found
+    assert bool(mismatches("en", target, "fr", source)) == found
+
+
+def test_war_in_bambara_does_not_stand_for_a_lost_one() -> None:
+    assert mismatches("fr", "La guerre a fait 1 mort.", "bm", "Kɛlɛ ye mɔgɔw faga.") == ["1"]
+
+
+@pytest.mark.parametrize(
     ("source_language", "source", "target_language", "target", "wrong"),
     [
         (
@@ -60,6 +80,11 @@ def test_an_hour_of_the_evening_is_none_of_the_morning(
 ) -> None:
     assert mismatches(source_language, source, target_language, target) == wrong
     assert mismatches(target_language, target, source_language, source) == wrong[::-1]
+
+
+def test_a_telephone_number_may_be_grouped_otherwise() -> None:
+    assert mismatches("fr", "Appelez le +223 76 45 12 30.", "en", "Call +223 76451230.") == []
+    assert "76451203" in mismatches("fr", "Appelez le 76 45 12 30.", "en", "Call 76451203.")
 
 
 @pytest.mark.parametrize(
