@@ -18,6 +18,7 @@ PIECES = st.sampled_from(
         "```",
         "~~~\n",
         "- ",
+        "| ",
         "12. ",
         "## ",
         "M. Keïta ",
@@ -63,7 +64,7 @@ def test_each_kind_keeps_its_promise(content: str, language: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["a", ".", "« ", "“ ", '?"', "\n", "word\n", "Fin. ", "https://a.b/c ", "a@", "- ", "`"]
+    "unit", ["a", ".", "« ", "“ ", '?"', "\n", "word\n", "| ", "Fin. ", "https://a.b/c ", "a@", "- ", "`"]
 )
 def test_long_monotonous_contents_are_covered(unit: str) -> None:
     content = unit * (100_000 // len(unit))
@@ -144,6 +145,22 @@ def test_cells_between_tabs_are_segments_and_keep_their_columns() -> None:
         ("text", "Niger"),
         ("text", "Niamey"),
         ("copied", "26"),
+    ]
+
+
+def test_cells_between_bars_are_segments_too() -> None:
+    content = "| Ville | Prix |\n|---|:--|\n|Kayes|500|\n  | Bla | 20 F |\nNom | Âge\nAwa a|b, puis `ls | wc`.\n"
+    assert reported(content) == [
+        ("text", "Ville"),
+        ("text", "Prix"),
+        ("text", "Kayes"),
+        ("copied", "500"),
+        ("text", "Bla"),
+        ("text", "20 F"),
+        ("text", "Nom"),
+        ("text", "Âge"),
+        ("text", "Awa a|b, puis"),
+        ("copied", "`ls | wc`"),
     ]
 
 
