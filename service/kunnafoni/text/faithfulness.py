@@ -23,6 +23,7 @@ from kunnafoni.text.name_sounds import unheard_names
 from kunnafoni.text.names import WORD
 from kunnafoni.text.numbers import NumberMention, Writing, numbers_in
 from kunnafoni.text.spans import Span
+from kunnafoni.text.units import Measure, measures_in, with_another_unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -66,9 +67,11 @@ def unsupported(summary: str, article: str, *, summary_language: str, article_la
     no_numbers = [date.span for date in dates] + names
     numbers = [number for number in numbers if not _touches(number.span, no_numbers, summary)]
     article_numbers = numbers_in(article, article_language)
+    measures = measures_in(summary, numbers, summary_language)
+    article_measures = measures_in(article, article_numbers, article_language)
     article_dates = dates_in(article, article_language)
     spans = {
-        FindingKind.UNSUPPORTED_NUMBER: _missing_numbers(numbers, article_numbers, summary),
+        FindingKind.UNSUPPORTED_NUMBER: _missing_numbers(measures, article_measures, summary),
         FindingKind.UNSUPPORTED_DATE: _missing_dates(dates, article_dates, article_numbers),
         FindingKind.UNSUPPORTED_NAME: names,
         FindingKind.UNSUPPORTED_QUOTATION: _missing_quotations(summary, article, same_language=same_language),
@@ -91,16 +94,19 @@ _NO_CLAIM = re.compile(
 _CENTURY = re.compile(r"(?:st|nd|rd|th|e|ᵉ|è|ème|er)?[ \u00a0-](?:century|centuries|siècles?)\b", re.IGNORECASE)
 
 
-def _missing_numbers(
-    numbers: Iterable[NumberMention], article_numbers: list[NumberMention], summary: str
-) -> Iterator[Span]:
-    """The numbers that the article lacks, but for words that are often no number; a century is there with its years."""
-    for number in numbers:
+def _missing_numbers(measures: Iterable[Measure], article_measures: list[Measure], summary: str) -> Iterator[Span]:
+    """The numbers that the article lacks or has with another unit only.
+
+    Not counted are words that are often no number; a century is there with its years.
+    """
+    for measure in measures:
+        number = measure.number
         start, end = number.span.start, number.span.end
         if number.written_as is Writing.WORDS and _NO_CLAIM.fullmatch(summary, start, end):
             continue
         years = range(int(100 * number.value) - 99, int(100 * number.value) + 1) if _CENTURY.match(summary, end) else ()
-        if not any(number.agrees(other) or other.value in years for other in article_numbers):
+        there = any(number.agrees(other.number) or other.number.value in years for other in article_measures)
+        if not there or with_another_unit(measure, article_measures):
             yield number.span
 
 

@@ -56,11 +56,15 @@ def common_beginning(word: str, other: str) -> int:
     return next((place for place, (a, b) in enumerate(letters) if a != b), min(len(word), len(other)))
 
 
+_SHORTEST_READ_AS_WORD = 4  # letters
+
+
 def known_names_in(words: Sequence[str]) -> Iterator[tuple[int, int, int]]:
     """Find listed names: the number of the name, the place of its first word and the place after its last, in order.
 
     Args:
-        words: The words of a text as they stand there. An acronym of the list (`UN`) is found in capitals only.
+        words: The words of a text as they stand there. An acronym of the list (`UN`) is found in capitals only, one of
+            four letters or more (`Otan`) also with its first letter alone as a capital.
     """
     forms, first_words = _forms()
     keys = [folded(word) for word in words]
@@ -81,7 +85,8 @@ def _number(forms: Mapping[tuple[str, ...], tuple[int, bool]], keys: Sequence[st
     for ending in ("", "s", "w", "kaw"):  # not -ka: Malika is a first name
         if keys[-1].endswith(ending) and (found := forms.get((*keys[:-1], keys[-1].removesuffix(ending)))):
             number, acronym = found
-            return number if first_word.isupper() or not acronym else None
+            as_name = first_word[:1].isupper() and len(first_word) >= _SHORTEST_READ_AS_WORD
+            return number if first_word.isupper() or as_name or not acronym else None
     return None
 
 

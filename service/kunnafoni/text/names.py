@@ -135,6 +135,7 @@ _TITLES = frozenset(
     mr mrs ms miss dr mm mme mmes mlle me pr prof professor professeur sir lord lady st ste saint sainte
     president presidente vice prime premier premiere minister ministre secretary secretaire chancellor chancelier
     king queen prince princess roi reine princesse pope pape general colonel captain capitaine lieutenant commandant
+    gen col lt sgt maj cpt capt sergeant sergent adjudant
     senator senateur governor gouverneur mayor maire judge juge sheikh cheikh imam
     """)
 )

@@ -2,7 +2,7 @@
 
 Figures are read by the habits of the language: `1,234.5` in English, `1 234,5` and `1.234,5` in French and Bambara;
 where one mark may be either (`1,234`), both values stand. Times, dates and ranges are numbers beside each other:
-`9:30`, `9 h 30` and `9.30 p.m.` are 9 and 30. Roman numerals up to 39 count, as in `XIXe siècle` or `Pie XII`.
+`9:30`, `9 h 30` and `9.30 a.m.` are 9 and 30. Roman numerals up to 39 count, as in `XIXe siècle` or `Pie XII`.
 
 It does not know units or currencies. Bambara counts money in units of five francs (*dɔrɔmɛ*); nothing is converted.
 """
@@ -36,12 +36,12 @@ class NumberMention:
     """A number in a text.
 
     Attributes:
-        value: Its value: 2500000 for `2.5 million`, 25 for `25 %`, 5 for `5th` and `0005`.
+        value: Its value: 2500000 for `2.5 million`, 25 for `25 %`, 5 for `5th` and `0005`, 22 for `10 p.m.`
         span: Where it stands, the scale word included.
         written_as: In figures or in words.
-        other_values: Values that the same characters may have instead: 1.234 for an English `1,234`, 22 for `10 p.m.`,
-            70 for `1970s`, 1970 for `années 70`, 100 for `100m`, 2000000 for the 2 of `2 to 3 million`,
-            2.5 for `2 and a half`.
+        other_values: Values that the same characters may have instead: 1.234 for an English `1,234`, 22 for the 10 of
+            `10 h du soir`, 70 for `1970s`, 1970 for `années 70`, 2025 for the 25 of `2024-25`, 100 for `100m`,
+            2000000 for the 2 of `2 to 3 million`, 2.5 for `2 and a half`.
     """
 
     value: Decimal
@@ -69,7 +69,7 @@ def numbers_in(text: str, language: str) -> list[NumberMention]:
         NumberMention(Decimal(value), Span(start, end), Writing.WORDS)
         for value, start, end in number_words_in("".join(rest), language)
     )
-    found = (_with_half(mention, text, language) for mention in (*in_digits, *in_words))
+    found = (_with_half(_with_half_day(mention, text), text, language) for mention in (*in_digits, *in_words))
     return sorted(found, key=lambda mention: mention.span)
 
 
@@ -104,8 +104,17 @@ _WORD_BEFORE = re.compile(rf"({WORD.pattern})[ \u00a0\u202f]$")
 _NO_NUMBER = re.compile(r"(?:\d[:hH]00|(?<![^\W\d_])[kcdm]?m[23])$")
 """Full hours (`11:00` and `11 h`) and the exponents of `km2`."""
 _PRIME_MINISTER = re.compile(r"1er[ \u00a0]ministre", re.IGNORECASE)
-_CLOCK = re.compile(r"(?:[:.]\d\d)?\s?([ap])\.?m\b", re.IGNORECASE)
+_CLOCK = re.compile(
+    r"(?:[:.]\d\d)?(?P<range>\s?(?:[-–]|to|and|or)\s?\d\d?(?:[:.]\d\d)?)?\s?(?P<half>[ap])\.?m\b", re.IGNORECASE
+)
+_MINUTES_BEFORE = re.compile(r"\d[:.]$")
+_AFTERNOON = re.compile(
+    r"\b(?:evening|afternoon|night|tonight|soir|soirée|après-midi|nuit|su|surɔ|sufɛ|wula|wulafɛ|wulada\w*|tilelafɛ)\b",
+    re.IGNORECASE,
+)
+_NEAR = 40  # code points
 _DECADE_AFTER = re.compile(r"['’]?s\b")
+_YEAR_BEFORE = re.compile(r"(?<!\d)((?:1\d|2[01]))\d\d[-–/]$")
 _DECADE_BEFORE = re.compile(r"années\s$")
 _ROMAN = re.compile(r"\b(?=[IVX])(X{0,3})(IX|IV|V?I{0,3})(e|ᵉ|è|ème|er|ᵉʳ|re|ʳᵉ)?\b")
 _ROMAN_UNITS = ("", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX")
@@ -119,7 +128,7 @@ def _digits_in(text: str, language: str) -> Iterator[NumberMention]:
         if _NO_NUMBER.search(text, max(0, start - 3), end) or _PRIME_MINISTER.match(text, start):
             continue
         values, span = _scaled(_values(match, language), text, Span(start, end), language)
-        values += _readings(values[0], text, match.span(), language)
+        values += _years(values[0], text, match.span())
         yield NumberMention(values[0], span, Writing.DIGITS, tuple(dict.fromkeys(values[1:])))
 
 
@@ -154,15 +163,30 @@ def _scaled(values: list[Decimal], text: str, span: Span, language: str) -> tupl
 
 
 _NOON = 12
+
+
+def _with_half_day(mention: NumberMention, text: str) -> NumberMention:
+    """The number with what the half of the day makes of an hour: `8 p.m.` is 20, *8 h du soir* 8 or 20."""
+    start, end = mention.span.start, mention.span.end
+    if mention.value not in range(1, _NOON + 1) or _MINUTES_BEFORE.search(text, max(0, start - 2), start):
+        return mention
+    clock = _CLOCK.match(text, end)
+    hour = mention.value % _NOON + (0 if clock and clock["half"] in "aA" else _NOON)
+    if clock and not clock["range"]:
+        return replace(mention, value=hour)
+    if clock or _AFTERNOON.search(text, max(0, start - _NEAR), end + _NEAR):
+        return replace(mention, other_values=(*mention.other_values, hour))
+    return mention
+
+
 _OLDEST_SHORT_DECADE = 90
 
 
-def _readings(value: Decimal, text: str, span: tuple[int, int], language: str) -> list[Decimal]:
-    """Other values of a number by what surrounds it: an hour on the English clock, a decade."""
+def _years(value: Decimal, text: str, span: tuple[int, int]) -> list[Decimal]:
+    """Another value of a number that is a decade, or the second year of `2024-25`."""
     start, end = span
-    clock = _CLOCK.match(text, end) if language == "en" else None
-    if clock and 0 < value <= _NOON:
-        return [value % _NOON + (_NOON if clock[1] in "pP" else 0)]
+    if (year := _YEAR_BEFORE.search(text, max(0, start - 5), start)) and end - start == 2:  # noqa: PLR2004
+        return [value + 100 * int(year[1])]
     if value in range(10, 2100, 10) and (
         _DECADE_AFTER.match(text, end) or _DECADE_BEFORE.search(text, max(0, start - 8), start)
     ):

@@ -21,11 +21,13 @@ class Repetition:
         times: How often it is said in all.
         span: From its second time to the end of its last.
         in_a_row: Whether nothing stands between; else it may be an enumeration.
+        words: How many words are repeated; 0 for letters.
     """
 
     times: int
     span: Span
     in_a_row: bool = True
+    words: int = 0
 
 
 _WORD = re.compile(r"\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?!\w)|\w+")  # 5 000 000 is one
@@ -52,14 +54,15 @@ def _repetitions(text: str) -> Iterator[Repetition]:
             same = same + 1 if words[place] == words[place - length] else 0
             if same >= length:
                 start = place - same + 1
-                yield Repetition(same // length + 1, Span(found[start].start(), found[place].end()))
+                yield Repetition(same // length + 1, Span(found[start].start(), found[place].end()), words=length)
     phrases: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
     for place in range(len(words) - _PHRASE_LENGTH + 1):
         phrases[tuple(words[place : place + _PHRASE_LENGTH])].append(place)
     for places in phrases.values():
         if len(places) > 1:
             end = places[-1] + _PHRASE_LENGTH - 1
-            yield Repetition(len(places), Span(found[places[1]].start(), found[end].end()), in_a_row=False)
+            span = Span(found[places[1]].start(), found[end].end())
+            yield Repetition(len(places), span, in_a_row=False, words=_PHRASE_LENGTH)
     for stutter in _STUTTER.finditer(text):
         unit = len(stutter[1])
         yield Repetition(len(stutter[0]) // unit, Span(stutter.start() + unit, stutter.end()))

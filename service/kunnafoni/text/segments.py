@@ -7,7 +7,8 @@ also ends a segment, as headlines and captions stand on lines of their own, unle
 line of 40 code points or more is followed by one that begins in lower case. The lines of such a paragraph are joined
 where the next begins in lower case or with a word that would not have fitted the longest line, so that a TEXT segment
 may hold line breaks; `orthography.normalise_input` folds them to spaces for the model. Tabs inside a line stand between
-the cells of a table, each of which is a segment of its own.
+the cells of a table, each of which is a segment of its own, and so do bars in a line that begins with one or that have
+spaces around.
 
 It does not know models, tokens or glossaries. `sentences` knows where a sentence ends; `cuts` divides sentences that
 a model cannot take in one piece.
@@ -139,11 +140,12 @@ _MARKER = re.compile(
     r"[ \t]*(?:[•◦▪‣⁃■●○►][ \t\u00a0]*|(?:[-–—*+·]|\#{1,6}|>+|\(?\d{1,3}[.)]|\(?[A-Za-z]\))[ \t\u00a0]+)+(?=\S)"
 )
 _TABS = re.compile(r"(?<=\S) *\t[ \t]*(?=\S)")
+_BAR, _BAR_APART = re.compile(r"\|[ \t]*"), re.compile(r"(?<=\s)\|(?=\s)[ \t]*")
 _WRAPPED_LINE_LENGTH = 40
 
 
 def _blocks(text: str) -> Iterator[_Range]:
-    """Cover `text` with blank lines, markers and tabs (GAP), fenced code (COPIED) and runs of sentences (TEXT)."""
+    """Cover `text` with blank lines, markers, tabs, bars (GAP), fenced code (COPIED) and runs of sentences (TEXT)."""
     lines = [0, *(line.end() for line in _LINE.finditer(text))]
     code = dict(_fenced(text, lines))
     paragraph: list[tuple[int, int]] = []
@@ -154,7 +156,7 @@ def _blocks(text: str) -> Iterator[_Range]:
         code_end = code.get(start, start)
         marker = _MARKER.match(text, start, end)
         content = marker.end() if marker else start
-        tabs = list(_TABS.finditer(text, content, end))
+        tabs = list(_cell_ends(text, content, end))
         blank = not text[start:end].strip(_EDGES)
         if blank or marker or tabs or code_end > start:
             yield from _unwrapped(text, paragraph)
@@ -172,6 +174,15 @@ def _blocks(text: str) -> Iterator[_Range]:
                 content = tab.end()
             paragraph.append((content, end))
     yield from _unwrapped(text, paragraph)
+
+
+def _cell_ends(text: str, start: int, end: int) -> Iterator[re.Match[str]]:
+    """What stands between the cells of a row; a bar in code stands between none."""
+    yield from (row := list(_TABS.finditer(text, start, end)))
+    if not row and text[start:end].lstrip().startswith("|"):
+        yield from _BAR.finditer(text, start, end)
+    elif not row and "`" not in text[start:end]:
+        yield from _BAR_APART.finditer(text, start, end)
 
 
 def _fenced(text: str, lines: list[int]) -> Iterator[tuple[int, int]]:

@@ -51,7 +51,7 @@ _NOT_AN_END = re.compile(
         | {_INITIAL}\.\s*\0(?:{_INITIAL}|{_SMALL}|-)
         | (?:{_NUMBERED})\.\s*\0\d
         | (?:{_WITHIN})\.\s*\0{_SMALL}
-        | [ap]\.m\.\s*\0(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b
+        | [ap]\.m\.\s*\0(?:(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|[A-Z]{{2,3}}T|UTC)\b
     )
     | (?<=\.){_INITIAL}\.(?:\0{_INITIAL}|\s*\0{_SMALL})  # within O.N.U. and after it
     """,

@@ -59,7 +59,7 @@ class _WarningTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WarningTy
     WARNING_TYPE_UNSPECIFIED: _WarningType.ValueType  # 0
     """Never sent."""
     WARNING_TYPE_NUMBER_MISMATCH: _WarningType.ValueType  # 1
-    """A number of one side is not found on the other."""
+    """A number, month or day of the week of one side is not found on the other, or has another unit or sign there."""
     WARNING_TYPE_NAME_MISSING: _WarningType.ValueType  # 2
     """A name of one side is not found on the other."""
     WARNING_TYPE_REPETITION: _WarningType.ValueType  # 3
@@ -67,7 +67,9 @@ class _WarningTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WarningTy
     WARNING_TYPE_LENGTH_RATIO: _WarningType.ValueType  # 4
     """The output is far shorter or longer than translations of such a source are."""
     WARNING_TYPE_UNTRANSLATED: _WarningType.ValueType  # 5
-    """The output, or a long piece of it, is the source unchanged. Editions: or a sentence is in another language."""
+    """The output, or a long piece of it, is the source unchanged, or a word of it Bambara. Editions: or a sentence is in
+    another language.
+    """
     WARNING_TYPE_GLOSSARY_MISSED: _WarningType.ValueType  # 6
     """A glossary term of the source is not found in its forced translation. Not sent by this version."""
     WARNING_TYPE_PIVOTED: _WarningType.ValueType  # 7
@@ -97,7 +99,7 @@ class WarningType(_WarningType, metaclass=_WarningTypeEnumTypeWrapper):
 WARNING_TYPE_UNSPECIFIED: WarningType.ValueType  # 0
 """Never sent."""
 WARNING_TYPE_NUMBER_MISMATCH: WarningType.ValueType  # 1
-"""A number of one side is not found on the other."""
+"""A number, month or day of the week of one side is not found on the other, or has another unit or sign there."""
 WARNING_TYPE_NAME_MISSING: WarningType.ValueType  # 2
 """A name of one side is not found on the other."""
 WARNING_TYPE_REPETITION: WarningType.ValueType  # 3
@@ -105,7 +107,9 @@ WARNING_TYPE_REPETITION: WarningType.ValueType  # 3
 WARNING_TYPE_LENGTH_RATIO: WarningType.ValueType  # 4
 """The output is far shorter or longer than translations of such a source are."""
 WARNING_TYPE_UNTRANSLATED: WarningType.ValueType  # 5
-"""The output, or a long piece of it, is the source unchanged. Editions: or a sentence is in another language."""
+"""The output, or a long piece of it, is the source unchanged, or a word of it Bambara. Editions: or a sentence is in
+another language.
+"""
 WARNING_TYPE_GLOSSARY_MISSED: WarningType.ValueType  # 6
 """A glossary term of the source is not found in its forced translation. Not sent by this version."""
 WARNING_TYPE_PIVOTED: WarningType.ValueType  # 7

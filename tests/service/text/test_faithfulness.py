@@ -43,6 +43,7 @@ def test_what_the_article_says_in_other_words_is_supported(summary: str) -> None
         ("Plus de 3.500 familles ont fui.", (NUMBER, "3.500")),
         ("Plus de trois mille familles ont fui.", (NUMBER, "trois mille")),
         ("Sidi Kanté a promis 3 milliards de francs.", (NUMBER, "3 milliards")),
+        ("Sidi Kanté a promis 3 millions de dollars.", (NUMBER, "3 millions")),
         ("La crue de lundi 26 novembre.", (DATE, "lundi 26 novembre")),
         ("La crue du 27 novembre.", (DATE, "27 novembre")),
         ("La crue de novembre 2021.", (DATE, "novembre 2021")),

@@ -143,7 +143,7 @@ def test_grouping_marks_do_not_matter(number: int) -> None:
         ("fr", "à 9 h 30, de 10-12 °C", [9, 30, 10, 12]),
         ("fr", "vers 11h00", [11]),
         ("en", "5 km2 at 11:00", [5, 11]),
-        ("en", "from 2.30pm to 7.45 p.m., 2.5 hours, 1.25 million", [2, 30, 7, 45, Decimal("2.5"), 1_250_000]),
+        ("en", "from 2.30pm to 7.45 p.m., 2.5 hours, 1.25 million", [14, 30, 19, 45, Decimal("2.5"), 1_250_000]),
         ("fr", "le 76.12.34.56 jusqu'au 12.03.2024", [76, 12, 34, 56, 12, 3, 2024]),
         ("fr", "le 1er ministre le 1er mai", [1]),
         ("fr", "en 2004 300 personnes", [2004, 300]),

@@ -18,6 +18,7 @@ PIECES = st.sampled_from(
         "```",
         "~~~\n",
         "- ",
+        "| ",
         "12. ",
         "## ",
         "M. Keïta ",
@@ -63,7 +64,7 @@ def test_each_kind_keeps_its_promise(content: str, language: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["a", ".", "« ", "“ ", '?"', "\n", "word\n", "Fin. ", "https://a.b/c ", "a@", "- ", "`"]
+    "unit", ["a", ".", "« ", "“ ", '?"', "\n", "word\n", "| ", "Fin. ", "https://a.b/c ", "a@", "- ", "`"]
 )
 def test_long_monotonous_contents_are_covered(unit: str) -> None:
     content = unit * (100_000 // len(unit))
@@ -103,6 +104,7 @@ def test_offsets_count_code_points() -> None:
         ("fr", "Le gén. Dembélé, le lt-col. Camara, l'Amb. Ba et le cap. Awa Sow y sont. Il voit le col. Il va.", 3),
         ("fr", "Le P.-D.G. de la société vit Av. de la Nation depuis l'an 50 av. J.-C. ou presque. Bien.", 2),
         ("en", "It began at 6 a.m. Tuesday. Approx. 20 men left at 7 p.m. The others stayed.", 3),
+        ("en", "It runs from 9 a.m. GMT to 8 p.m. CEST. At 8 p.m. UTC it ends. At 9 p.m. IT IS OVER. All left.", 4),
         ("bm", "Prof. Kulibali nana. U ye malo kilo 5 san. a wulila.", 3),
         ("bm", "U ye ko kelen fɔ a ye a. Ɛsipaɲi kaw nana.", 2),
     ],
@@ -143,6 +145,22 @@ def test_cells_between_tabs_are_segments_and_keep_their_columns() -> None:
         ("text", "Niger"),
         ("text", "Niamey"),
         ("copied", "26"),
+    ]
+
+
+def test_cells_between_bars_are_segments_too() -> None:
+    content = "| Ville | Prix |\n|---|:--|\n|Kayes|500|\n  | Bla | 20 F |\nNom | Âge\nAwa a|b, puis `ls | wc`.\n"
+    assert reported(content) == [
+        ("text", "Ville"),
+        ("text", "Prix"),
+        ("text", "Kayes"),
+        ("copied", "500"),
+        ("text", "Bla"),
+        ("text", "20 F"),
+        ("text", "Nom"),
+        ("text", "Âge"),
+        ("text", "Awa a|b, puis"),
+        ("copied", "`ls | wc`"),
     ]
 
 
