@@ -8,14 +8,14 @@ It knows no calls of jobs: `job_client` has those, and waits.
 
 from __future__ import annotations
 
-import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from kunnafoni.client import RETRY_POLICY, error_of, length_code
+from kunnafoni.client import length_code
+from kunnafoni.connection import OPTIONS, error_of, retries
 from kunnafoni.errors import UnavailableError
 from kunnafoni.v1 import (
     model_pb2,
@@ -43,8 +43,7 @@ class AsyncClient:
         self.address = address
         self._timeout_s = timeout_s
         self._metadata = (("accept-language", language),)
-        options = [("grpc.service_config", json.dumps(RETRY_POLICY)), ("grpc.max_receive_message_length", -1)]
-        self._channel = grpc.aio.insecure_channel(address, options=options)
+        self._channel = grpc.aio.insecure_channel(address, options=[*OPTIONS, *retries(streams=True)])
         self._translation = translation_pb2_grpc.TranslationServiceStub(self._channel)
         self._summarization = summarization_pb2_grpc.SummarizationServiceStub(self._channel)
         self._model = model_pb2_grpc.ModelServiceStub(self._channel)

@@ -1,0 +1,133 @@
+"""The clients when a server refuses, goes away and comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import Future
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import grpc
+import pytest
+
+import kunnafoni_models
+from kunnafoni.async_client import AsyncClient
+from kunnafoni.cli.local_server import local_server
+from kunnafoni.client import Client
+from kunnafoni.errors import OverloadedError, UnavailableError
+from kunnafoni.rpc.interceptors import CallInterceptor
+from kunnafoni.v1 import translation_pb2, translation_pb2_grpc
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
+
+ResultT = TypeVar("ResultT")
+TEXT = "The market opens on Monday."
+ECHO = Path(kunnafoni_models.__file__).parent / "catalog" / "echo.toml"
+
+
+class Refusing(translation_pb2_grpc.TranslationServiceServicer):
+    """Refuses so many calls before it answers; streams send as many pieces before they are refused."""
+
+    def __init__(self, refusals: int, *, retry_after_s: float, pieces: int) -> None:
+        self.calls = 0
+        self._refusals, self._retry_after_s, self._pieces = refusals, retry_after_s, pieces
+
+    async def Translate(  # noqa: N802
+        self,
+        request: translation_pb2.TranslateRequest,
+        context: object,  # noqa: ARG002 - the signature is gRPC's
+    ) -> translation_pb2.TranslateResponse:
+        self._refuse()
+        return translation_pb2.TranslateResponse(translations=[translation_pb2.Translation(text=request.contents[0])])
+
+    async def TranslateStream(  # noqa: N802
+        self,
+        request: translation_pb2.TranslateStreamRequest,
+        context: object,  # noqa: ARG002
+    ) -> AsyncIterator[translation_pb2.TranslateStreamResponse]:
+        for _ in range(self._pieces):
+            yield translation_pb2.TranslateStreamResponse(text="piece")
+        self._refuse()
+        yield translation_pb2.TranslateStreamResponse(text=request.contents[0])
+
+    def _refuse(self) -> None:
+        self.calls += 1
+        if self.calls <= self._refusals:
+            raise OverloadedError(self._retry_after_s)
+
+
+@asynccontextmanager
+async def refusing(
+    refusals: int, *, retry_after_s: float = 0.1, pieces: int = 0
+) -> AsyncGenerator[tuple[Refusing, str]]:
+    """A server that refuses as the real one does, and its address."""
+    servicer = Refusing(refusals, retry_after_s=retry_after_s, pieces=pieces)  # pyright: ignore[reportAbstractUsage]
+    server = grpc.aio.server(interceptors=(CallInterceptor(),), options=[("grpc.max_receive_message_length", -1)])
+    translation_pb2_grpc.add_TranslationServiceServicer_to_server(servicer, server)
+    port = server.add_insecure_port("localhost:0")
+    await server.start()
+    try:
+        yield servicer, f"localhost:{port}"
+    finally:
+        await server.stop(0)
+
+
+def stream(address: str, *, timeout_s: float = 20.0) -> list[str]:
+    with Client(address, timeout_s=timeout_s) as client:
+        return [piece.text for piece in client.translate_stream([TEXT], source="en", target="fr")]
+
+
+def edition_stream(address: str, *, timeout_s: float = 20.0) -> list[str]:
+    with Client(address, timeout_s=timeout_s) as client:
+        return [each.edition.headline for each in client.summarize_stream(TEXT, source="en", targets=["fr"])]
+
+
+def begin(work: Callable[[], ResultT]) -> Future[ResultT]:
+    """Do `work` in a thread that holds up nobody if it never ends."""
+    future: Future[ResultT] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except Exception as error:  # noqa: BLE001 - the test asks for it
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future
+
+
+@pytest.mark.parametrize("read", [stream, edition_stream])
+def test_a_stream_whose_server_dies_ends(tmp_path: Path, read: Callable[[str], list[str]]) -> None:
+    slow = ECHO.read_text().replace('id = "echo"', 'id = "slow"') + "[options]\nbatch_delay_ms = 2000\n"
+    (tmp_path / "slow.toml").write_text(slow)
+    with local_server("--models-dir", str(tmp_path), "--model", "slow") as server:
+        reading = begin(lambda: read(server.address))
+        with pytest.raises(TimeoutError):
+            reading.result(1)
+        server.process.kill()
+        with pytest.raises(UnavailableError):
+            reading.result(40)
+
+
+async def test_a_refused_stream_is_begun_again() -> None:
+    async with refusing(3) as (servicer, address):
+        assert await asyncio.to_thread(stream, address) == [TEXT]
+        assert servicer.calls == 4
+    async with refusing(3) as (servicer, address), AsyncClient(address, timeout_s=20) as client:
+        assert [piece.text async for piece in client.translate_stream([TEXT], target="fr")] == [TEXT]
+        assert servicer.calls == 4
+
+
+@pytest.mark.parametrize(
+    ("server", "calls"),
+    [({"refusals": 9}, 4), ({"refusals": 1, "retry_after_s": 30}, 1), ({"refusals": 1, "pieces": 1}, 1)],
+    ids=["for ever", "for longer than the deadline", "after a piece"],
+)
+async def test_a_stream_that_stays_refused_says_why(server: dict[str, Any], calls: int) -> None:
+    async with refusing(**server) as (servicer, address):
+        with pytest.raises(OverloadedError):
+            await asyncio.to_thread(stream, address)
+        assert servicer.calls == calls
