@@ -21,7 +21,7 @@ Parameters of an error travel as `ErrorInfo` metadata. They hold limits, codes, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 DOMAIN = "kunnafoni"
 
@@ -63,10 +63,18 @@ class KunnafoniError(Exception):
         self.retry_after_s = retry_after_s
         super().__init__(self.message())
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what the error holds: its message is not what its class is made with."""
+        return _without_init, (type(self), *self.args), self.__dict__
+
     def message(self, language: str = "en") -> str:
         """The message in `en` or `fr`; any other language gets English."""
         template = self.french if language == "fr" else self.english
         return template.format_map(self.parameters)
+
+
+def _without_init(kind: type[KunnafoniError], *args: object) -> KunnafoniError:
+    return kind.__new__(kind, *args)
 
 
 class InvalidInputError(KunnafoniError):
