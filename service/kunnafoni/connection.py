@@ -15,11 +15,13 @@ from kunnafoni.rpc.status import DETAILS_KEY, from_status
 from kunnafoni.v1 import model_pb2, summarization_pb2, translation_pb2
 
 MAX_ATTEMPTS, FIRST_BACKOFF_S, BACKOFF_MULTIPLIER = 4, 0.5, 2
+# A call that is larger than what gRPC keeps of it is never sent again: the largest message that a server takes.
+MAX_KEPT_BYTES = 8 * 1024 * 1024
 
 OPTIONS = [("grpc.max_receive_message_length", -1)]
 
 
-def retries(*, streams: bool) -> list[tuple[str, str]]:
+def retries(*, streams: bool) -> list[tuple[str, str | int]]:
     """Options of a connection on which gRPC sends calls again that were refused or found no server.
 
     Every call may be sent again: none changes anything on the server. gRPC waits as long as a refusal asks it to.
@@ -46,7 +48,8 @@ def retries(*, streams: bool) -> list[tuple[str, str]]:
         "backoffMultiplier": BACKOFF_MULTIPLIER,
         "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"],
     }
-    return [("grpc.service_config", json.dumps({"methodConfig": [{"name": names, "retryPolicy": policy}]}))]
+    config = {"methodConfig": [{"name": names, "retryPolicy": policy}]}
+    return [("grpc.service_config", json.dumps(config)), ("grpc.per_rpc_retry_buffer_size", MAX_KEPT_BYTES)]
 
 
 def error_of(error: grpc.RpcError, address: str) -> KunnafoniError:

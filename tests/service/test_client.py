@@ -16,6 +16,8 @@ import kunnafoni_models
 from kunnafoni.async_client import AsyncClient
 from kunnafoni.cli.local_server import local_server
 from kunnafoni.client import Client
+from kunnafoni.config import Settings
+from kunnafoni.connection import MAX_KEPT_BYTES
 from kunnafoni.errors import OverloadedError, UnavailableError
 from kunnafoni.rpc.interceptors import CallInterceptor
 from kunnafoni.v1 import translation_pb2, translation_pb2_grpc
@@ -119,6 +121,22 @@ async def test_a_refused_stream_is_begun_again() -> None:
     async with refusing(3) as (servicer, address), AsyncClient(address, timeout_s=20) as client:
         assert [piece.text async for piece in client.translate_stream([TEXT], target="fr")] == [TEXT]
         assert servicer.calls == 4
+
+
+async def test_large_calls_are_sent_again() -> None:
+    assert Settings.model_fields["max_message_bytes"].default == MAX_KEPT_BYTES
+    large = "a" * (MAX_KEPT_BYTES - 1000)
+
+    def translate(address: str) -> str:
+        with Client(address, timeout_s=60) as client:
+            return client.translate([large], target="fr")[0].text
+
+    async with refusing(1) as (servicer, address):
+        assert await asyncio.to_thread(translate, address) == large
+        assert servicer.calls == 2
+    async with refusing(1) as (servicer, address), AsyncClient(address, timeout_s=60) as client:
+        assert (await client.translate([large], target="fr"))[0].text == large
+        assert servicer.calls == 2
 
 
 @pytest.mark.parametrize(
