@@ -11,13 +11,22 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from kunnafoni.connection import BACKOFF_MULTIPLIER, FIRST_BACKOFF_S, MAX_ATTEMPTS, OPTIONS, error_of, retries
+from kunnafoni.connection import (
+    BACKOFF_MULTIPLIER,
+    FIRST_BACKOFF_S,
+    LONGEST_TIMEOUT_S,
+    LOOK_AGAIN_S,
+    MAX_ATTEMPTS,
+    OPTIONS,
+    error_of,
+    retries,
+)
 from kunnafoni.errors import OverloadedError, UnavailableError
 from kunnafoni.v1 import (
     model_pb2,
@@ -46,7 +55,7 @@ class Client:
             language: `en` or `fr`: the language of the errors' localised messages.
         """
         self.address = address
-        self._timeout_s = timeout_s
+        self._timeout_s = min(LONGEST_TIMEOUT_S, timeout_s)
         self._metadata = (("accept-language", language),)
         self._closed = threading.Event()
         self._channel = grpc.insecure_channel(address, options=[*OPTIONS, *retries(streams=False)])
@@ -191,18 +200,19 @@ class Client:
                 return found
 
     def wait_until_serving(self, timeout_s: float) -> None:
-        """Return as soon as the server has its models loaded and warm.
+        """Return as soon as the server has its models loaded and warm, also if it is not there yet or starts again.
 
         Raises:
             UnavailableError: it has not within `timeout_s` seconds.
         """
+        end_s = time.monotonic() + min(LONGEST_TIMEOUT_S, timeout_s)
         request = health_pb2.HealthCheckRequest()
-        try:
-            for answer in self._health.Watch(request, timeout=timeout_s, wait_for_ready=True):
-                if answer.status == health_pb2.HealthCheckResponse.SERVING:
-                    return
-        except grpc.RpcError:
-            pass
+        while (left_s := end_s - time.monotonic()) > 0:
+            with suppress(grpc.RpcError):
+                for answer in self._health.Watch(request, timeout=left_s, wait_for_ready=True):
+                    if answer.status == health_pb2.HealthCheckResponse.SERVING:
+                        return
+            time.sleep(LOOK_AGAIN_S)
         raise UnavailableError(address=self.address)
 
     def close(self) -> None:

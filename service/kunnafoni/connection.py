@@ -14,11 +14,16 @@ from kunnafoni.errors import KunnafoniError, UnavailableError
 from kunnafoni.rpc.status import DETAILS_KEY, from_status
 from kunnafoni.v1 import model_pb2, summarization_pb2, translation_pb2
 
+LONGEST_TIMEOUT_S = 365 * 86_400.0  # gRPC takes much longer ones for ones that have passed
+LOOK_AGAIN_S = 0.2  # after a server has gone that was waited for
 MAX_ATTEMPTS, FIRST_BACKOFF_S, BACKOFF_MULTIPLIER = 4, 0.5, 2
 # A call that is larger than what gRPC keeps of it is never sent again: the largest message that a server takes.
 MAX_KEPT_BYTES = 8 * 1024 * 1024
 
-OPTIONS = [("grpc.max_receive_message_length", -1)]
+OPTIONS = [
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.enable_http_proxy", 0),  # http_proxy is for the web: it cannot reach this machine's localhost
+]
 
 
 def retries(*, streams: bool) -> list[tuple[str, str | int]]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 import grpc
 
-from kunnafoni.connection import OPTIONS, error_of
+from kunnafoni.connection import LONGEST_TIMEOUT_S, OPTIONS, error_of
 from kunnafoni.errors import DeadlineError, UnavailableError
 from kunnafoni.v1 import job_pb2, job_pb2_grpc
 
@@ -62,7 +62,7 @@ class JobClient:
             language: `en` or `fr`: the language of the errors' localised messages.
         """
         self.address = address
-        self._timeout_s = timeout_s
+        self._timeout_s = min(LONGEST_TIMEOUT_S, timeout_s)
         self._patience_s = patience_s
         self._metadata = (("accept-language", language),)
         options = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
 import pytest
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 import kunnafoni_models
 from kunnafoni.async_client import AsyncClient
@@ -19,11 +21,15 @@ from kunnafoni.client import Client
 from kunnafoni.config import Settings
 from kunnafoni.connection import MAX_KEPT_BYTES
 from kunnafoni.errors import OverloadedError, UnavailableError
+from kunnafoni.job_client import JobClient
 from kunnafoni.rpc.interceptors import CallInterceptor
 from kunnafoni.v1 import translation_pb2, translation_pb2_grpc
+from tests.service.jobs import job_server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable
+
+    from tests.conftest import Served
 
 ResultT = TypeVar("ResultT")
 TEXT = "The market opens on Monday."
@@ -121,6 +127,66 @@ async def test_a_refused_stream_is_begun_again() -> None:
     async with refusing(3) as (servicer, address), AsyncClient(address, timeout_s=20) as client:
         assert [piece.text async for piece in client.translate_stream([TEXT], target="fr")] == [TEXT]
         assert servicer.calls == 4
+
+
+async def test_a_web_proxy_is_none_of_our_business(
+    echo: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "https_proxy", "grpc_proxy"):
+        monkeypatch.setenv(name, "http://localhost:1")
+    for name in ("no_proxy", "no_grpc_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    assert await asyncio.to_thread(stream, echo.address)
+    async with AsyncClient(echo.address, timeout_s=20) as client:
+        await client.wait_until_serving(10)
+        assert (await client.server_info()).version
+    async with job_server.serve(f"sqlite:///{tmp_path}/jobs.db", job_server.CapitalsWork()) as served:
+        with JobClient(served.address, timeout_s=20) as jobs:
+            assert await asyncio.to_thread(lambda: list(jobs.list())) == []
+
+
+async def test_without_a_deadline_there_is_none(echo: Served) -> None:
+    assert await asyncio.to_thread(lambda: stream(echo.address, timeout_s=math.inf))
+
+    def translate() -> int:
+        with Client(echo.address, timeout_s=math.inf) as client:
+            client.wait_until_serving(math.inf)
+            return len(client.translate([TEXT], source="en", target="fr"))
+
+    assert await asyncio.to_thread(translate) == 1
+    async with AsyncClient(echo.address, timeout_s=1e12) as client:
+        await client.wait_until_serving(math.inf)
+        assert len(await client.translate([TEXT], source="en", target="fr")) == 1
+
+
+async def test_waiting_outlasts_a_restart() -> None:
+    ports: list[int] = []
+
+    async def start(status: int) -> grpc.aio.Server:
+        server, servicer = grpc.aio.server(), health.aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+        await servicer.set("", status)
+        ports.append(server.add_insecure_port(f"localhost:{ports[0] if ports else 0}"))
+        await server.start()
+        return server
+
+    loading = await start(health_pb2.HealthCheckResponse.NOT_SERVING)
+    with Client(f"localhost:{ports[0]}") as client:
+        async with AsyncClient(f"localhost:{ports[0]}") as async_client:
+            waits = [
+                asyncio.ensure_future(asyncio.to_thread(client.wait_until_serving, 60)),
+                asyncio.ensure_future(async_client.wait_until_serving(60)),
+            ]
+            await asyncio.sleep(1)
+            await loading.stop(0)
+            await asyncio.sleep(0.5)
+            ready = await start(health_pb2.HealthCheckResponse.SERVING)
+            await asyncio.gather(*waits)
+            await ready.stop(0)
+            with pytest.raises(UnavailableError):
+                await async_client.wait_until_serving(0.5)
+            with pytest.raises(UnavailableError):
+                await asyncio.to_thread(client.wait_until_serving, 0.5)
 
 
 async def test_large_calls_are_sent_again() -> None:
