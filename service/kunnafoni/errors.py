@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 DOMAIN = "kunnafoni"
+MAX_NAME_CODE_POINTS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +176,11 @@ class NotFoundError(KunnafoniError):
     reason = "NOT_FOUND"
     english = "There is no {kind} {name}."
     french = "Introuvable : {kind} {name}."
+
+    def __init__(self, *, kind: str, name: str) -> None:
+        # The caller chose the name, and a status travels as metadata, of which gRPC takes 8 KiB.
+        cut = f"{name[:MAX_NAME_CODE_POINTS]}…" if len(name) > MAX_NAME_CODE_POINTS else name
+        super().__init__(kind=kind, name=cut)
 
 
 class RequestConflictError(KunnafoniError):
