@@ -55,7 +55,8 @@ class Served:
 @asynccontextmanager
 async def serve(*entries: CatalogEntry, **settings: Any) -> AsyncGenerator[Served]:
     """A server with `entries` loaded, on a free port; `settings` are those of `config.py`."""
-    configured = Settings(address="localhost:0", **settings)
+    settings.setdefault("address", "localhost:0")
+    configured = Settings(**settings)
     engines = make_engines(configured)
     fleet = Fleet(
         {entry.id: entry for entry in entries},

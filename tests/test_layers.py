@@ -14,6 +14,7 @@ MODELS = ROOT / "models" / "kunnafoni_models"
 # Who may import whom inside the service: the parts of each layer see those of the layers below, never above.
 LAYERS = [
     {"cli", "client", "async_client", "job_client", "__main__"},
+    {"connection"},
     {"rpc"},
     {"translator", "summarizer", "editions", "jobs"},
     {"fleet"},
@@ -21,7 +22,7 @@ LAYERS = [
     {"text", "engine", "routes"},
     {"errors", "languages", "config", "text_threads", "v1"},
 ]
-WIRE_USERS = {"rpc", "client", "async_client", "job_client", "cli", "jobs", "v1"}
+WIRE_USERS = {"rpc", "client", "async_client", "job_client", "connection", "cli", "jobs", "v1"}
 HEAVY = {"torch", "transformers", "ctranslate2", "ray"}
 
 

@@ -8,14 +8,16 @@ It knows no calls of jobs: `job_client` has those, and waits.
 
 from __future__ import annotations
 
-import json
-from contextlib import contextmanager
+import asyncio
+import time
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Self
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from kunnafoni.client import RETRY_POLICY, error_of, length_code
+from kunnafoni.client import length_code
+from kunnafoni.connection import LONGEST_TIMEOUT_S, LOOK_AGAIN_S, OPTIONS, error_of, retries
 from kunnafoni.errors import UnavailableError
 from kunnafoni.v1 import (
     model_pb2,
@@ -41,10 +43,9 @@ class AsyncClient:
 
     def __init__(self, address: str = "localhost:50051", *, timeout_s: float = 300.0, language: str = "en") -> None:
         self.address = address
-        self._timeout_s = timeout_s
+        self._timeout_s = min(LONGEST_TIMEOUT_S, timeout_s)
         self._metadata = (("accept-language", language),)
-        options = [("grpc.service_config", json.dumps(RETRY_POLICY)), ("grpc.max_receive_message_length", -1)]
-        self._channel = grpc.aio.insecure_channel(address, options=options)
+        self._channel = grpc.aio.insecure_channel(address, options=[*OPTIONS, *retries(streams=True)])
         self._translation = translation_pb2_grpc.TranslationServiceStub(self._channel)
         self._summarization = summarization_pb2_grpc.SummarizationServiceStub(self._channel)
         self._model = model_pb2_grpc.ModelServiceStub(self._channel)
@@ -160,13 +161,14 @@ class AsyncClient:
 
     async def wait_until_serving(self, timeout_s: float) -> None:
         """See `Client.wait_until_serving`."""
+        end_s = time.monotonic() + min(LONGEST_TIMEOUT_S, timeout_s)
         request = health_pb2.HealthCheckRequest()
-        try:
-            async for answer in self._health.Watch(request, timeout=timeout_s, wait_for_ready=True):
-                if answer.status == health_pb2.HealthCheckResponse.SERVING:
-                    return
-        except grpc.RpcError:
-            pass
+        while (left_s := end_s - time.monotonic()) > 0:
+            with suppress(grpc.RpcError):
+                async for answer in self._health.Watch(request, timeout=left_s, wait_for_ready=True):
+                    if answer.status == health_pb2.HealthCheckResponse.SERVING:
+                        return
+            await asyncio.sleep(LOOK_AGAIN_S)
         raise UnavailableError(address=self.address)
 
     async def close(self) -> None:

@@ -9,15 +9,25 @@ Answers are the messages of `kunnafoni.v1`, typed and documented there. It knows
 
 from __future__ import annotations
 
-import json
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Self
+import threading
+import time
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from kunnafoni.errors import DeadlineError, KunnafoniError, UnavailableError
-from kunnafoni.rpc.status import DETAILS_KEY, from_status
+from kunnafoni.connection import (
+    BACKOFF_MULTIPLIER,
+    FIRST_BACKOFF_S,
+    LONGEST_TIMEOUT_S,
+    LOOK_AGAIN_S,
+    MAX_ATTEMPTS,
+    OPTIONS,
+    error_of,
+    retries,
+)
+from kunnafoni.errors import OverloadedError, UnavailableError
 from kunnafoni.v1 import (
     model_pb2,
     model_pb2_grpc,
@@ -30,25 +40,7 @@ from kunnafoni.v1 import (
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
-# Every call may be sent again: none changes anything on the server. gRPC waits as long as a refusal asks it to.
-RETRY_POLICY = {
-    "methodConfig": [
-        {
-            "name": [
-                {"service": "kunnafoni.v1.TranslationService"},
-                {"service": "kunnafoni.v1.SummarizationService"},
-                {"service": "kunnafoni.v1.ModelService"},
-            ],
-            "retryPolicy": {
-                "maxAttempts": 4,
-                "initialBackoff": "0.5s",
-                "maxBackoff": "10s",
-                "backoffMultiplier": 2,
-                "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"],
-            },
-        }
-    ]
-}
+MessageT = TypeVar("MessageT")
 
 
 class Client:
@@ -63,10 +55,10 @@ class Client:
             language: `en` or `fr`: the language of the errors' localised messages.
         """
         self.address = address
-        self._timeout_s = timeout_s
+        self._timeout_s = min(LONGEST_TIMEOUT_S, timeout_s)
         self._metadata = (("accept-language", language),)
-        options = [("grpc.service_config", json.dumps(RETRY_POLICY)), ("grpc.max_receive_message_length", -1)]
-        self._channel = grpc.insecure_channel(address, options=options)
+        self._closed = threading.Event()
+        self._channel = grpc.insecure_channel(address, options=[*OPTIONS, *retries(streams=False)])
         self._translation = translation_pb2_grpc.TranslationServiceStub(self._channel)
         self._summarization = summarization_pb2_grpc.SummarizationServiceStub(self._channel)
         self._model = model_pb2_grpc.ModelServiceStub(self._channel)
@@ -104,12 +96,7 @@ class Client:
             target_language_code=target,
             decoding=translation_pb2.Decoding(beam_size=beam_size),
         )
-        with self._errors():
-            call = self._translation.TranslateStream(request, timeout=self._timeout_s, metadata=self._metadata)
-            try:
-                yield from call
-            finally:
-                call.cancel()
+        return self._stream(self._translation.TranslateStream, request)
 
     def detect_language(self, contents: Sequence[str]) -> list[translation_pb2.Detection]:
         """Tell the language of each content, in order.
@@ -182,12 +169,7 @@ class Client:
             max_words=max_words,
             key_points=key_points,
         )
-        with self._errors():
-            call = self._summarization.SummarizeStream(request, timeout=self._timeout_s, metadata=self._metadata)
-            try:
-                yield from call
-            finally:
-                call.cancel()
+        return self._stream(self._summarization.SummarizeStream, request)
 
     def server_info(self) -> model_pb2.GetServerInfoResponse:
         """Ask for the server's version, limits, languages and pairs.
@@ -218,22 +200,24 @@ class Client:
                 return found
 
     def wait_until_serving(self, timeout_s: float) -> None:
-        """Return as soon as the server has its models loaded and warm.
+        """Return as soon as the server has its models loaded and warm, also if it is not there yet or starts again.
 
         Raises:
             UnavailableError: it has not within `timeout_s` seconds.
         """
+        end_s = time.monotonic() + min(LONGEST_TIMEOUT_S, timeout_s)
         request = health_pb2.HealthCheckRequest()
-        try:
-            for answer in self._health.Watch(request, timeout=timeout_s, wait_for_ready=True):
-                if answer.status == health_pb2.HealthCheckResponse.SERVING:
-                    return
-        except grpc.RpcError:
-            pass
+        while (left_s := end_s - time.monotonic()) > 0:
+            with suppress(grpc.RpcError):
+                for answer in self._health.Watch(request, timeout=left_s, wait_for_ready=True):
+                    if answer.status == health_pb2.HealthCheckResponse.SERVING:
+                        return
+            time.sleep(LOOK_AGAIN_S)
         raise UnavailableError(address=self.address)
 
     def close(self) -> None:
         """Close the connection; running calls are cancelled."""
+        self._closed.set()
         self._channel.close()
 
     def __enter__(self) -> Self:
@@ -242,6 +226,32 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _stream(self, method: grpc.UnaryStreamMultiCallable[Any, MessageT], request: object) -> Iterator[MessageT]:
+        """Read a stream; until its first message, begin it again as gRPC does other calls (see `retries`).
+
+        A refusal for longer than the deadline is raised at once.
+        """
+        end_s, backoff_s, attempts = time.monotonic() + self._timeout_s, FIRST_BACKOFF_S, 1
+        while True:
+            begun = False
+            try:
+                with self._errors():
+                    call = method(request, timeout=end_s - time.monotonic(), metadata=self._metadata)
+                    try:
+                        for message in call:
+                            begun = True
+                            yield message
+                    finally:
+                        call.cancel()
+            except (OverloadedError, UnavailableError) as error:
+                delay_s = backoff_s if error.retry_after_s is None else error.retry_after_s
+                in_time = time.monotonic() + delay_s < end_s
+                if begun or attempts == MAX_ATTEMPTS or not in_time or self._closed.wait(delay_s):
+                    raise
+                attempts, backoff_s = attempts + 1, backoff_s * BACKOFF_MULTIPLIER
+            else:
+                return
+
     @contextmanager
     def _errors(self) -> Generator[None]:
         """Turn gRPC's errors into ours."""
@@ -249,18 +259,6 @@ class Client:
             yield
         except grpc.RpcError as error:
             raise error_of(error, self.address) from error
-
-
-def error_of(error: grpc.RpcError, address: str) -> KunnafoniError:
-    """The domain error that a server at `address` meant by gRPC's."""
-    call: Any = error
-    trailers: dict[str, Any] = dict(call.trailing_metadata() or ())
-    details = trailers.get(DETAILS_KEY)
-    if call.code() is grpc.StatusCode.UNAVAILABLE and not details:
-        return UnavailableError(address=address)
-    if call.code() is grpc.StatusCode.DEADLINE_EXCEEDED and not details:  # gRPC has no sentence for it
-        return DeadlineError()
-    return from_status(call.code(), call.details() or "", details)
 
 
 def length_code(name: str) -> summarization_pb2.SummaryLength.ValueType:

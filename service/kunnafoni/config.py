@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 CONFIG_FILE = Path("kunnafoni.toml")
+MAX_INT32 = 2**31 - 1  # the most that GetServerInfo can tell and that gRPC takes
 PAIR = r"^[a-z]{2,3}>[a-z]{2,3}$"
 ADDRESS = r"^.+:(\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])$"
 # What a value of that form should be, in words.
@@ -65,10 +66,16 @@ class Settings(BaseSettings):
         int, Field(ge=0, description="Batches at once, which share the threads; 0 means as many as fit, at most 4")
     ] = 0
 
-    max_contents: Annotated[int, Field(ge=1, description="Most contents of one call")] = 1_000
-    max_content_code_points: Annotated[int, Field(ge=1, description="Most code points of one content")] = 200_000
-    max_call_code_points: Annotated[int, Field(ge=1, description="Most code points of one call")] = 500_000
-    max_message_bytes: Annotated[int, Field(ge=1024, description="Most bytes of one gRPC message")] = 8 * 1024 * 1024
+    max_contents: Annotated[int, Field(ge=1, le=MAX_INT32, description="Most contents of one call")] = 1_000
+    max_content_code_points: Annotated[
+        int, Field(ge=1, le=MAX_INT32, description="Most code points of one content")
+    ] = 200_000
+    max_call_code_points: Annotated[int, Field(ge=1, le=MAX_INT32, description="Most code points of one call")] = (
+        500_000
+    )
+    max_message_bytes: Annotated[int, Field(ge=1024, le=MAX_INT32, description="Most bytes of one gRPC message")] = (
+        8 * 1024 * 1024
+    )
     max_beam_size: Annotated[int, Field(ge=1, le=16, description="Largest beam that a request may ask for")] = 4
 
     max_batch_tokens: Annotated[int, Field(ge=64, description="Token budget of a batch: rows x longest row")] = 8_192

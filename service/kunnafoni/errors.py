@@ -21,9 +21,10 @@ Parameters of an error travel as `ErrorInfo` metadata. They hold limits, codes, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 DOMAIN = "kunnafoni"
+MAX_NAME_CODE_POINTS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +64,18 @@ class KunnafoniError(Exception):
         self.retry_after_s = retry_after_s
         super().__init__(self.message())
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what the error holds: its message is not what its class is made with."""
+        return _without_init, (type(self), *self.args), self.__dict__
+
     def message(self, language: str = "en") -> str:
         """The message in `en` or `fr`; any other language gets English."""
         template = self.french if language == "fr" else self.english
         return template.format_map(self.parameters)
+
+
+def _without_init(kind: type[KunnafoniError], *args: object) -> KunnafoniError:
+    return kind.__new__(kind, *args)
 
 
 class InvalidInputError(KunnafoniError):
@@ -175,6 +184,11 @@ class NotFoundError(KunnafoniError):
     reason = "NOT_FOUND"
     english = "There is no {kind} {name}."
     french = "Introuvable : {kind} {name}."
+
+    def __init__(self, *, kind: str, name: str) -> None:
+        # The caller chose the name, and a status travels as metadata, of which gRPC takes 8 KiB.
+        cut = f"{name[:MAX_NAME_CODE_POINTS]}…" if len(name) > MAX_NAME_CODE_POINTS else name
+        super().__init__(kind=kind, name=cut)
 
 
 class RequestConflictError(KunnafoniError):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 import grpc
 
-from kunnafoni.client import error_of
+from kunnafoni.connection import LONGEST_TIMEOUT_S, OPTIONS, error_of
 from kunnafoni.errors import DeadlineError, UnavailableError
 from kunnafoni.v1 import job_pb2, job_pb2_grpc
 
@@ -62,11 +62,11 @@ class JobClient:
             language: `en` or `fr`: the language of the errors' localised messages.
         """
         self.address = address
-        self._timeout_s = timeout_s
+        self._timeout_s = min(LONGEST_TIMEOUT_S, timeout_s)
         self._patience_s = patience_s
         self._metadata = (("accept-language", language),)
         options = [
-            ("grpc.max_receive_message_length", -1),
+            *OPTIONS,
             ("grpc.keepalive_time_ms", PING_EVERY_MS),
             ("grpc.keepalive_timeout_ms", PING_TIMEOUT_MS),
             ("grpc.http2.ping_timeout_ms", PING_TIMEOUT_MS),

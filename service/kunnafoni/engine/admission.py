@@ -43,7 +43,8 @@ class Admission:
             return
         excess = self._interactive.tokens_before(weight) + coming - self._policy.queue_tokens
         if excess > 0:
-            self._meter.refused_requests += 1
+            self._meter.refused_requests += not caller.refused
+            caller.refused = True
             raise OverloadedError(self._meter.delay_s(excess))
 
     def admit(self, weight: int, caller: Caller) -> None:

@@ -37,12 +37,13 @@ class Caller:
         priority: Whether a person waits.
         admitted: True once an engine has taken rows of it. What follows from those rows (the second hop of a chain, a
             second try) is then never refused: half a request is worse than none.
+        refused: True once an engine has had no room for it; more refusals of the same request are not counted.
     """
 
     def __init__(self, *, deadline_s: float | None = None, priority: Priority = Priority.INTERACTIVE) -> None:
         self.deadline_s = deadline_s
         self.priority = priority
-        self.admitted = False
+        self.admitted = self.refused = False
         self._promises: set[asyncio.Future[Any]] = set()
         self._alarm: asyncio.TimerHandle | None = None
         self._cancelled = False

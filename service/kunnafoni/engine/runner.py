@@ -27,7 +27,7 @@ class Answer(Generic[OutputT]):
     Attributes:
         queue_ms: From submission until its batch began; 0 for a row that joined an equal one on the model.
         inference_ms: How long its batch ran, shared by the rows of the batch.
-        cached: True if it was remembered and nothing ran.
+        cached: True if nothing ran for it: it was remembered, or joined an equal row.
     """
 
     output: OutputT
@@ -106,6 +106,9 @@ class Runner(Generic[RowT, OutputT]):
 
     def _answer(self, slot: Slot[RowT], output: OutputT, begin_s: float, elapsed_s: float) -> None:
         self._forget(slot)
+        shared = False
         for future, submit_s in slot.waiters.items():
             if not future.done():
-                future.set_result(Answer(output, max(begin_s - submit_s, 0.0) * 1000, elapsed_s * 1000))
+                queue_ms = max(begin_s - submit_s, 0.0) * 1000
+                future.set_result(Answer(output, queue_ms, elapsed_s * 1000, cached=shared))
+                shared = True

@@ -110,7 +110,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         try:
             self._check_draining()
             yield
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, GeneratorExit):  # the latter if a stream waits for its reader
             late = remaining_s is not None and time.monotonic() - started >= remaining_s - CLOCKS_DIFFER_S
             code = "DEADLINE_EXCEEDED" if late else "CANCELLED"
             raise

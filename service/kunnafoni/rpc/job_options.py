@@ -47,7 +47,7 @@ def check_options(options: job_pb2.JobOptions, limits: Limits, field: str) -> No
         raise InvalidInputError(f"{field}.target_language_codes", "has a language twice")
     options.target_language_codes[:] = targets
     options.source_language_code = source_code(options.source_language_code, f"{field}.source_language_code") or ""
-    beam_size(options.decoding.beam_size, limits)
+    beam_size(options.decoding.beam_size, limits, f"{field}.decoding.beam_size")
     if options.length not in summarization_pb2.SummaryLength.values():
         raise InvalidInputError(f"{field}.length", "is not a length of this server")
     check_summary_size(max_words=options.max_words, key_points=options.key_points, field=f"{field}.")

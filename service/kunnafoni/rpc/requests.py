@@ -107,14 +107,14 @@ def _codes() -> str:
     return ", ".join(sorted(LANGUAGES))
 
 
-def beam_size(asked: int, limits: Limits) -> int:
+def beam_size(asked: int, limits: Limits, field: str = "decoding.beam_size") -> int:
     """Read an optional beam size; 0 means greedy.
 
     Raises:
         InvalidInputError: it is negative or above the limit.
     """
     if not 0 <= asked <= limits.max_beam_size:
-        raise InvalidInputError("decoding.beam_size", f"is {asked}; 0 to {limits.max_beam_size} are taken")
+        raise InvalidInputError(field, f"is {asked}; 0 to {limits.max_beam_size} are taken")
     return asked or 1
 
 

@@ -48,6 +48,7 @@ async def run(settings: Settings, read_again: Callable[[], Settings]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     loop.add_signal_handler(signal.SIGHUP, changing.set)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # see `__main__.py`
     engines = make_engines(settings)
     fleet = load_fleet(settings, engines)
     await asyncio.sleep(0)  # the models begin to load; the rest is imported and put together meanwhile

@@ -7,7 +7,9 @@ It loads no models: `run.py` does.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
+import socket
 from typing import TYPE_CHECKING
 
 import grpc
@@ -67,6 +69,7 @@ class Server:
         """
         await self._health.add_to(self._server)
         host, _, _ = address.rpartition(":")
+        await _check_free(address)
         try:
             port = self._server.add_insecure_port(address)
         except RuntimeError as error:
@@ -89,3 +92,24 @@ class Server:
         await self._server.stop(0)
         if self._metrics:
             await asyncio.to_thread(self._metrics.stop)
+
+
+async def _check_free(address: str) -> None:
+    """Check that nobody listens on any of a name's addresses: gRPC is content with one, and calls would go to another.
+
+    Raises:
+        ListenError: somebody does.
+    """
+    host, _, port = address.rpartition(":")
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
+    except OSError:
+        return  # a socket's path, or nothing at all: gRPC says which
+    for family, kind, _, _, socket_address in found:
+        try:
+            with socket.socket(family, kind) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as gRPC: what has ended is no trouble
+                probe.bind(socket_address)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise ListenError(f"cannot listen on {address}: {socket_address[0]} is taken there") from error

@@ -106,6 +106,7 @@ def test_asking_for_room_lets_nobody_in() -> None:
         for refuses in (batcher.check_room, batcher.admit):
             with pytest.raises(OverloadedError):
                 refuses(20 * 41, caller=asking)
+        assert batcher.stats().refused_requests == 1, "once a request"
         for comes_in in (first, Caller(priority=Priority.JOB)):
             batcher.check_room(20 * 41, caller=comes_in)
         await asyncio.gather(*work)

@@ -142,8 +142,10 @@ def test_equal_rows_in_flight_run_once() -> None:
         assert results == ["<a>", "<b>", "<a>", "<a>"]
         assert model.batches == [["a", "b"]]
         assert batcher.stats().shared_rows == 2
+        twice = await asyncio.gather(*(batcher.submit(FakeRow("c"), caller=Caller()) for _ in range(2)))
+        assert [answer.cached for answer in twice] == [False, True]
         assert await asyncio.gather(*begin(batcher, Caller(), "a")) == ["<a>"], "a finished row is not remembered here"
-        assert model.batches == [["a", "b"], ["a"]]
+        assert model.batches == [["a", "b"], ["c"], ["a"]]
         await batcher.close()
 
     run(main())

@@ -27,6 +27,7 @@ def item(**values: object) -> job_pb2.JobItem:
         (spec("fr"), [*texts(3), item(text="a" * (LIMITS.max_content_code_points + 1))], "items[3].text"),
         (spec("fr"), [item(article={"body": "no text"})], "items[0].text"),
         (spec("fr"), [item(text="a", options={"source_language_code": "xx"})], "items[0].options.source_language_code"),
+        (spec("fr"), [item(text="a", options={"decoding": {"beam_size": 99}})], "items[0].options.decoding.beam_size"),
         (spec("fr"), [item(text="a", id="i" * 256)], "items[0].id"),
         (spec("fr"), [item(text="a", id="i\0")], "items[0].id"),
         (spec("fr"), [*texts(250), *texts(1)], "items[250].id"),
@@ -43,6 +44,13 @@ async def test_what_is_wrong_is_named_and_leaves_nothing(
         assert f"{field}:" in (error.value.details() or "")
         assert not (await running.stub.ListJobs(job_pb2.ListJobsRequest())).jobs
         assert (await create(running.stub, texts(2))).progress.total_items == 2
+
+
+async def test_a_long_id_of_no_job_is_not_found_like_any(tmp_path: object) -> None:
+    async with serve(f"sqlite:///{tmp_path}/jobs.db", CapitalsWork()) as running:
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await running.stub.GetJob(job_pb2.GetJobRequest(job_id="ɛ" * 10_000))
+        assert error.value.code() is grpc.StatusCode.NOT_FOUND
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,10 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from kunnafoni.cli.local_server import local_server
 from kunnafoni.client import Client
+from kunnafoni.config import SettingsError, load_settings
 from kunnafoni.errors import KunnafoniError
 from kunnafoni.job_client import JobClient
+from kunnafoni.rpc.server import ListenError
 from tests.conftest import echo_entry, serve
 
 if TYPE_CHECKING:
@@ -88,6 +90,14 @@ async def test_not_serving_while_loading() -> None:
             await stub.Check(health_pb2.HealthCheckRequest())
 
 
+async def test_a_name_is_taken_if_one_of_its_addresses_is() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"localhost:{taken.getsockname()[1]}"
+        with pytest.raises(ListenError, match=address):
+            async with serve(echo_entry(), address=address):
+                pass
+
+
 def run(*arguments: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "kunnafoni", "serve", *arguments],
@@ -125,6 +135,10 @@ def test_wrong_settings_are_named_wherever_they_come_from(tmp_path: Path) -> Non
     (tmp_path / "kunnafoni.toml").write_text("max_contents = [\n")
     result = run(folder=tmp_path)
     assert (result.returncode, "kunnafoni.toml" in result.stderr) == (2, True)
+    for name in ("contents", "content_code_points", "call_code_points", "message_bytes"):
+        with pytest.raises(SettingsError, match=f"max_{name}"):
+            load_settings(**{f"max_{name}": 2**31})
+        assert load_settings(**{f"max_{name}": 2**31 - 1})
     for line in ("max_queue_tokens = 4096\n", "max_batch_tokens = 30000\n"):
         (tmp_path / "kunnafoni.toml").write_text(line)
         result = run(folder=tmp_path)

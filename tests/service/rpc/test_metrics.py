@@ -6,14 +6,17 @@ import asyncio
 import socket
 import urllib.request
 from contextlib import closing
+from typing import Any
 
 import grpc
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from kunnafoni.rpc.server import ListenError
-from kunnafoni.v1 import translation_pb2
+from kunnafoni.v1 import translation_pb2, translation_pb2_grpc
 from tests.conftest import Served, echo_entry, serve
+
+CODES = ("DEADLINE_EXCEEDED", "CANCELLED", "OK")
 
 
 def free_address() -> str:
@@ -90,6 +93,28 @@ async def test_a_call_past_its_deadline_is_counted_as_such() -> None:
         found = await read(address)
     assert found["kunnafoni_call_seconds_count", "DEADLINE_EXCEEDED", "Translate"] == 1
     assert found["kunnafoni_call_seconds_count", "CANCELLED", "Translate"] == 1
+
+
+async def test_a_stream_that_waits_for_its_reader_is_counted_as_it_ends() -> None:
+    address = free_address()
+    async with serve(echo_entry(), metrics_address=address) as served:
+        long = translation_pb2.TranslateStreamRequest(
+            contents=[f"{number} {'word ' * 40}." for number in range(1000)],
+            source_language_code="en",
+            target_language_code="fr",
+        )
+        options = [("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 65536)]
+        async with grpc.aio.insecure_channel(served.address, options=options) as channel:
+            stub: Any = translation_pb2_grpc.TranslationServiceStub(channel)
+            for timeout_s in (2, 60):
+                call = stub.TranslateStream(long, timeout=timeout_s)
+                await call.read()
+                await asyncio.sleep(3)
+                call.cancel()
+            await asyncio.sleep(1)
+        found = await read(address)
+    counted = {code: found.get(("kunnafoni_call_seconds_count", code, "TranslateStream")) for code in CODES}
+    assert counted == {"DEADLINE_EXCEEDED": 1, "CANCELLED": 1, "OK": None}
 
 
 async def test_it_holds_no_text_and_is_gone_with_the_server() -> None:

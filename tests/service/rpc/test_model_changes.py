@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from datetime import date
@@ -212,6 +214,31 @@ def wait_for_health(server: LocalServer, name: str, state: int) -> None:
         stub: Any = health_pb2_grpc.HealthStub(channel)
         told = stub.Watch(health_pb2.HealthCheckRequest(service=name), timeout=30)
         assert any(each.status == state for each in told)
+
+
+def test_sighup_during_the_start_is_obeyed_once_there_are_models(tmp_path: Path) -> None:
+    # The signal comes as soon as anything worth mentioning is imported.
+    code = """if True:
+        import os, signal, sys
+        def hook(event, arguments):
+            if event == "import" and arguments[0] == "kunnafoni.cli":
+                os.kill(os.getpid(), signal.SIGHUP)
+        sys.addaudithook(hook)
+        from kunnafoni.__main__ import main
+        main()
+    """
+    serve_echo = ["serve", "--address", "localhost:0", "--model", "echo", "--data-dir", str(tmp_path)]
+    log = tmp_path / "log"
+    with (
+        log.open("w") as output,
+        subprocess.Popen([sys.executable, "-c", code, *serve_echo], stderr=output) as process,
+    ):
+        end_s = time.monotonic() + 60
+        while log.read_text().count("model echo: READY") < 2:
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < end_s
+            time.sleep(0.05)
+        process.terminate()
 
 
 def test_sighup_loads_replaces_and_unloads_models_while_calls_go_on(
