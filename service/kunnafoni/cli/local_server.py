@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from kunnafoni.errors import UnavailableError
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
-START_TIMEOUT_S = 120.0
+START_TIMEOUT_S, LOOK_EVERY_S = 120.0, 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +72,18 @@ def local_server(*arguments: str, settings: Mapping[str, str | int] | None = Non
 
 def _wait(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
     """Wait until the server is ready; if it never is, its log says why."""
-    try:
-        with Client(address) as client:
-            client.wait_until_serving(START_TIMEOUT_S)
-    except UnavailableError:
-        process.terminate()
-        process.wait()
-        sys.stderr.write(log.read_text("utf-8"))
-        raise
+    end_s = time.monotonic() + START_TIMEOUT_S
+    with Client(address) as client:
+        while True:
+            try:
+                return client.wait_until_serving(LOOK_EVERY_S)
+            except UnavailableError:
+                if process.poll() is None and time.monotonic() < end_s:
+                    continue
+                process.terminate()
+                process.wait()
+                sys.stderr.write(log.read_text("utf-8"))
+                raise
 
 
 def _listening(process: subprocess.Popen[bytes], log: Path) -> str:
