@@ -67,9 +67,13 @@ class ScriptedBackend(EchoBackend):
         script = Output(text, tokens, reached_cap=tokens >= CAP_TOKENS)
         echoes = super().generate(prompts, decoding)
         return [
-            replace(echo, text=echo.text.replace(*self._mistranslated)) if ">" in prompt.tokens[0] else script
+            replace(echo, text=self._translated(echo.text)) if ">" in prompt.tokens[0] else script
             for prompt, echo in zip(prompts, echoes, strict=True)
         ]
+
+    def _translated(self, echo: str) -> str:
+        """What the echo says, with letters that French has too."""
+        return echo.translate(str.maketrans("ƐƆƝŊ", "EONN")).replace(*self._mistranslated)
 
 
 @asynccontextmanager
