@@ -130,36 +130,6 @@ async def test_health_tells_which_service_a_failed_model_takes_down() -> None:
         assert "no_such_option" in listed["broken"].state_detail
 
 
-async def test_a_call_whose_model_goes_while_it_is_read_takes_another() -> None:
-    async with serve(measured("good", 60.0), measured("poor", 20.0)) as served:
-        backend: Any = served.fleet.engine("good").backend
-        make, loop = backend.translation_prompt, asyncio.get_running_loop()
-
-        def goes(text: str, *, source: str, target: str) -> Any:
-            backend.translation_prompt = make
-            asyncio.run_coroutine_threadsafe(_unload(served, "good"), loop).result()
-            return make(text, source=source, target=target)
-
-        backend.translation_prompt = goes
-        assert await models_of(served) == ["poor"]
-
-
-async def _unload(served: Served, model_id: str) -> None:
-    served.engines.unload(model_id)
-
-
-async def test_statuses_are_read_in_threads_while_models_come_and_go() -> None:
-    async with serve(model("stays")) as served:
-        loop = asyncio.get_running_loop()
-        reading = loop.run_in_executor(None, lambda: [len(served.fleet.routes()) for _ in range(3000)])
-        while not reading.done():
-            served.engines.load("comes", model("comes"))
-            await asyncio.sleep(0)
-            served.engines.unload("comes")
-            await asyncio.sleep(0)
-        assert set(await reading) == {6}
-
-
 @pytest.mark.parametrize(
     ("settings", "named"),
     [
