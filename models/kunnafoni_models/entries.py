@@ -99,6 +99,12 @@ class Quality:
     measured_by: str = "kunnafoni"
 
 
+def updated(old: tuple[Quality, ...], new: tuple[Quality, ...]) -> tuple[Quality, ...]:
+    """The scores of `new`, and those of `old` of other directions or metrics."""
+    measured = {(each.source, each.target, each.metric) for each in new}
+    return (*new, *(each for each in old if (each.source, each.target, each.metric) not in measured))
+
+
 @dataclass(frozen=True, slots=True)
 class Figures:
     """What was measured of one model on this machine, to stand beside its entry.
@@ -233,9 +239,9 @@ class CatalogEntry:
 
     def with_figures(self, figures: Figures) -> CatalogEntry:
         """The entry with `figures` in the place of its own of the same directions and metrics."""
-        measured = {(each.source, each.target, each.metric) for each in figures.quality}
-        others = (each for each in self.quality if (each.source, each.target, each.metric) not in measured)
-        return replace(self, quality=(*figures.quality, *others), memory_mb=figures.memory_mb or self.memory_mb)
+        return replace(
+            self, quality=updated(self.quality, figures.quality), memory_mb=figures.memory_mb or self.memory_mb
+        )
 
     def __post_init__(self) -> None:
         """Check what the single fields cannot.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from kunnafoni_models.entries import CatalogEntry
 
-# The last exception would be a file of figures.
+# Not `.figures` at the end: the entry's file would be taken for one of figures.
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]*(?<!\.figures)")
 
 

@@ -7,7 +7,7 @@ import json
 import re
 import time
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -25,7 +25,7 @@ from kunnafoni.config import load_settings
 from kunnafoni.fleet import entry_of
 from kunnafoni.languages import known_code
 from kunnafoni_models import registry
-from kunnafoni_models.entries import Figures, Quality
+from kunnafoni_models.entries import Figures, Quality, updated
 from kunnafoni_models.entry_file import FIGURES_SUFFIX, read_figures
 from kunnafoni_models.entry_writer import write_figures
 
@@ -206,11 +206,10 @@ def _store(folder: Path, result: Result, pair: tuple[str, str], *, test_set: str
     new = tuple(
         Quality(*pair, s.metric, round(s.value, 2), test_set, decoding, day, s.signature) for s in result.scores
     )
-    known = {(each.source, each.target, each.metric) for each in new}
     path = folder / f"{entry.id}{FIGURES_SUFFIX}"
     before = read_figures(path) if path.exists() else None
-    if before and before.fingerprint == entry.fingerprint:
-        new += tuple(each for each in before.quality if (each.source, each.target, each.metric) not in known)
-    memory = 0 if result.peak_mb is None else round(result.peak_mb * 1e6 / 2**20)
+    if before is None or before.fingerprint != entry.fingerprint:
+        before = Figures(entry.id, entry.fingerprint)
+    memory = before.memory_mb if result.peak_mb is None else round(result.peak_mb * 1e6 / 2**20)
     folder.mkdir(parents=True, exist_ok=True)
-    write_figures(path, Figures(entry.id, entry.fingerprint, memory, new))
+    write_figures(path, replace(before, memory_mb=memory, quality=updated(before.quality, new)))

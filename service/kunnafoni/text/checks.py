@@ -26,7 +26,7 @@ import re
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kunnafoni.text.dates import dates_in
 from kunnafoni.text.name_sounds import unheard_names
@@ -84,10 +84,11 @@ def check(source: str, target: str, *, source_language: str, target_language: st
     if source_language == target_language:
         return []
     languages = source_language, target_language
+    sides = _Side.of(source, source_language), _Side.of(target, target_language)
     return [
-        *_numbers(source, target, *languages),
-        *_units(source, target, *languages),
-        *_dates(source, target, *languages),
+        *_numbers(*sides),
+        *_units(*sides),
+        *_dates(*sides),
         *_names(source, target, *languages),
         *_repetition(source, target, target_language),
         *_length_ratio(source, target, *languages),
@@ -96,17 +97,28 @@ def check(source: str, target: str, *, source_language: str, target_language: st
     ]
 
 
-def _numbers(source: str, target: str, source_language: str, target_language: str) -> Iterator[Finding]:
+class _Side(NamedTuple):
+    """A sentence or its translation, with what several checks look at, found once."""
+
+    text: str
+    language: str
+    numbers: list[NumberMention]
+    dates: list[DateMention]
+
+    @classmethod
+    def of(cls, text: str, language: str) -> _Side:
+        return cls(text, language, numbers_in(text, language), dates_in(text, language))
+
+
+def _numbers(source: _Side, target: _Side) -> Iterator[Finding]:
     """Numbers in figures that the other side has neither in figures nor in words, nor in a date that both have."""
-    in_source, in_target = numbers_in(source, source_language), numbers_in(target, target_language)
-    missing, invented = unmatched(in_source, in_target), unmatched(in_target, in_source)
+    missing, invented = unmatched(source.numbers, target.numbers), unmatched(target.numbers, source.numbers)
     if not (missing or invented):
         return
-    dates, other_dates = dates_in(source, source_language), dates_in(target, target_language)
-    codes, other_codes = _codes(source), _codes(target)
-    for mention in _outside((*_shared(dates, other_dates), *_shared_codes(codes, other_codes)), missing):
+    codes, other_codes = _codes(source.text), _codes(target.text)
+    for mention in _outside((*_shared(source.dates, target.dates), *_shared_codes(codes, other_codes)), missing):
         yield Finding(WarningKind.NUMBER_MISMATCH, mention.span, None, "number not found in the translation")
-    for mention in _outside((*_shared(other_dates, dates), *_shared_codes(other_codes, codes)), invented):
+    for mention in _outside((*_shared(target.dates, source.dates), *_shared_codes(other_codes, codes)), invented):
         yield Finding(WarningKind.NUMBER_MISMATCH, None, mention.span, "number not found in the source")
 
 
@@ -116,12 +128,9 @@ def _shared(dates: Iterable[DateMention], others: Iterable[DateMention]) -> list
     return [date.span for date in dates if date.day and date.month and (date.day, date.month, date.year) in days]
 
 
-def _units(source: str, target: str, source_language: str, target_language: str) -> Iterator[Finding]:
+def _units(source: _Side, target: _Side) -> Iterator[Finding]:
     """Numbers that both sides have, with another unit or without their minus sign."""
-    measures, others = (
-        measures_in(text, numbers_in(text, language), language)
-        for text, language in ((source, source_language), (target, target_language))
-    )
+    measures, others = (measures_in(side.text, side.numbers, side.language) for side in (source, target))
     for measure in measures:
         if other := with_another_unit(measure, others):
             yield Finding(WarningKind.NUMBER_MISMATCH, measure.number.span, other.number.span, "another unit")
@@ -138,13 +147,12 @@ _DATE_PARTS: dict[str, Callable[[DateMention], int | None]] = {
 }
 
 
-def _dates(source: str, target: str, source_language: str, target_language: str) -> Iterator[Finding]:
+def _dates(source: _Side, target: _Side) -> Iterator[Finding]:
     """Months and days of the week that one side has and the other has another for; one that is left out is no error."""
-    dates, other_dates = dates_in(source, source_language), dates_in(target, target_language)
     for name, part in _DATE_PARTS.items():
-        told, told_by_other = ({part(date) for date in side} | {None} for side in (dates, other_dates))
-        missing = [date.span for date in dates if part(date) not in told_by_other]
-        invented = [date.span for date in other_dates if part(date) not in told]
+        told, told_by_other = ({part(date) for date in side.dates} | {None} for side in (source, target))
+        missing = [date.span for date in source.dates if part(date) not in told_by_other]
+        invented = [date.span for date in target.dates if part(date) not in told]
         if missing and invented:
             for span in missing:
                 yield Finding(WarningKind.NUMBER_MISMATCH, span, None, f"{name} not found in the translation")
