@@ -13,10 +13,13 @@ import torch
 from kunnafoni_models.training.typed_torch import compiled
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import Tensor
 
-# Rows of logits worked on at once, so that their float32 copies stay small.
-_ROWS_AT_ONCE = 128
+# Rows of logits worked on at once, so that their float32 copies stay small: in a processor's caches, or in a GPU's
+# memory, where every piece of work has to be started.
+_ROWS_AT_ONCE = {"cpu": 128, "cuda": 4096}
 # The logit of columns that are no token; its exponential is 0 in every format.
 _NO_TOKEN = -1e4
 
@@ -25,15 +28,27 @@ class OutputHead:
     """Losses and gradients under the embedding as the head.
 
     Args:
-        embedding: [padded vocabulary, hidden] in the compute type; its rows past `vocabulary` are no tokens.
+        embedding: [padded vocabulary, hidden] in the compute type; its rows past `vocabulary` are no tokens, and 0.
         vocabulary: Number of tokens.
         most_targets: Most targets of a step.
+        smoothing: Share of the targets' probability that is spread over all tokens in the gradients (label smoothing,
+            Szegedy et al. 2016); the losses that are told are without it.
         compile: Compile the work on the logits.
     """
 
-    def __init__(self, embedding: Tensor, *, vocabulary: int, most_targets: int, compile: bool) -> None:  # noqa: A002
+    def __init__(
+        self,
+        embedding: Tensor,
+        *,
+        vocabulary: int,
+        most_targets: int,
+        smoothing: float,
+        compile: bool,  # noqa: A002
+    ) -> None:
         self._embedding = embedding
         self._vocabulary = vocabulary
+        self._smoothing = smoothing
+        self._rows_at_once = _ROWS_AT_ONCE[embedding.device.type]
         # Room that is never written to takes no memory.
         self._block = embedding.new_empty(most_targets, len(embedding))
         self._gradient: Tensor | None = None
@@ -54,9 +69,11 @@ class OutputHead:
         """
         logits = self._padded_logits(hidden)
         gold_shares = torch.empty(len(targets), dtype=torch.float32, device=hidden.device)
-        for start in range(0, len(targets), _ROWS_AT_ONCE):
-            here = slice(start, start + _ROWS_AT_ONCE)
-            gold_shares[here] = self._to_gradient(logits[here], targets[here], 1.0 / len(targets))
+        per_token = self._smoothing / self._vocabulary
+        for here in self._pieces(len(targets)):
+            gold_shares[here] = self._to_gradient(
+                logits[here], targets[here], 1.0 / len(targets), per_token, self._smoothing
+            )
         if into is not None:
             if self._gradient is None:
                 self._gradient = torch.empty_like(self._embedding)
@@ -68,8 +85,7 @@ class OutputHead:
     def summed_loss(self, hidden: Tensor, targets: Tensor) -> float:
         """Sum of the cross-entropies of `targets` [n] under `hidden` [n, hidden size], in nats."""
         total = 0.0
-        for start in range(0, len(targets), _ROWS_AT_ONCE):
-            here = slice(start, start + _ROWS_AT_ONCE)
+        for here in self._pieces(len(targets)):
             logits = self._padded_logits(hidden[here]).float()
             total += torch.nn.functional.cross_entropy(logits, targets[here], reduction="sum").item()
         return total
@@ -78,10 +94,13 @@ class OutputHead:
     def right(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """Which of `targets` [n] are the most likely tokens under `hidden` [n, hidden size]: bool [n]."""
         found = torch.empty_like(targets, dtype=torch.bool)
-        for start in range(0, len(targets), _ROWS_AT_ONCE):
-            here = slice(start, start + _ROWS_AT_ONCE)
+        for here in self._pieces(len(targets)):
             found[here] = self._padded_logits(hidden[here]).argmax(1) == targets[here]
         return found
+
+    def _pieces(self, rows: int) -> Iterator[slice]:
+        for start in range(0, rows, self._rows_at_once):
+            yield slice(start, start + self._rows_at_once)
 
     def _padded_logits(self, hidden: Tensor) -> Tensor:
         """Logits [n, padded vocabulary] for `hidden` [n, hidden size], in room that the next call uses again."""
@@ -90,13 +109,13 @@ class OutputHead:
         return logits
 
 
-def _to_gradient(logits: Tensor, targets: Tensor, share: float) -> Tensor:
+def _to_gradient(logits: Tensor, targets: Tensor, share: float, per_token: float, smoothing: float) -> Tensor:
     """Turn `logits` into their gradient, in place, and give the log-probabilities of the targets."""
     values = logits.float()
     largest = values.amax(1, keepdim=True)
     log_sums = largest + (values - largest).exp().sum(1, keepdim=True).log()
     at = targets[:, None]
     gold = values.gather(1, at) - log_sums
-    logits.copy_(((values - log_sums).exp() * share).to(logits.dtype))
-    logits.scatter_(1, at, ((gold.exp() - 1.0) * share).to(logits.dtype))
+    logits.copy_((((values - log_sums).exp() - per_token) * share).to(logits.dtype))
+    logits.scatter_(1, at, ((gold.exp() - per_token - (1.0 - smoothing)) * share).to(logits.dtype))
     return gold.squeeze(1)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from kunnafoni_models.training.precision import Machine
     from kunnafoni_models.training.weights import Weights
 
+# Two seeds have no step's draw in common in runs shorter than this.
+_STEPS_OF_A_SEED = 10_000_000
+
 
 class TrainedModel:
     """A model in training.
@@ -45,22 +48,31 @@ class TrainedModel:
             device=machine.device,
             compile=machine.compile,
         )
+        self._dropout, self._seed = options.dropout, options.seed
+        self._draw = torch.Generator(machine.device)
         self._head = OutputHead(
             self.parameters.embedding,
             vocabulary=weights.architecture.vocabulary,
             most_targets=options.batch_tokens,
+            smoothing=options.label_smoothing,
             compile=machine.compile,
         )
 
-    def learn(self, batch: Batch, *, rate: float) -> float:
+    def learn(self, batch: Batch, *, step: int, rate: float) -> float:
         """Train one step on `batch` and give its mean loss, in nats a target token, before the step.
+
+        Args:
+            batch: What to learn.
+            step: Number of the step, which with the seed says what is dropped.
+            rate: Share of the peak rates.
 
         Raises:
             DivergedError: The gradients are no numbers any more; the parameters are as they were.
         """
         wanted = self.parameters.embedding_gradient
         embedded = self._embedded(batch).requires_grad_(wanted is not None)
-        hidden = self._hidden(embedded, batch)
+        self._draw.manual_seed(self._seed * _STEPS_OF_A_SEED + step)
+        hidden = self._hidden(embedded, batch, dropout=self._dropout)
         loss, gradient = self._head.loss_and_gradients(hidden.detach(), batch.targets, into=wanted)
         backward(hidden, gradient)
         if wanted is not None:
@@ -82,7 +94,7 @@ class TrainedModel:
     def _embedded(self, batch: Batch) -> Tensor:
         return self._network.embed(batch.tokens, self.parameters.embedding)
 
-    def _hidden(self, embedded: Tensor, batch: Batch) -> Tensor:
-        stream = self._network.run(embedded, self.parameters.layers)
+    def _hidden(self, embedded: Tensor, batch: Batch, *, dropout: float = 0.0) -> Tensor:
+        stream = self._network.run(embedded, self.parameters.layers, dropout=dropout, draw=self._draw)
         at_targets = stream.reshape(-1, stream.shape[-1])[batch.positions]
         return rms_norm(at_targets, self.parameters.last_norm).to(self._dtype)

@@ -76,6 +76,16 @@ class Sight(NamedTuple):
     mask: Tensor
 
 
+class Kept(NamedTuple):
+    """Dropout of one layer: what its two contributions to the residual stream are multiplied with.
+
+    Both are [rows, length, hidden], 0 where a number is dropped, elsewhere larger than 1 so that the mean stays.
+    """
+
+    attended: Tensor
+    fed_forward: Tensor
+
+
 class Network:
     """The layers between the embedding and the head.
 
@@ -102,8 +112,22 @@ class Network:
         flat = gradient.reshape(-1, gradient.shape[-1]) * self._embedding_scale
         into.index_add_(0, tokens.reshape(-1), flat)
 
-    def run(self, embedded: Tensor, layers: Sequence[LayerWeights]) -> Tensor:
-        """Residual stream after the last layer, before the last norm: float32, the shape of `embedded`."""
+    def run(
+        self,
+        embedded: Tensor,
+        layers: Sequence[LayerWeights],
+        *,
+        dropout: float = 0.0,
+        draw: torch.Generator | None = None,
+    ) -> Tensor:
+        """Residual stream after the last layer, before the last norm: float32, the shape of `embedded`.
+
+        Args:
+            embedded: From `embed`.
+            layers: First to last.
+            dropout: Share of what each layer adds to the stream that is dropped, drawn from `draw`.
+            draw: On the device of `embedded`; None without dropout.
+        """
         sizes = self._architecture
         length = embedded.shape[1]
         group = sizes.heads // sizes.key_value_heads
@@ -117,7 +141,8 @@ class Network:
         )
         stream = embedded
         for weights, sees_all in zip(layers, sizes.full_attention, strict=True):
-            stream = self._layer(stream, weights, full if sees_all else sliding)
+            kept = Kept(*(_kept(stream, dropout, draw) for _ in Kept._fields)) if dropout else None
+            stream = self._layer(stream, weights, full if sees_all else sliding, kept)
         return stream
 
 
@@ -127,13 +152,21 @@ def rms_norm(values: Tensor, weight: Tensor) -> Tensor:
     return values * torch.rsqrt(values.pow(2).mean(-1, keepdim=True) + _EPSILON) * (1.0 + weight)
 
 
-def _layer(stream: Tensor, weights: LayerWeights, sight: Sight) -> Tensor:
+def _layer(stream: Tensor, weights: LayerWeights, sight: Sight, kept: Kept | None) -> Tensor:
     dtype = weights.value.whole.dtype
-    attended = _attention(rms_norm(stream, weights.input_norm).to(dtype), weights, sight)
-    stream = stream + rms_norm(attended, weights.attended_norm)
+    attended = rms_norm(
+        _attention(rms_norm(stream, weights.input_norm).to(dtype), weights, sight), weights.attended_norm
+    )
+    stream = stream + (attended * kept.attended if kept else attended)
     read = rms_norm(stream, weights.feed_forward_norm).to(dtype)
     gated = F.gelu(_product(read, weights.gate), approximate="tanh") * _product(read, weights.up)
-    return stream + rms_norm(_product(gated, weights.down), weights.fed_forward_norm)
+    fed_forward = rms_norm(_product(gated, weights.down), weights.fed_forward_norm)
+    return stream + (fed_forward * kept.fed_forward if kept else fed_forward)
+
+
+def _kept(like: Tensor, dropout: float, draw: torch.Generator | None) -> Tensor:
+    room = torch.empty(like.shape, dtype=torch.bfloat16, device=like.device)
+    return room.bernoulli_(1 - dropout, generator=draw).div_(1 - dropout)
 
 
 def _attention(read: Tensor, weights: LayerWeights, sight: Sight) -> Tensor:

@@ -134,6 +134,10 @@ class Parameters:
                 copy.grad = None
         self._update.step(rate=rate)
 
+    def keep(self, share: float) -> None:
+        """Forget the rest of what has changed since the start."""
+        self._update.keep(share)
+
     def tensors(self) -> dict[str, Tensor]:
         """The masters and norms, by their Hugging Face names."""
         return joined(self._masters | self._norms, self._architecture)

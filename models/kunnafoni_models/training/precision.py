@@ -66,7 +66,8 @@ def choose_machine(options: TrainingOptions) -> Machine:
         dtype = torch.bfloat16 if bfloat16_is_faster(device) else torch.float32
     else:
         dtype = torch.bfloat16 if options.precision == "bfloat16" else torch.float32
-    return Machine(device, dtype, can_compile() if options.compile is None else options.compile)
+    compile_pays = wanted == "cpu" and can_compile()
+    return Machine(device, dtype, compile_pays if options.compile is None else options.compile)
 
 
 def can_compile() -> bool:

@@ -51,7 +51,7 @@ class Outcome:
         precision: Of the matrix products, `bfloat16` or `float32`.
         dev_before: Negative log-likelihoods of the starting weights, as `Progress.dev`; empty without dev rows.
         dev_after: The same at the end.
-        kept: The share of a change of low rank that was kept; 1.0 for all of it.
+        kept: The share of the change that was kept; 1.0 for all of it.
     """
 
     run: Path

@@ -178,7 +178,7 @@ class _Run:
     def to_the_end(self, should_stop: Callable[[], bool]) -> Outcome:
         """Train until the schedule ends or `should_stop` says so."""
         state, options = self.state, self.options
-        began, first_step = time.monotonic() - state.seconds, state.step
+        began = time.monotonic() - state.seconds
         dev = self._evaluate()
         state.dev_before = state.dev_before or dev
         self._tell(rate_now=0.0, dev=dev)
@@ -202,9 +202,11 @@ class _Run:
         if evaluated_step != state.step:
             dev = self._evaluate()
         self._save()
-        if state.step > first_step and self._share() >= 1 and self.model.parameters.change and dev:
-            dev = self._keep_best(self.model.parameters.change)
-            self._save()
+        if self._share() >= 1 and state.kept == 1:  # so too if the process was killed just here
+            if (change := self.model.parameters.change) and dev:
+                dev = self._keep(self._best_share(change))
+            elif options.kept < 1:
+                dev = self._keep(options.kept)
         return Outcome(
             run=self.folder,
             finished=self._share() >= 1,
@@ -226,7 +228,7 @@ class _Run:
         began = time.monotonic()
         self._refresh()
         batch = rectangle(self.rows, numbers, device=self.machine.device)
-        loss = self.model.learn(batch, rate=rate_now)
+        loss = self.model.learn(batch, step=state.step, rate=rate_now)
         state.step += 1
         state.tokens += batch.row_tokens
         if state.step % heap.TRIM_EVERY_STEPS == 0:
@@ -240,8 +242,8 @@ class _Run:
             self.options, steps=state.step - state.phase_step, seconds=state.seconds - state.phase_seconds
         )
 
-    def _keep_best(self, change: LowRankUpdate) -> dict[str, float]:
-        """Keep as much of the change as the dev rows ask for, and give their figures with it.
+    def _best_share(self, change: LowRankUpdate) -> float:
+        """How much of the change the dev rows ask for.
 
         Not the likelihood decides: a model that has become too sure of itself has a worse one than a model that has
         learnt less, and greedy decoding does not see it.
@@ -251,11 +253,15 @@ class _Run:
             change.show(share)
             self._refresh()
             found[share] = self.evaluation.right(self.model)
-        kept = smallest_as_good(found)
-        change.keep(kept)
-        self.state.kept *= kept
+        return smallest_as_good(found)
+
+    def _keep(self, share: float) -> dict[str, float]:
+        """Keep so much of the change, save it, and give the dev figures with it."""
+        self.model.parameters.keep(share)
+        self.state.kept *= share
         dev = self._evaluate()
         self._tell(rate_now=0.0, dev=dev)
+        self._save()
         return dev
 
     def _evaluate(self) -> dict[str, float]:

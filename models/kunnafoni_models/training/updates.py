@@ -50,6 +50,10 @@ class Update(Protocol):
         """
         ...
 
+    def keep(self, share: float) -> None:
+        """Forget the rest of the change since the start."""
+        ...
+
     def state(self) -> dict[str, Tensor]:
         """What a resumed run needs beside the masters, without copies."""
         ...
@@ -67,7 +71,8 @@ class FullUpdate:
         self._gradients = {name: torch.zeros_like(part) for name, part in masters.items()}
         self.embedding_gradient: Tensor | None = self._gradients[EMBEDDING]
         self._anchor_weight = options.anchor_weight
-        self._anchors = {name: part.clone() for name, part in masters.items() if options.anchor_weight}
+        needs_starts = bool(options.anchor_weight) or options.kept < 1
+        self._starts = {name: part.clone() for name, part in masters.items() if needs_starts}
         old = len(masters[EMBEDDING]) - options.new_rows
         trained = [self._trainable(name, slice(None, old) if name == EMBEDDING else slice(None)) for name in masters]
         groups = [(trained, options.learning_rate)]
@@ -82,9 +87,16 @@ class FullUpdate:
     @torch.no_grad()
     def step(self, *, rate: float) -> None:
         """See `Update`."""
-        for name, anchor in self._anchors.items():
-            self._gradients[name].add_(self._masters[name] - anchor, alpha=self._anchor_weight)
+        if self._anchor_weight:
+            for name, start in self._starts.items():
+                self._gradients[name].add_(self._masters[name] - start, alpha=self._anchor_weight)
         self._optimiser.step(rate)
+
+    @torch.no_grad()
+    def keep(self, share: float) -> None:
+        """See `Update`."""
+        for name, start in self._starts.items():
+            self._masters[name].copy_(torch.lerp(start, self._masters[name], share))
 
     def state(self) -> dict[str, Tensor]:
         """See `Update`."""
@@ -157,7 +169,7 @@ class LowRankUpdate:
 
     @torch.no_grad()
     def keep(self, share: float) -> None:
-        """Forget the rest of the change."""
+        """See `Update`."""
         for name in self._masters:
             self.factors[self.names(name)[0]].mul_(share)
         self.show(1.0)

@@ -16,9 +16,12 @@ from kunnafoni_models.training.corpus import Row
 from kunnafoni_models.training.errors import CheckpointError, DivergedError, OptionsError, RowsError, StartError
 from kunnafoni_models.training.evaluation import smallest_as_good
 from kunnafoni_models.training.int8_grid import dithered, on_grid
+from kunnafoni_models.training.loss import OutputHead
+from kunnafoni_models.training.trainer import train
+from kunnafoni_models.training.typed_torch import backward
 from kunnafoni_models.training.weights import read_weights
 from tests.models.tiny_checkpoints import tiny
-from tests.models.training.runs import QUICK, ROWS, run, tensors
+from tests.models.training.runs import DEV, QUICK, ROWS, run, tensors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,6 +59,62 @@ def test_a_penalty_keeps_weights_near_their_start(tmp_path: Path, checkpoint: Pa
         run(checkpoint, tmp_path / folder, anchor_weight=weight)
         moved.append((tensors(tmp_path / folder)[EMBEDDING] - start).square().sum().item())
     assert moved[1] < 0.5 * moved[0]
+
+
+def test_dropout_and_smoothing_learn_less_by_heart(tmp_path: Path, checkpoint: Path) -> None:
+    told: dict[str, list[Progress]] = {"plain": [], "dropout": [], "smoothing": []}
+    for name, told_here in told.items():
+        dropout, smoothing = 0.3 * (name == "dropout"), 0.3 * (name == "smoothing")
+        options = replace(QUICK, steps=40, dropout=dropout, label_smoothing=smoothing)
+        outcome = train(
+            ROWS, start=checkpoint, out=tmp_path / name, options=options, dev_rows=DEV, on_progress=told_here.append
+        )
+        assert outcome.dev_after["en>fr"] < 0.8 * outcome.dev_before["en>fr"], name
+    plain = told["plain"]
+    assert told["smoothing"][1].loss == plain[1].loss  # losses are told without it
+    for name in ("dropout", "smoothing"):
+        assert (told[name][-1].loss or 0) > 1.02 * (plain[-1].loss or 0), name
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_the_head_has_the_gradients_of_torch(smoothing: float) -> None:
+    draw = torch.Generator().manual_seed(0)
+    hidden, embedding = (torch.randn(rows, 8, generator=draw).requires_grad_() for rows in (300, 20))
+    targets = torch.randint(20, (300,), generator=draw)
+    logits = hidden @ embedding.T
+    mean = torch.nn.functional.cross_entropy(logits, targets, label_smoothing=smoothing)
+    backward(mean, torch.ones(()))
+    padded = torch.cat([embedding.detach(), torch.zeros(4, 8)])
+    head = OutputHead(padded, vocabulary=20, most_targets=300, smoothing=smoothing, compile=False)
+    into = torch.empty(20, 8)
+    loss, gradient = head.loss_and_gradients(hidden.detach(), targets, into=into)
+    assert torch.allclose(loss, torch.nn.functional.cross_entropy(logits, targets), atol=1e-6)
+    assert hidden.grad is not None
+    assert torch.allclose(gradient, hidden.grad, atol=1e-6)
+    assert embedding.grad is not None
+    assert torch.allclose(into, embedding.grad, atol=1e-6)
+
+
+def test_what_is_dropped_follows_from_seed_and_step(tmp_path: Path, checkpoint: Path) -> None:
+    whole, halves = tmp_path / "whole", tmp_path / "halves"
+    run(checkpoint, whole, dropout=0.3, steps=10)
+    seen: list[Progress] = []
+    run(checkpoint, halves, dropout=0.3, steps=10, on_progress=seen.append, should_stop=lambda: len(seen) > 5)
+    run(checkpoint, halves, dropout=0.3, steps=10, resume=True)
+    assert all(torch.equal(part, tensors(halves)[name]) for name, part in tensors(whole).items())
+    run(checkpoint, tmp_path / "other", dropout=0.3, steps=10, seed=1)
+    assert not torch.equal(tensors(whole)[EMBEDDING], tensors(tmp_path / "other")[EMBEDDING])
+
+
+def test_a_mean_of_start_and_end_is_kept_once(tmp_path: Path, checkpoint: Path) -> None:
+    start = read_weights(checkpoint).tensors
+    run(checkpoint, tmp_path / "whole")
+    whole = tensors(tmp_path / "whole")
+    for _ in range(2):  # the second finds a finished run
+        outcome = run(checkpoint, tmp_path / "part", kept=0.25, resume=True)
+        assert outcome.kept == 0.25
+        for name, part in tensors(tmp_path / "part").items():
+            assert torch.allclose(part, start[name] + 0.25 * (whole[name] - start[name]), atol=1e-6), name
 
 
 def test_a_change_of_low_rank_leaves_the_embedding(tmp_path: Path, checkpoint: Path) -> None:
