@@ -4,8 +4,8 @@
 
 Starts a real server, sends the sources over gRPC, scores with sacrebleu, and prints each figure beside that of the
 model alone: the same weights in the same run on whole lines, greedy, with nothing else done.
-`published` is what the training scripts measured of the build on another machine (`embedded/quality.json`); int8
-arithmetic differs a little from processor to processor. Writes bench-results/quality.json.
+`published` is what `embedded/quality.json` says of the model alone; int8 arithmetic differs a little from processor to
+processor. Writes bench-results/quality.json.
 """
 
 from __future__ import annotations
@@ -86,6 +86,7 @@ def main() -> None:
                 "chrf++": round(score, 2),
                 "chrf++ alone": round(bare_score, 2),
                 "bleu": round(bleu.corpus_score(outputs, references).score, 2),
+                "bleu alone": round(bleu.corpus_score(bare, references).score, 2),
                 "warnings": dict(warnings),
                 "outputs": outputs,
             }

@@ -28,6 +28,7 @@ from kunnafoni_models.training.measuring import measured, metrics
 from kunnafoni_models.training.memory import reversed_row
 from kunnafoni_models.training.run_folder import held
 from kunnafoni_models.training.selection import parallel_rows, qualities, some, without_pivots, write_quality
+from kunnafoni_models.training.synthetic import synthetic_rows
 from kunnafoni_models.training.trainer import train
 from kunnafoni_models.training.verdict import Comparison
 from kunnafoni_models.training.vocabulary import cut, grown
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from kunnafoni_models.training.measuring import Measurement
     from kunnafoni_models.training.options import TrainingOptions
     from kunnafoni_models.training.progress import Outcome
-    from kunnafoni_models.training.recipe import Recipe, Source
+    from kunnafoni_models.training.recipe import Recipe, Source, Synthetic
     from kunnafoni_models.training.weights import Weights
 
 # The language whose pieces `Vocabulary.new_pieces` counts.
@@ -56,7 +57,7 @@ class Followed:
     Attributes:
         entry: The model, in the folder's own catalog.
         comparisons: The test set, if the recipe names one.
-        rows: Rows that were kept.
+        rows: Rows that were kept or made.
         dropped: Reason -> number of rows that were not.
         outcome: Of the training.
     """
@@ -92,7 +93,9 @@ def follow(recipe: Recipe, out: Path, watch: Watch, *, resume: bool = False) -> 
     with held(out):
         check_name(out, recipe.export.name)  # it may have been made meanwhile
         log = Log(out / "training.jsonl")
-        log.write("data", rows=len(rows), dropped=dropped)
+        made = _synthetic(recipe, start, rows, out, watch)
+        log.write("data", rows=len(rows), synthetic=len(made), dropped=dropped)
+        rows += made
         dev = parallel_rows(recipe.dev, like) if recipe.dev else []
         operated, options = _operated(start, rows, recipe)
         watch.on_stage("training")
@@ -157,12 +160,42 @@ def _texts_in(row: Row, language: str) -> Iterator[str]:
 
 def _rows(recipe: Recipe, like: CatalogEntry) -> tuple[list[Row], dict[str, int]]:
     clean = kept((row for source in recipe.data for row in _read(source, like)), recipe.filters)
-    rows = without(clean.rows, held_back({*recipe.evaluation, *(path for path in (recipe.dev, recipe.test) if path)}))
+    rows = without(clean.rows, _held_back(recipe))
     dropped = Counter(clean.dropped)
     dropped["in an evaluation file"] = len(clean.rows) - len(rows)
     if not rows:
         raise TrainingError(f"no row is left to train on: {dict(dropped)}")
     return rows, {reason: count for reason, count in dropped.items() if count}
+
+
+def _synthetic(recipe: Recipe, start: CatalogEntry | Path, rows: Sequence[Row], out: Path, watch: Watch) -> list[Row]:
+    """The rows that the recipe wants made; those of an interrupted run are kept in `out`."""
+    if not recipe.synthetic:
+        return []
+    if isinstance(start, Path):
+        raise TrainingError("synthetic: a checkpoint makes no rows: import it, and name it as start")
+    watch.on_stage("making synthetic rows")
+    out.mkdir(parents=True, exist_ok=True)
+    backend = registry.load(start, parallel=0)
+    try:
+        made = [
+            row
+            for wish in recipe.synthetic
+            for row in synthetic_rows(
+                backend, start, rows, wish, saved=out / _saved_as(wish), should_stop=watch.should_stop
+            )
+        ]
+    finally:
+        backend.close()
+    return without(made, _held_back(recipe))
+
+
+def _saved_as(wish: Synthetic) -> str:
+    return f"synthetic-{wish.task.replace('>', '-')}-{wish.into}.jsonl"
+
+
+def _held_back(recipe: Recipe) -> frozenset[str]:
+    return held_back({*recipe.evaluation, *(path for path in (recipe.dev, recipe.test) if path)})
 
 
 def _read(source: Source, like: CatalogEntry) -> Iterator[Row]:

@@ -42,6 +42,24 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Synthetic:
+    """Rows that the starting model, one of the catalog, makes of others before it learns: see `synthetic`.
+
+    Attributes:
+        task: Rows whose targets are translated, as `bm>fr`.
+        into: Into which language, as `en`.
+        weight: Of the rows `bm>en`, whose targets are made; 0 for none.
+        reverse_weight: Of the rows `en>bm`, whose sources are made; 0 for none.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    task: Annotated[str, Field(pattern=r"^[a-z]{2,3}>[a-z]{2,3}$")]
+    into: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
+    weight: Annotated[float, Field(ge=0)] = 1.0
+    reverse_weight: Annotated[float, Field(ge=0)] = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Vocabulary:
     """What becomes of the starting model's vocabulary.
 
@@ -79,6 +97,7 @@ class Recipe:
     Attributes:
         start: Catalog id of a model in the embedded form, or folder of a Hugging Face checkpoint.
         data: What to train on.
+        synthetic: Rows to make of the data.
         evaluation: Files whose texts are kept out of training.
         dev: Texts in several languages, as FLORES-200's: the first lines are the dev rows. None for no dev figures.
         test: The same, for chrF++ of the export. None for none.
@@ -90,6 +109,7 @@ class Recipe:
     start: str
     data: Annotated[tuple[Source, ...], Field(min_length=1)]
     export: Export
+    synthetic: tuple[Synthetic, ...] = ()
     evaluation: tuple[Path, ...] = ()
     dev: Path | None = None
     test: Path | None = None

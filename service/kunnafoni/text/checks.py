@@ -4,18 +4,16 @@ Findings inform and never block. Each rule is set so that it is silent on nearly
 Share of segments in which it finds something, %, on the 931 lines of FLORES-200 dev whose `bm` is Bambara (in 66
 others it is Kikuyu):
 
-                     human translations                     embedded model of 2026-11-23, first 100 lines, greedy
+                     human translations                     embedded model of 2026-11-26, first 100 lines, greedy
                      en-fr fr-en fr-bm bm-fr en-bm bm-en    en-fr fr-en fr-bm bm-fr en-bm bm-en
-    NUMBER_MISMATCH    0.9   0.9   2.8   2.8   2.0   2.0     14.0   8.0  27.5  20.9   9.9  19.8
-    NAME_MISSING       3.1   2.4   2.8   3.3   3.4   3.1     11.0   7.0  18.7  14.3   9.9  17.6
-    REPETITION         0.0   0.0   0.0   0.0   0.0   0.0      1.0   0.0  46.2  12.1  37.4   4.4
-    LENGTH_RATIO       1.0   1.0   0.4   0.5   1.0   1.0      6.0   2.0  42.9  16.5  36.3  13.2
-    UNTRANSLATED       0.1   0.1   0.0   0.0   0.1   0.1      1.0   0.0   0.0   0.0   2.2   0.0
-    any of them        4.7   4.1   5.8   6.6   6.2   5.9     29.0  14.0  59.3  40.7  46.2  39.6
+    NUMBER_MISMATCH    0.9   0.9   2.8   2.8   2.0   2.0      7.0   6.0  12.1  13.2  12.1  17.6
+    NAME_MISSING       3.1   2.4   2.8   3.3   3.4   3.1     14.0   7.0   8.8   8.8   7.7  16.5
+    REPETITION         0.0   0.0   0.0   0.0   0.0   0.0      1.0   0.0   1.1   3.3   0.0   0.0
+    LENGTH_RATIO       1.0   1.0   0.4   0.5   1.0   1.0      3.0   1.0   4.4   3.3   5.5   4.4
+    UNTRANSLATED       0.1   0.1   0.0   0.0   0.1   0.1      1.0   0.0   0.0   1.1   1.1   1.1
+    any of them        4.7   4.1   5.8   6.6   6.2   5.9     24.0  12.0  24.2  24.2  25.3  36.3
 
-The model's names between English and French were counted before spelling mattered there (2026-11-25), its numbers and
-repetitions before magnitudes did and enumerations no longer (2026-11-26), and all before months, units, signs, listed
-acronyms and names of several words were compared more strictly (2026-11-26, as the human ones here are).
+The model's are with its penalty of 1.05. Of the build before, without one, 29, 14, 59, 41, 46 and 40 of 100 had any.
 
 It does not know models, glossaries or routes: GLOSSARY_MISSED and PIVOTED are found elsewhere.
 """

@@ -23,7 +23,7 @@ from tests.models.training.texts import memory
 if TYPE_CHECKING:
     from kunnafoni_models.training.progress import Progress
 
-SHIPPED = Path(kunnafoni_models.__file__).parent / "embedded" / "RECIPE.toml"
+SHIPPED = Path(kunnafoni_models.__file__).parent / "embedded"
 RECIPE = """
 start = "checkpoint"
 dev = "dev.tsv"
@@ -121,11 +121,14 @@ def test_a_start_that_is_not_there(kitchen: Path, tmp_path: Path) -> None:
         follow(read_recipe(tmp_path / "recipe.toml", data=kitchen), tmp_path / "out", Watch())
 
 
-def test_the_recipe_of_the_shipped_model(tmp_path: Path) -> None:
-    for name in ("mix.tsv.gz", "dev.tsv", "devtest.tsv"):
-        (tmp_path / name).touch()
-    recipe = read_recipe(SHIPPED, data=tmp_path)
+@pytest.mark.parametrize(
+    ("name", "rate", "batch_tokens"), [("RECIPE.toml", 1e-4, 16384), ("RECIPE-2026-11-23.toml", 5e-5, 4096)]
+)
+def test_the_recipes_of_the_shipped_model(tmp_path: Path, name: str, rate: float, batch_tokens: int) -> None:
+    for file in ("mix.tsv.gz", "dev.tsv", "devtest.tsv"):
+        (tmp_path / file).touch()
+    recipe = read_recipe(SHIPPED / name, data=tmp_path)
     assert recipe.export.name == "kunnafoni-270m"
-    assert (recipe.options.learning_rate, recipe.options.minutes, recipe.options.batch_tokens) == (5e-5, 98, 4096)
+    assert (recipe.options.learning_rate, recipe.options.batch_tokens) == (rate, batch_tokens)
     with pytest.raises(TrainingError, match="is missing"):
-        read_recipe(SHIPPED)
+        read_recipe(SHIPPED / name)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import grpc
 import pytest
 
-from kunnafoni.client import Client
 from kunnafoni.engine.caller import Caller
 from kunnafoni.hops import FinishReason, PivotHop, Prepared, Sentence
 from kunnafoni.routes import Hop
@@ -22,7 +21,6 @@ from kunnafoni_models.entries import Direction, Quality
 from tests.conftest import echo_entry, serve
 
 if TYPE_CHECKING:
-    from kunnafoni.cli.local_server import LocalServer
     from kunnafoni_models.entries import CatalogEntry
     from tests.conftest import Served
 
@@ -126,16 +124,6 @@ async def test_a_model_that_is_unloaded_lets_calls_make_their_second_hop() -> No
         await served.engines.unload("echo", grace_s=30)
         assert len((await call).translations[0].route) == 2
         assert engine.stats().batcher.batches == 2
-
-
-def test_the_embedded_model_goes_from_french_to_bambara_by_way_of_english(embedded: LocalServer) -> None:
-    with Client(embedded.address) as client:
-        pairs = {
-            f"{each.source_language_code}>{each.target_language_code}": each for each in client.server_info().pairs
-        }
-        assert [pair for pair, each in pairs.items() if len(each.model_ids) > 1] == ["fr>bm"]
-        [translation] = client.translate([FRENCH], source="fr", target="bm")
-        assert [hop.target_language_code for hop in translation.route] == ["en", "bm"]
 
 
 @dataclass
