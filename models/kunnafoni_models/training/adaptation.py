@@ -27,6 +27,7 @@ def adapting_options() -> TrainingOptions:
         batch_tokens=1024,
         warmup_steps=20,
         int8_share=1.0,
+        label_smoothing=0.1,
         save_every_s=300.0,
     )
 
