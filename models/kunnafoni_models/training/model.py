@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # Two seeds have no step's draw in common in runs shorter than this.
 _STEPS_OF_A_SEED = 10_000_000
+# Of torch's generators.
+_SEEDS = 1 << 63
 
 
 class TrainedModel:
@@ -71,7 +73,7 @@ class TrainedModel:
         """
         wanted = self.parameters.embedding_gradient
         embedded = self._embedded(batch).requires_grad_(wanted is not None)
-        self._draw.manual_seed(self._seed * _STEPS_OF_A_SEED + step)
+        self._draw.manual_seed((self._seed * _STEPS_OF_A_SEED + step) % _SEEDS)
         hidden = self._hidden(embedded, batch, dropout=self._dropout)
         loss, gradient = self._head.loss_and_gradients(hidden.detach(), batch.targets, into=wanted)
         backward(hidden, gradient)

@@ -95,6 +95,8 @@ class TrainingOptions:
         for name in ("schedule", "precision", "device"):
             if getattr(self, name) not in get_args(hints[name]):
                 raise OptionsError(f"{name} is {getattr(self, name)!r} and must be one of {get_args(hints[name])}")
+        if self.dropout == 1:
+            raise OptionsError("dropout is 1 and would drop everything")
         if self.max_tokens > self.batch_tokens:
             raise OptionsError(
                 f"max_tokens {self.max_tokens} is more than batch_tokens {self.batch_tokens}: "

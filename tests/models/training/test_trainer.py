@@ -228,6 +228,9 @@ def test_rows_that_cannot_be_trained_on(tmp_path: Path, checkpoint: Path) -> Non
         ({"schedule": "linear"}, "schedule is 'linear' and must be one of"),
         ({"max_tokens": 8192}, "the longest row must fit into a batch"),
         ({"low_rank": 4, "anchor_weight": 1.0}, "low_rank goes neither with new_rows nor with anchor_weight"),
+        ({"low_rank": 4, "kept": 0.5}, "nor with kept, which it finds"),
+        ({"dropout": 1}, "dropout is 1 and would drop everything"),
+        ({"label_smoothing": 1.1}, "label_smoothing is 1.1 and must be between 0 and 1"),
         ({"steps": None}, "needs an end: give minutes or steps"),
     ],
 )
