@@ -76,8 +76,8 @@ class Sight(NamedTuple):
     mask: Tensor
 
 
-class Kept(NamedTuple):
-    """Dropout of one layer: what its two contributions to the residual stream are multiplied with.
+class DropoutMasks(NamedTuple):
+    """Of one layer: what its two contributions to the residual stream are multiplied with.
 
     Both are [rows, length, hidden], 0 where a number is dropped, elsewhere larger than 1 so that the mean stays.
     """
@@ -117,8 +117,8 @@ class Network:
         embedded: Tensor,
         layers: Sequence[LayerWeights],
         *,
-        dropout: float = 0.0,
-        draw: torch.Generator | None = None,
+        dropout: float,
+        draw: torch.Generator,
     ) -> Tensor:
         """Residual stream after the last layer, before the last norm: float32, the shape of `embedded`.
 
@@ -126,7 +126,7 @@ class Network:
             embedded: From `embed`.
             layers: First to last.
             dropout: Share of what each layer adds to the stream that is dropped, drawn from `draw`.
-            draw: On the device of `embedded`; None without dropout.
+            draw: On the device of `embedded`.
         """
         sizes = self._architecture
         length = embedded.shape[1]
@@ -141,8 +141,8 @@ class Network:
         )
         stream = embedded
         for weights, sees_all in zip(layers, sizes.full_attention, strict=True):
-            kept = Kept(*(_kept(stream, dropout, draw) for _ in Kept._fields)) if dropout else None
-            stream = self._layer(stream, weights, full if sees_all else sliding, kept)
+            masks = DropoutMasks(*(_dropout_mask(stream, dropout, draw) for _ in range(2))) if dropout else None
+            stream = self._layer(stream, weights, full if sees_all else sliding, masks)
         return stream
 
 
@@ -152,19 +152,19 @@ def rms_norm(values: Tensor, weight: Tensor) -> Tensor:
     return values * torch.rsqrt(values.pow(2).mean(-1, keepdim=True) + _EPSILON) * (1.0 + weight)
 
 
-def _layer(stream: Tensor, weights: LayerWeights, sight: Sight, kept: Kept | None) -> Tensor:
+def _layer(stream: Tensor, weights: LayerWeights, sight: Sight, masks: DropoutMasks | None) -> Tensor:
     dtype = weights.value.whole.dtype
     attended = rms_norm(
         _attention(rms_norm(stream, weights.input_norm).to(dtype), weights, sight), weights.attended_norm
     )
-    stream = stream + (attended * kept.attended if kept else attended)
+    stream = stream + (attended * masks.attended if masks else attended)
     read = rms_norm(stream, weights.feed_forward_norm).to(dtype)
     gated = F.gelu(_product(read, weights.gate), approximate="tanh") * _product(read, weights.up)
     fed_forward = rms_norm(_product(gated, weights.down), weights.fed_forward_norm)
-    return stream + (fed_forward * kept.fed_forward if kept else fed_forward)
+    return stream + (fed_forward * masks.fed_forward if masks else fed_forward)
 
 
-def _kept(like: Tensor, dropout: float, draw: torch.Generator | None) -> Tensor:
+def _dropout_mask(like: Tensor, dropout: float, draw: torch.Generator) -> Tensor:
     room = torch.empty(like.shape, dtype=torch.bfloat16, device=like.device)
     return room.bernoulli_(1 - dropout, generator=draw).div_(1 - dropout)
 

@@ -56,7 +56,7 @@ class TrainingOptions:
         anchor_weight: Weight of the penalty `anchor_weight / 2 * |w - w_start|^2` (L2-SP, Li et al. 2018, "Explicit
             inductive bias for transfer learning with convolutional networks"); 0 is off.
         compile: Compile the layers with torch.compile; None does on a processor where there is a C++ compiler. For an
-            H100 it had not compiled the embedded model's after a minute, and a step took a sixth of a second without.
+            H100 it had not compiled the embedded model's after a minute, and a step took a seventh of a second without.
     """
 
     minutes: float | None = None

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _SAVED_EVERY_TEXTS = 320
 # Characters of a text that is translated: of words alone and of very long sentences a small model makes little.
 _LENGTHS = range(12, 301)
-# Made text over its source, in characters: 99 of 100 human translations between English and French are within.
+# Made text over its source, in characters: 99.7 % of FLORES-200 dev, between English and French, is within.
 _LOWEST_RATIO, _HIGHEST_RATIO = 0.5, 1.8
 _FEWEST_DIFFERENT_WORDS = 0.45
 _REPETITION = re.compile(r"(.{4,})\1\1")

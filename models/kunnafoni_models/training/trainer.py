@@ -192,8 +192,8 @@ class _Run:
             rate_now = self._step(numbers)
             state.epoch, state.batch = place.epoch, place.batch
             state.seconds = time.monotonic() - began
-            done = self._share() >= 1
-            if done or (options.evaluate_every_s and time.monotonic() - evaluated_at >= options.evaluate_every_s):
+            due = options.evaluate_every_s and time.monotonic() - evaluated_at >= options.evaluate_every_s
+            if due or self._share() >= 1:
                 dev, evaluated_step, evaluated_at = self._evaluate(), state.step, time.monotonic()
             self._tell(rate_now=rate_now, dev=dev if evaluated_step == state.step else None)
             if time.monotonic() - saved_at >= options.save_every_s:
@@ -203,10 +203,9 @@ class _Run:
             dev = self._evaluate()
         self._save()
         if self._share() >= 1 and state.kept == 1:  # so too if the process was killed just here
-            if (change := self.model.parameters.change) and dev:
-                dev = self._keep(self._best_share(change))
-            elif options.kept < 1:
-                dev = self._keep(options.kept)
+            change = self.model.parameters.change
+            kept = self._best_share(change) if change and dev else options.kept
+            dev = self._keep(kept) if kept < 1 else dev
         return Outcome(
             run=self.folder,
             finished=self._share() >= 1,
