@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +17,7 @@ from kunnafoni_models import registry
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from kunnafoni_models.entries import CatalogEntry
     from kunnafoni_models.training.adaptation import Adapted
     from kunnafoni_models.training.corpus import Row
 
@@ -80,7 +82,7 @@ def adapt_model(
     )
     with Display() as display:
         adapted = adapt(order, Watch(display.stage, _check_languages, display.progress, lambda: display.stop))
-    _report(adapted, order_name=name, parent=f"{model} {entries[model].revision}", report=report, folder=folder)
+    _report(adapted, order_name=name, parent=entries[model], report=report, folder=folder)
     if adapted.entry is None:
         raise typer.Exit(1)
 
@@ -112,7 +114,7 @@ def _check_languages(rows: Sequence[Row]) -> None:
             )
 
 
-def _report(adapted: Adapted, *, order_name: str, parent: str, report: Path | None, folder: Path) -> None:
+def _report(adapted: Adapted, *, order_name: str, parent: CatalogEntry, report: Path | None, folder: Path) -> None:
     from rich.console import Console  # noqa: PLC0415
 
     from kunnafoni.cli.training_display import comparison_table  # noqa: PLC0415
@@ -121,7 +123,7 @@ def _report(adapted: Adapted, *, order_name: str, parent: str, report: Path | No
 
     memory, outcome = adapted.memory, adapted.outcome
     facts = {
-        "parent": parent,
+        "parent": f"{parent.id} {parent.revision}",
         "memory": f"{len(memory.learn):,} pairs {'-'.join(memory.pair)} to learn, {len(memory.held_out):,} held out",
         **{f"left out: {reason}": f"{count:,}" for reason, count in memory.dropped.items()},
         "replayed": f"{adapted.replayed:,} answers of the parent in the other directions",
@@ -153,4 +155,10 @@ def _report(adapted: Adapted, *, order_name: str, parent: str, report: Path | No
             err=True,
         )
     else:
-        typer.echo(f"serve it: kunnafoni serve --models-dir {folder} --model {order_name}")
+        serve = f"kunnafoni serve --models-dir {folder}"
+        routes = json.dumps(dict.fromkeys(adapted.comparisons[0].after.scores, order_name))
+        typer.echo(f"serve it: {serve} --model {order_name}")
+        typer.echo(
+            f"or beside {parent.id}, for what it was taught and what it measured better in: "
+            f"KUNNAFONI_ROUTES='{routes}' {serve} --model {parent.id}"
+        )

@@ -64,6 +64,8 @@ def test_adapt_and_what_it_leaves(tmp_path: Path, models: Path) -> None:
     done = kunnafoni("adapt", *command, "--minutes", "0.1", "--force")
     assert done.returncode == 0, done.stderr
     assert f"serve it: kunnafoni serve --models-dir {models} --model ours" in done.stdout
+    routes = '{"en>fr": "ours", "fr>en": "ours"}'
+    assert f"KUNNAFONI_ROUTES='{routes}' kunnafoni serve --models-dir {models} --model tiny" in done.stdout
     assert "dev, nats a character: en>fr" in done.stdout
     assert "held-out tenth of the memory" in done.stdout
     entry = registry.catalog([models])["ours"]
