@@ -22,6 +22,7 @@ def adapting_options() -> TrainingOptions:
     """Training options that suit a memory of some thousand pairs; tests/bench/house_style.py measures them."""
     return TrainingOptions(
         minutes=30.0,
+        epochs=2.0,
         learning_rate=5e-4,
         low_rank=16,
         batch_tokens=1024,
@@ -44,7 +45,7 @@ class Adaptation:
         pair: Languages of the memory; None where the files tell.
         one_way: Teach the pair in its own direction only, not the reverse too.
         general: Texts in some of the model's languages, to see what else changes; kept out of training. None for none.
-        minutes: Replay and training together; measuring takes its own time. With `options.steps` whichever ends first.
+        minutes: Most for replay and training together; measuring takes its own time. `options` may end it earlier.
         replay_rows: Most of the model's own answers to keep, for each direction that is not taught; 0 keeps none. Ten
             a minute are kept where that is less.
         force: Install the model even if it got worse.

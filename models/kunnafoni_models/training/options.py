@@ -10,7 +10,7 @@ from kunnafoni_models.training.errors import OptionsError
 ScheduleKind = Literal["cosine", "constant", "decay"]
 PrecisionWish = Literal["auto", "bfloat16", "float32"]
 DeviceWish = Literal["auto", "cpu", "cuda"]
-_ABOVE_ZERO = {"minutes", "steps", "learning_rate", "new_row_learning_rate", "batch_tokens", "max_tokens"}
+_ABOVE_ZERO = {"minutes", "steps", "epochs", "learning_rate", "new_row_learning_rate", "batch_tokens", "max_tokens"}
 _SHARES = {"floor", "int8_share", "dropout", "label_smoothing", "kept"}
 
 
@@ -24,7 +24,8 @@ class TrainingOptions:
     Attributes:
         minutes: Time to train, saves and evaluations included, summed over resumed runs; None for no limit of time. To
             choose the share of a change of low rank takes eight evaluations more.
-        steps: Steps to train, summed over resumed runs; None for no limit of steps. With both, whichever ends first.
+        steps: Steps to train, summed over resumed runs; None for no limit. Of several limits the nearest counts.
+        epochs: Times through the rows, each as often as its weight says; None for no limit.
         learning_rate: Peak rate of all matrices.
         low_rank: Rank of the change to each matrix, the embedding left as it is (LoRA, see `updates`), which takes ten
             to thirty times the rate; at the end the smallest share of it is kept with which about as many tokens of
@@ -34,8 +35,8 @@ class TrainingOptions:
         batch_tokens: Most tokens of one step, padding included.
         max_tokens: Longest row, prompt and answer together; longer rows are left out.
         warmup_steps: Steps over which the rate rises from nothing at the start; 0 starts at the peak.
-        schedule: `cosine` and `decay` (a straight line) fall to `floor` at the end of `minutes` or `steps`; `constant`
-            stays at the peak, for a run of unknown length. A run resumed under another schedule starts its clock anew.
+        schedule: `cosine` and `decay` (a straight line) fall to `floor` at the end; `constant` stays at the peak, for a
+            run of unknown length. A run resumed under another schedule starts its clock anew.
         floor: Lowest rate as a share of the peak.
         int8_share: Last share of the run with weights rounded to CTranslate2's int8 grid, gradients straight through
             (Bengio et al. 2013), so that the export loses nothing; 0 never. A `constant` run has no last share.
@@ -61,6 +62,7 @@ class TrainingOptions:
 
     minutes: float | None = None
     steps: int | None = None
+    epochs: float | None = None
     learning_rate: float = 5e-5
     low_rank: int = 0
     new_row_learning_rate: float = 1e-3
@@ -106,8 +108,8 @@ class TrainingOptions:
             raise OptionsError(
                 "low_rank goes neither with new_rows nor with anchor_weight, nor with kept, which it finds"
             )
-        if self.schedule != "constant" and self.minutes is None and self.steps is None:
-            raise OptionsError(f"the schedule {self.schedule} needs an end: give minutes or steps")
+        if self.schedule != "constant" and self.minutes is None and self.steps is None and self.epochs is None:
+            raise OptionsError(f"the schedule {self.schedule} needs an end: give minutes, steps or epochs")
 
 
 def _check_number(name: str, value: object) -> None:

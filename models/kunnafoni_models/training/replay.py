@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from kunnafoni_models.entries import CatalogEntry
     from kunnafoni_models.training.memory import Memory
 
+# Rows of a direction that reads the same language as a taught one, for one row of another: there most is forgotten.
+_ROWS_OF_A_TAUGHT_SOURCE = 3
+
 
 def replayed(
     backend: Backend, entry: CatalogEntry, memory: Memory, *, taught: Collection[str], count: int, seed: int = 0
@@ -32,16 +35,17 @@ def replayed(
         entry: Its entry.
         memory: Gives the texts.
         taught: Tasks that the memory teaches; for these there is nothing to keep.
-        count: Rows a direction.
+        count: Rows a direction; three times as many where one that is taught reads the same language.
         seed: Chooses the texts.
 
     Returns:
-        Up to `count` rows for each other direction of the model; answers that reached their cap are left out.
+        Up to so many rows for each other direction of the model; answers that reached their cap are left out.
     """
-    known = dict(zip(memory.pair, _texts(memory, count, seed), strict=True))
+    read = {task.partition(">")[0] for task in taught}
+    known = dict(zip(memory.pair, _texts(memory, _ROWS_OF_A_TAUGHT_SOURCE * count, seed), strict=True))
     rows: list[Row] = []
     for source, target in _directions(entry, memory.pair):
-        texts = known.get(source, [])
+        texts = known.get(source, [])[: count * (_ROWS_OF_A_TAUGHT_SOURCE if source in read else 1)]
         if f"{source}>{target}" in taught or not texts:
             continue
         outputs = translated(backend, entry, texts, source=source, target=target)

@@ -1,12 +1,21 @@
-"""How far a run is, and at what rate it trains. Pure functions of the options and two numbers."""
+"""How far a run is, and at what rate it trains. Pure functions of the options and a number or two."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kunnafoni_models.training.options import TrainingOptions
+
+
+def in_steps(options: TrainingOptions, *, steps_an_epoch: int) -> TrainingOptions:
+    """`options` with the end of their `epochs`, if they have one, as a number of steps."""
+    if options.epochs is None:
+        return options
+    steps = math.ceil(options.epochs * steps_an_epoch)
+    return replace(options, steps=min(steps, options.steps or steps))
 
 
 def share_done(options: TrainingOptions, *, steps: int, seconds: float) -> float:

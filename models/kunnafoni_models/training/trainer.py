@@ -13,14 +13,14 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from kunnafoni_models.training import checkpoint, heap, run_folder
-from kunnafoni_models.training.batches import Place, batches, rectangle
+from kunnafoni_models.training.batches import Place, batches, epoch_order, rectangle
 from kunnafoni_models.training.encoding import RowEncoder
 from kunnafoni_models.training.errors import CheckpointError, OptionsError
 from kunnafoni_models.training.evaluation import Evaluation, smallest_as_good
 from kunnafoni_models.training.model import TrainedModel
 from kunnafoni_models.training.precision import choose_machine
 from kunnafoni_models.training.progress import Outcome, Progress
-from kunnafoni_models.training.schedule import on_int8_grid, rate, share_done
+from kunnafoni_models.training.schedule import in_steps, on_int8_grid, rate, share_done
 from kunnafoni_models.training.weights import Weights, read_weights
 
 if TYPE_CHECKING:
@@ -63,8 +63,7 @@ def train(
 
     Args:
         rows: What to train on; a row's weight is its chance to be taken in an epoch.
-        start: A catalog entry in the embedded form (CTranslate2 int8), the folder of a Hugging Face checkpoint, or what
-            was read of either.
+        start: Entry in the embedded form (CTranslate2 int8), folder of a Hugging Face checkpoint, or either as read.
         out: Folder of the run; made if there is none.
         options: How to train.
         dev_rows: Rows to evaluate on, by the name that the figure is to have, as `en>fr`.
@@ -83,6 +82,8 @@ def train(
         raise OptionsError(f"new_rows is {options.new_rows}, but there are {weights.architecture.vocabulary} in all")
     encoder = RowEncoder(weights)
     encoded = encoder.encode(rows, max_tokens=options.max_tokens)
+    order = epoch_order(encoded, batch_tokens=options.batch_tokens, seed=options.seed, epoch=0)
+    options = in_steps(options, steps_an_epoch=len(order))
     identity = _identity(weights, encoded, options)
     run_folder.prepare(out, weights, resume=resume)
     saved = _saved_state(out, identity, options) if checkpoint.exists(out) else None
@@ -94,7 +95,7 @@ def train(
     del start, weights, encoder
     if saved:
         model.parameters.load(checkpoint.load_tensors(out))
-    run = _Run(
+    return _Run(
         model=model,
         rows=encoded,
         machine=machine,
@@ -104,8 +105,7 @@ def train(
         identity=identity,
         state=saved or _State(machine.precision, options.schedule),
         on_progress=on_progress,
-    )
-    return run.to_the_end(should_stop)
+    ).to_the_end(should_stop)
 
 
 @dataclass(slots=True)

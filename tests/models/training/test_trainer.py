@@ -185,6 +185,15 @@ def test_it_stops_when_asked_and_at_the_end_of_its_time(tmp_path: Path, checkpoi
     assert timed.seconds > 0.1
 
 
+def test_it_stops_after_so_many_times_through_the_rows(tmp_path: Path, checkpoint: Path) -> None:
+    once = run(checkpoint, tmp_path / "once", steps=None, epochs=1.0)
+    assert once.finished
+    # A row of weight 0.5 is taken every other time.
+    assert once.tokens == pytest.approx(run(checkpoint, tmp_path / "half", steps=None, epochs=0.5).tokens * 2, rel=0.1)
+    assert run(checkpoint, tmp_path / "twice", steps=None, epochs=2.0).steps == 2 * once.steps
+    assert run(checkpoint, tmp_path / "nearest", steps=3, epochs=2.0).steps == 3
+
+
 def test_bfloat16_is_for_machines_that_have_it(
     tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -231,7 +240,7 @@ def test_rows_that_cannot_be_trained_on(tmp_path: Path, checkpoint: Path) -> Non
         ({"low_rank": 4, "kept": 0.5}, "nor with kept, which it finds"),
         ({"dropout": 1}, "dropout is 1 and would drop everything"),
         ({"label_smoothing": 1.1}, "label_smoothing is 1.1 and must be between 0 and 1"),
-        ({"steps": None}, "needs an end: give minutes or steps"),
+        ({"steps": None}, "needs an end: give minutes, steps or epochs"),
     ],
 )
 def test_options_out_of_range(changes: dict[str, Any], says: str) -> None:
