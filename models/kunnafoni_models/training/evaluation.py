@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import torch
-
 from kunnafoni_models.training.batches import epoch_order, rectangle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from torch import Tensor
+    import torch
 
     from kunnafoni_models.training.batches import Batch
     from kunnafoni_models.training.corpus import Row
@@ -52,12 +50,11 @@ class Evaluation:
         """Negative log-likelihood of each set's targets, in nats a character, end tokens not counted."""
         return {name: self._loss(model, rows) / int(rows.characters.sum()) for name, rows in self._sets.items()}
 
-    def right(self, model: TrainedModel) -> Tensor:
-        """Which target tokens are the most likely after those before them, what greedy decoding goes by: bool [tokens].
-
-        The tokens are those of all sets, in an order that never changes.
-        """
-        return torch.cat([model.right(batch).cpu() for rows in self._sets.values() for batch in self._batches(rows)])
+    def right(self, model: TrainedModel) -> int:
+        """How many target tokens are the most likely after those before them, what greedy decoding goes by."""
+        return sum(
+            int(model.right(batch).sum().item()) for rows in self._sets.values() for batch in self._batches(rows)
+        )
 
     def _loss(self, model: TrainedModel, rows: EncodedRows) -> float:
         return sum(map(model.summed_loss, self._batches(rows)))
@@ -65,17 +62,3 @@ class Evaluation:
     def _batches(self, rows: EncodedRows) -> Iterator[Batch]:
         for numbers in epoch_order(rows, batch_tokens=self._batch_tokens, seed=0, epoch=0):
             yield rectangle(rows, numbers, device=self._device, with_end=False)
-
-
-def smallest_as_good(found: Mapping[float, Tensor]) -> float:
-    """The smallest of some sizes that predicts no fewer tokens right than the best one, within a standard error.
-
-    The "1 SE rule" of Breiman et al. 1984 (Classification and Regression Trees): what a larger one has gained here is
-    chance, and what it costs elsewhere is not.
-
-    Args:
-        found: Size -> which of the same tokens were right with it, bool [tokens].
-    """
-    best = max(found.values(), key=lambda right: int(right.sum().item())).float()
-    lost = {size: best - right.float() for size, right in sorted(found.items())}
-    return next(size for size, each in lost.items() if each.mean() <= each.std() / len(best) ** 0.5)

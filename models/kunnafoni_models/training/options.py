@@ -28,8 +28,8 @@ class TrainingOptions:
         epochs: Times through the rows, each as often as its weight says; None for no limit.
         learning_rate: Peak rate of all matrices.
         low_rank: Rank of the change to each matrix, the embedding left as it is (LoRA, see `updates`), which takes ten
-            to thirty times the rate; at the end the smallest share of it is kept with which about as many tokens of
-            the dev rows are predicted right as with the best one. 0 trains every weight.
+            to thirty times the rate; at the end the share of it is kept with which most tokens of the dev rows are
+            predicted right. 0 trains every weight.
         new_row_learning_rate: Peak rate of the `new_rows` last rows of the vocabulary.
         new_rows: How many of the last vocabulary rows are new to the model; 0 trains all rows at `learning_rate`.
         batch_tokens: Most tokens of one step, padding included.

@@ -16,7 +16,7 @@ from kunnafoni_models.training import checkpoint, heap, run_folder
 from kunnafoni_models.training.batches import Place, batches, epoch_order, rectangle
 from kunnafoni_models.training.encoding import RowEncoder
 from kunnafoni_models.training.errors import CheckpointError, OptionsError
-from kunnafoni_models.training.evaluation import Evaluation, smallest_as_good
+from kunnafoni_models.training.evaluation import Evaluation
 from kunnafoni_models.training.model import TrainedModel
 from kunnafoni_models.training.precision import choose_machine
 from kunnafoni_models.training.progress import Outcome, Progress
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
-    from torch import Tensor
 
     from kunnafoni_models.entries import CatalogEntry
     from kunnafoni_models.training.corpus import Row
@@ -247,12 +246,12 @@ class _Run:
         Not the likelihood decides: a model that has become too sure of itself has a worse one than a model that has
         learnt less, and greedy decoding does not see it.
         """
-        found: dict[float, Tensor] = {}
+        found: dict[float, int] = {}
         for share in _SHARES_OF_CHANGE:
             change.show(share)
             self._refresh()
             found[share] = self.evaluation.right(self.model)
-        return smallest_as_good(found)
+        return max(found, key=found.__getitem__)  # the smallest of those that are equal
 
     def _keep(self, share: float) -> dict[str, float]:
         """Keep so much of the change, save it, and give the dev figures with it."""

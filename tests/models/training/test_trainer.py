@@ -14,7 +14,6 @@ from kunnafoni_models.backend import ModelFileError
 from kunnafoni_models.training import precision
 from kunnafoni_models.training.corpus import Row
 from kunnafoni_models.training.errors import CheckpointError, DivergedError, OptionsError, RowsError, StartError
-from kunnafoni_models.training.evaluation import smallest_as_good
 from kunnafoni_models.training.int8_grid import dithered, on_grid
 from kunnafoni_models.training.loss import OutputHead
 from kunnafoni_models.training.trainer import train
@@ -149,16 +148,6 @@ def test_of_a_change_that_went_too_far_a_share_is_kept(tmp_path: Path, checkpoin
     assert sum(best.values()) < sum(whole.values())
     again = run(checkpoint, tmp_path / "run", low_rank=4, learning_rate=0.5, resume=True)
     assert (again.kept, again.dev_after) == (outcome.kept, pytest.approx(outcome.dev_after))
-
-
-def test_the_smallest_share_is_kept_that_is_as_good_as_the_best() -> None:
-    best = torch.tensor([True] * 70 + [False] * 30)
-    chance, worse = best.clone(), best.clone()
-    chance[:6], chance[90:95] = False, True
-    worse[:20] = False
-    assert smallest_as_good({0.4: worse, 0.7: chance, 1.0: best}) == 0.7
-    assert smallest_as_good({0.4: worse, 1.0: best}) == 1.0
-    assert smallest_as_good({0.4: best, 1.0: best}) == 0.4
 
 
 def test_a_start_on_the_grid_is_moved_to_where_a_small_change_is_seen() -> None:
