@@ -135,6 +135,7 @@ def main() -> None:
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
     parser.add_argument("--work", type=Path, default=RESULTS / "house-style")
     parser.add_argument("--minutes", type=float, default=15.0)
+    parser.add_argument("--epochs", type=float, default=defaults.epochs)
     parser.add_argument("--pairs", type=int, default=2000)
     parser.add_argument("--lines", type=int, default=200, help="of FLORES-200 dev, each direction")
     parser.add_argument("--replay", type=int, default=None, help="rows a direction")
@@ -163,6 +164,7 @@ def main() -> None:
         force=True,
         options=replace(
             defaults,
+            epochs=options.epochs,
             learning_rate=options.learning_rate,
             anchor_weight=options.anchor,
             low_rank=0 if options.anchor else options.low_rank,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,7 +33,8 @@ def adapt_model(
     memory: Annotated[list[Path], typer.Argument(help="Translation memories: .tmx, .tsv, .jsonl, also with .gz.")],
     *,
     name: Annotated[str, typer.Option("--as", help="What to call the model.")],
-    minutes: Annotated[float, typer.Option("--minutes", min=0.01, help="Time to train.")] = 30.0,
+    minutes: Annotated[float, typer.Option("--minutes", min=0.01, help="Time to train, at most.")] = 30.0,
+    epochs: Annotated[float, typer.Option("--epochs", min=0.01, help="Times through the memory, at most.")] = 2.0,
     source: Annotated[str | None, typer.Option("--from", "-f", help="Language of the sources.")] = None,
     target: Annotated[str | None, typer.Option("--to", "-t", help="Language of the translations.")] = None,
     one_way: Annotated[bool, typer.Option("--one-way", help="Teach no translation the other way round.")] = False,
@@ -66,7 +68,7 @@ def adapt_model(
     from kunnafoni.cli.training_display import Display  # noqa: PLC0415
     from kunnafoni_models.training import heap  # noqa: PLC0415
     from kunnafoni_models.training.adapt import adapt  # noqa: PLC0415
-    from kunnafoni_models.training.adaptation import Adaptation, Watch  # noqa: PLC0415
+    from kunnafoni_models.training.adaptation import Adaptation, Watch, adapting_options  # noqa: PLC0415
 
     heap.settle("kunnafoni")
     order = Adaptation(
@@ -79,6 +81,7 @@ def adapt_model(
         general=general,
         minutes=minutes,
         force=force,
+        options=replace(adapting_options(), epochs=epochs),
     )
     with Display() as display:
         adapted = adapt(order, Watch(display.stage, _check_languages, display.progress, lambda: display.stop))

@@ -22,6 +22,8 @@ from tests.models.training.texts import memory, pairs
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from kunnafoni_models.training.adaptation import Adaptation, Adapted, Watch
+
 APP = typer.Typer()
 APP.command()(adapt_model)
 RECIPE = """
@@ -122,7 +124,23 @@ def test_a_memory_in_a_language_that_is_none_of_the_three(tmp_path: Path, models
     assert re.search("target texts should be fr, and 240 of 240 looked at are in no language", str(found.exception))
 
 
-@pytest.mark.parametrize("options", [["--from", "en"], ["--from", "en", "--to", "de"], ["--minutes", "0"], []])
+def test_how_long_is_the_callers_choice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    orders: list[Adaptation] = []
+
+    def taken(order: Adaptation, watch: Watch) -> Adapted:
+        orders.append(order)
+        raise TrainingError(f"not now, {watch.should_stop()}")
+
+    monkeypatch.setattr("kunnafoni_models.training.adapt.adapt", taken)
+    command = [str(memory(tmp_path / "memory.tsv")), "--as", "ours", "--models-dir", str(tmp_path)]
+    for options in ([], ["--epochs", "6", "--minutes", "90"]):
+        assert "not now, False" in str(CliRunner().invoke(APP, [*command, *options]).exception)
+    assert [(order.options.epochs, order.minutes) for order in orders] == [(2.0, 30.0), (6.0, 90.0)]
+
+
+@pytest.mark.parametrize(
+    "options", [["--from", "en"], ["--from", "en", "--to", "de"], ["--minutes", "0"], ["--epochs", "0"], []]
+)
 def test_wrong_use(tmp_path: Path, options: list[str]) -> None:
     where = ["--models-dir", str(tmp_path)] if options else []
     assert CliRunner().invoke(APP, [str(tmp_path / "a.tsv"), "--as", "ours", *where, *options]).exit_code == 2
