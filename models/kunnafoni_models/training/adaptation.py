@@ -47,7 +47,7 @@ class Adaptation:
         general: Texts in some of the model's languages, to see what else changes; kept out of training. None for none.
         minutes: Most for replay and training together; measuring takes its own time. `options` may end it earlier.
         replay_rows: Most of the model's own answers to keep, for each direction that is not taught; 0 keeps none. Ten
-            a minute are kept where that is less.
+            a minute are kept where that is less, and of some directions three times as many, see `replay`.
         force: Install the model even if it got worse.
         options: How to train; its `minutes` is not looked at.
     """

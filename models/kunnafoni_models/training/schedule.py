@@ -1,4 +1,4 @@
-"""How far a run is, and at what rate it trains. Pure functions of the options and a number or two."""
+"""How long a run is, how far it is, and at what rate it trains. Pure functions of the options, and rows or numbers."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from kunnafoni_models.training.batches import epoch_order
+
 if TYPE_CHECKING:
+    from kunnafoni_models.training.encoding import EncodedRows
     from kunnafoni_models.training.options import TrainingOptions
 
 
-def in_steps(options: TrainingOptions, *, steps_an_epoch: int) -> TrainingOptions:
-    """`options` with the end of their `epochs`, if they have one, as a number of steps."""
+def in_steps(options: TrainingOptions, rows: EncodedRows) -> TrainingOptions:
+    """`options` with their `epochs`, if any, as a number of steps; all are taken to be as long as the first."""
     if options.epochs is None:
         return options
-    steps = math.ceil(options.epochs * steps_an_epoch)
+    first = epoch_order(rows, batch_tokens=options.batch_tokens, seed=options.seed, epoch=0)
+    steps = math.ceil(options.epochs * len(first))
     return replace(options, steps=min(steps, options.steps or steps))
 
 

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from kunnafoni_models.training import checkpoint, heap, run_folder
-from kunnafoni_models.training.batches import Place, batches, epoch_order, rectangle
+from kunnafoni_models.training.batches import Place, batches, rectangle
 from kunnafoni_models.training.encoding import RowEncoder
 from kunnafoni_models.training.errors import CheckpointError, OptionsError
 from kunnafoni_models.training.evaluation import Evaluation
@@ -81,8 +81,7 @@ def train(
         raise OptionsError(f"new_rows is {options.new_rows}, but there are {weights.architecture.vocabulary} in all")
     encoder = RowEncoder(weights)
     encoded = encoder.encode(rows, max_tokens=options.max_tokens)
-    order = epoch_order(encoded, batch_tokens=options.batch_tokens, seed=options.seed, epoch=0)
-    options = in_steps(options, steps_an_epoch=len(order))
+    options = in_steps(options, encoded)
     identity = _identity(weights, encoded, options)
     run_folder.prepare(out, weights, resume=resume)
     saved = _saved_state(out, identity, options) if checkpoint.exists(out) else None
