@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+import asyncio
+import threading
+import time
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +21,7 @@ from kunnafoni.v1 import model_pb2_grpc, translation_pb2_grpc
 from kunnafoni_models import registry
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
 
     from kunnafoni.engine.engines import Engines
     from kunnafoni.rpc.server import Server
@@ -50,6 +53,40 @@ class Served:
     def queued(self, model_id: str = "echo") -> int:
         """Rows that wait for a model."""
         return self.fleet.engine(model_id).stats().batcher.queued_rows
+
+    @contextmanager
+    def held(self, model_id: str = "echo") -> Generator[None]:
+        """Let no batch of a model end in this context."""
+        backend: Any = self.fleet.engine(model_id).backend
+        generate, go_on = backend.generate, threading.Event()
+
+        def waiting(prompts: Any, decoding: Any) -> Any:
+            assert go_on.wait(200)
+            return generate(prompts, decoding)
+
+        backend.generate = waiting
+        try:
+            yield
+        finally:
+            go_on.set()
+            backend.generate = generate
+
+
+def until(condition: Callable[[], bool], timeout_s: float = 200, every_s: float = 0.02) -> None:
+    """Wait in a thread until `condition` holds."""
+    end_s = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end_s, "it did not come to pass"
+        time.sleep(every_s)
+
+
+async def until_it_is(condition: Callable[[], bool], timeout_s: float = 200) -> None:
+    """Wait in an event loop until `condition` holds."""
+    async with asyncio.timeout(timeout_s):
+        while True:
+            if condition():
+                return
+            await asyncio.sleep(0.01)
 
 
 @asynccontextmanager

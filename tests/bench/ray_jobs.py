@@ -18,6 +18,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from tests.conftest import until
 from tests.service.jobs.ray_cluster import (
     Cluster,
     finish,
@@ -25,7 +26,6 @@ from tests.service.jobs.ray_cluster import (
     made_by_a_server,
     parts,
     ray_cluster,
-    until,
 )
 
 RESULTS = Path("bench-results")

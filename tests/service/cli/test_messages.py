@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kunnafoni.cli.local_server import LocalServer
 
 GERMAN = "Guten Tag, wie geht es Ihnen heute?"
+LONG = "Good morning. " * 5000  # no server is through with it in a millisecond
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ def server() -> Iterator[LocalServer]:
         (["translate", "none.txt"], 1, "kunnafoni: there is no file none.txt"),
         (["translate", "/"], 1, "kunnafoni: / is a folder: give files"),
         (["translate", "--text", GERMAN], 1, "name it. --from does that."),
-        (["translate", "--text", "Hello.", "--timeout", "0.001"], 1, "It was 0.001 s; --timeout makes it longer."),
+        (["translate", "--text", LONG, "--timeout", "0.001"], 1, "It was 0.001 s; --timeout makes it longer."),
         (["translate", "--text", "Hello.", "--local"], 2, "give it or --server, not both"),
     ],
 )

@@ -111,9 +111,17 @@ def follow_in_thread(client: JobClient, job_id: str) -> tuple[threading.Thread, 
     results: list[job_pb2.JobResult] = []
 
     def follow() -> None:
-        results.extend(client.results(job_id, order=job_pb2.JOB_RESULT_ORDER_COMPLETION, follow=True))
+        while True:
+            try:
+                results.extend(client.results(job_id, order=job_pb2.JOB_RESULT_ORDER_COMPLETION, follow=True))
+            except UnavailableError:  # gone before the reader came; later its own patience counts
+                if results:
+                    raise
+                time.sleep(0.05)
+            else:
+                return
 
-    thread = threading.Thread(target=follow)
+    thread = threading.Thread(target=follow, daemon=True)
     thread.start()
     return thread, results
 

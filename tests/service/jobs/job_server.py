@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 WorkT = TypeVar("WorkT", bound=Work)
 BATCH_ROWS = 8
+IN_FLIGHT = 64
 LIMITS = Limits(
     max_contents=1000,
     max_content_code_points=20_000,
@@ -151,7 +152,7 @@ async def main() -> None:
     ended = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
     work = CapitalsWork(delay_s=options.delay_ms / 1000, log=options.log)
-    pace = Pace(lease_s=options.lease_s, max_items=64)
+    pace = Pace(lease_s=options.lease_s, max_items=IN_FLIGHT)
     async with serve(options.url, work, pace=pace, address=options.address, ready=False) as running:
         print(f"listening on {running.address}", flush=True)  # noqa: T201 - read by whoever started it
         await ended.wait()

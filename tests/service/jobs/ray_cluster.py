@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from kunnafoni_models.registry import BUILT_IN_CATALOG
 from tests.service.jobs.calls import spec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Generator, Sequence
 
 ROOT = Path(__file__).parents[3]
 HEAD = """
@@ -85,13 +84,6 @@ def ray_cluster() -> Generator[Cluster]:
             head.communicate("")
 
 
-def until(condition: Callable[[], bool], timeout_s: float = 90) -> None:
-    end_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < end_s, "it did not come to pass"
-        time.sleep(0.05)
-
-
 def parts(sink: Path) -> list[Path]:
     """The parts whose rows are noted as done."""
     return [path for path in Path(f"{sink}.checkpoint", "rows").glob("*.parquet") if ".pending" not in path.name]
@@ -108,7 +100,7 @@ def killed_at_the_end(process: subprocess.Popen[str]) -> Generator[None]:
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
     with killed_at_the_end(process):
-        told, _ = process.communicate(timeout=200)
+        told, _ = process.communicate(timeout=600)
         return process.returncode, told
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,13 +17,17 @@ if TYPE_CHECKING:
     from tests.service.jobs.job_process import JobProcess
 
 
-def test_patience_counts_from_when_the_server_goes(process: JobProcess) -> None:
+def test_patience_counts_from_when_the_server_goes(process: JobProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    ahead_s = 0.0
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + ahead_s, sleep=time.sleep)
+    monkeypatch.setattr("kunnafoni.job_client.time", clock)
     process.delay_ms = 4000
     process.start()
-    with JobClient(process.address, patience_s=3.0) as client:
+    with JobClient(process.address, patience_s=100.0) as client:
         job = create_when_ready(client, texts(1))
         reader, results = follow_in_thread(client, job.id)
-        time.sleep(3.5)  # nothing to tell for longer than its patience
+        time.sleep(1)
+        ahead_s = 1000.0  # nothing to tell for longer than its patience
         process.kill()
         process.start()
         reader.join(60)
@@ -37,7 +42,7 @@ def test_a_server_that_hangs_counts_as_gone(process: JobProcess, monkeypatch: py
     monkeypatch.setattr("kunnafoni.job_client.PING_TIMEOUT_MS", 1000)
     process.delay_ms = 1000
     process.start()
-    with JobClient(process.address, patience_s=1.0, timeout_s=2.0) as client:
+    with JobClient(process.address, patience_s=1.0, timeout_s=8.0) as client:
         job = create_when_ready(client, texts(100))
         watched = client.watch(job.id)
         next(watched)

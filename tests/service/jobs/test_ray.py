@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.service.jobs.ray_cluster import finish, killed_at_the_end, made_by_a_server, parts, ray_cluster, until
+from tests.conftest import until
+from tests.service.jobs.ray_cluster import finish, killed_at_the_end, made_by_a_server, parts, ray_cluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,6 +49,7 @@ def texts(number: int) -> list[dict[str, Any]]:
     return rows
 
 
+@pytest.mark.timeout(900)
 def test_json_lines_with_an_actor_killed(cluster: Cluster, tmp_path: Path) -> None:
     rows = texts(240)
     for row, others in enumerate(OTHER_FIELDS):
@@ -79,6 +81,7 @@ def test_json_lines_with_an_actor_killed(cluster: Cluster, tmp_path: Path) -> No
     assert by_id["a9"]["fr_warnings"] == ""
 
 
+@pytest.mark.timeout(900)
 def test_parquet_with_the_driver_killed(cluster: Cluster, tmp_path: Path) -> None:
     rows = texts(240)
     source, sink = tmp_path / "archive.parquet", tmp_path / "out"

@@ -23,6 +23,7 @@ from kunnafoni.job_client import JobClient
 from kunnafoni.jobs.runner import Pace
 from kunnafoni.jobs.work import GIVE_UP_AFTER
 from kunnafoni.v1 import job_pb2
+from tests.conftest import until
 from tests.service.jobs.calls import (
     assert_each_once,
     create,
@@ -37,23 +38,13 @@ from tests.service.jobs.calls import (
     wait_for_end,
 )
 from tests.service.jobs.job_process import JobProcess
-from tests.service.jobs.job_server import BATCH_ROWS, CapitalsWork, serve
+from tests.service.jobs.job_server import BATCH_ROWS, IN_FLIGHT, CapitalsWork, serve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from kunnafoni.jobs.work import ClaimedItem
-
-# What one kill may cost beside 5 % of the work: the batch that is on the model.
-LOST_A_KILL = BATCH_ROWS
-
-
-def until(condition: Callable[[], bool], timeout_s: float = 60) -> None:
-    end_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < end_s, "it did not come to pass"
-        time.sleep(0.02)
+    from kunnafoni.jobs.work import ClaimedItem, Outcome
 
 
 def problem_of(client: JobClient) -> str:
@@ -78,12 +69,29 @@ def test_killed_at_random_moments(process: JobProcess) -> None:
             time.sleep(moments.random() * 0.05)
             process.kill()
             process.start()
+        until(lambda: not problem_of(client))
         last = list(client.watch(job.id))[-1]
         reader.join(60)
         assert last.progress.done_items == items
         assert_each_once(followed, items)
         assert_each_once(list(client.results(job.id)), items)
-    assert len(process.worked()) <= items * 1.05 + kills * LOST_A_KILL
+    assert len(process.worked()) <= items + kills * IN_FLIGHT
+
+
+async def test_results_are_stored_while_other_items_of_the_job_take_long(url: str) -> None:
+    go_on = asyncio.Event()
+
+    class Held(CapitalsWork):
+        async def run(self, item: ClaimedItem) -> Outcome:
+            if item.position >= 3:
+                await go_on.wait()
+            return await super().run(item)
+
+    async with serve(url, Held()) as running:
+        job = await create(running.stub, texts(20))
+        assert (await done(running.stub, job.id, 3)).progress.done_items == 3
+        go_on.set()
+        assert (await wait_for_end(running.stub, job.id)).progress.done_items == 20
 
 
 def test_an_item_that_kills_servers_is_given_up_and_the_rest_is_done(process: JobProcess) -> None:
@@ -151,7 +159,7 @@ def test_two_servers_on_postgresql_one_killed_one_held_up(postgres_url: str, tmp
             last = list(client.watch(job.id))[-1]
             assert last.progress.done_items == items
             assert_each_once(list(client.results(job.id)), items)
-        assert sum(len(server.worked()) for server in servers) <= items * 1.05 + 3 * LOST_A_KILL
+        assert sum(len(server.worked()) for server in servers) < items * 2, "leases of a second are lost now and then"
         assert min(len(server.worked()) for server in servers) > 50
     finally:
         for server in servers:
@@ -162,7 +170,8 @@ def test_disk_full_in_the_middle(process: JobProcess) -> None:
     process.start(log=False)
     with JobClient(process.address) as client:
         job = create_when_ready(client, texts(1500))
-        until(lambda: client.get(job.id).progress.done_items > 100)
+        # Not asked more often: each call is logged, and the log is a file like any other to the limit below.
+        until(lambda: client.get(job.id).progress.done_items > 100, every_s=0.2)
         assert process.process
         # A limit on the size of files is to SQLite as a disk that is full, and can be taken back.
         _, most = resource.prlimit(process.process.pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
@@ -276,7 +285,7 @@ async def test_stopping_gives_the_work_to_the_next(url: str) -> None:
         job = await create(first.stub, texts(500))
         await done(first.stub, job.id, 100)
     async with serve(url, CapitalsWork()) as second:
-        async with asyncio.timeout(10):  # long before the lease of the first would have ended
+        async with asyncio.timeout(25):  # before the lease of the first would have ended
             await wait_for_end(second.stub, job.id)
         assert_each_once(await read(second.stub, job.id), 500)
-        assert len(first.work.done) + len(second.work.done) <= 500 + LOST_A_KILL
+        assert len(first.work.done) + len(second.work.done) <= 500 + BATCH_ROWS

@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
-import time
+import urllib.request
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+import kunnafoni_models
 from kunnafoni.cli.local_server import local_server
 from kunnafoni.client import Client
 from kunnafoni.config import SettingsError, load_settings
 from kunnafoni.errors import KunnafoniError
 from kunnafoni.job_client import JobClient
 from kunnafoni.rpc.server import ListenError
-from tests.conftest import echo_entry, serve
+from tests.conftest import echo_entry, serve, until
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from kunnafoni.cli.local_server import LocalServer
     from kunnafoni.v1.translation_pb2 import Translation
 
-# A fast machine translates 40 such sentences in less than the second and a half after which the test asks.
-SENTENCES = " ".join(f"This is sentence number {number} of a long text." for number in range(200))
+ECHO = Path(kunnafoni_models.__file__).parent / "catalog" / "echo.toml"
+LINE = "The children of the village go to school in the morning."
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 
 def test_sigterm_lets_running_calls_end() -> None:
@@ -52,34 +55,45 @@ def test_jobs_are_served_once_their_store_is_open() -> None:
     with local_server("--model", "echo") as server, grpc.insecure_channel(server.address) as channel:
         health: Any = health_pb2_grpc.HealthStub(channel)
         request = health_pb2.HealthCheckRequest(service="kunnafoni.v1.JobService")
-        states = (answer.status for answer in health.Watch(request, timeout=20))
+        states = (answer.status for answer in health.Watch(request, timeout=100))
         assert health_pb2.HealthCheckResponse.SERVING in states
 
 
-def test_sigterm_in_flight_answers_the_call_and_refuses_new_ones() -> None:
+def test_sigterm_in_flight_answers_the_call_and_refuses_new_ones(tmp_path: Path) -> None:
+    # A second a token: the call takes 12 s on any machine.
+    slow = ECHO.read_text().replace('id = "echo"', 'id = "slow"') + "[options]\ntoken_delay_ms = 1000\n"
+    (tmp_path / "slow.toml").write_text(slow)
     answers: list[list[Translation]] = []
-    with local_server() as server, Client(server.address, timeout_s=100) as client:
+    with (
+        local_server("--models-dir", str(tmp_path), "--model", "slow") as server,
+        Client(server.address, timeout_s=200) as client,
+        grpc.insecure_channel(server.address) as channel,
+    ):
+        health: Any = health_pb2_grpc.HealthStub(channel)
         call = threading.Thread(
-            target=lambda: answers.append(client.translate([SENTENCES], source="en", target="fr")), daemon=True
+            target=lambda: answers.append(client.translate([LINE], source="en", target="fr")), daemon=True
         )
         call.start()
-        time.sleep(1)
-        assert not answers
+        until(lambda: 'kunnafoni_running_rows{model="slow"} 1.0' in metrics_of(server))
         server.process.send_signal(signal.SIGTERM)
-        time.sleep(0.5)
-        channel = grpc.insecure_channel(server.address)
-        health: Any = health_pb2_grpc.HealthStub(channel)
-        answer = health.Check(health_pb2.HealthCheckRequest())
-        assert answer.status == health_pb2.HealthCheckResponse.NOT_SERVING
-        channel.close()
+        until(lambda: health.Check(health_pb2.HealthCheckRequest()).status == NOT_SERVING)
         with Client(server.address, timeout_s=5) as late, pytest.raises(KunnafoniError) as caught:
             late.translate(["Hello."], source="en", target="fr")
         assert caught.value.code in {"UNAVAILABLE", "DEADLINE_EXCEEDED"}
+        assert not answers
         call.join(timeout=100)
-        server.process.wait(timeout=30)
+        server.process.wait(timeout=100)
     [[translation]] = answers
-    assert len(translation.segments) == 200
+    assert len(translation.segments) == 1
     assert server.process.returncode == 0
+
+
+def metrics_of(server: LocalServer) -> str:
+    """The page of metrics."""
+    found = re.search(r"metrics on http://(\S+)", server.log.read_text())
+    assert found
+    with urllib.request.urlopen(f"http://{found[1]}", timeout=60) as page:
+        return page.read().decode()
 
 
 async def test_not_serving_while_loading() -> None:

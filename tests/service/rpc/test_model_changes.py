@@ -281,7 +281,7 @@ async def test_a_batcher_that_falls_over_a_bug_is_reported(
             await served.translation.Translate(REQUEST)
         assert caught.value.code() is grpc.StatusCode.INTERNAL
         monkeypatch.undo()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             stub: Any = health_pb2_grpc.HealthStub(served.channel)
             async for state in stub.Watch(health_pb2.HealthCheckRequest(service="models/falls")):
                 if state.status == NOT_SERVING:

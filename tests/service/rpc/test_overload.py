@@ -16,7 +16,7 @@ from kunnafoni import hops
 from kunnafoni.rpc.status import DETAILS_KEY
 from kunnafoni.v1 import translation_pb2
 from kunnafoni_models.entries import Direction
-from tests.conftest import echo_entry, serve
+from tests.conftest import echo_entry, serve, until_it_is
 
 if TYPE_CHECKING:
     from kunnafoni_models.backend import Prompt
@@ -70,41 +70,43 @@ def count_prompts(served: Served, model_id: str) -> list[str]:
 async def test_a_line_does_not_wait_for_archives_that_are_being_read() -> None:
     async with serve(echo_entry(), max_queue_tokens=8192) as served:
         backend: Any = served.fleet.engine("echo").backend
-        make, go_on = backend.translation_prompt, threading.Event()
+        make, arrived, go_on = backend.translation_prompt, threading.Event(), threading.Event()
 
         def held(text: str, *, source: str, target: str) -> Prompt:
             if "archive" in text:
-                assert go_on.wait(30)
+                arrived.set()
+                assert go_on.wait(100)
             return make(text, source=source, target=target)
 
         backend.translation_prompt = held
         archive = "This line is of an archive. " * 2000
         first = served.translation.Translate(request(archive))
-        await asyncio.sleep(0.1)
+        await until_it_is(arrived.is_set)
         others = [served.translation.Translate(request(archive)) for _ in range(20)]
-        codes = [await asyncio.wait_for(other.code(), 20) for other in others]
+        codes = [await asyncio.wait_for(other.code(), 100) for other in others]
         assert set(codes) == {grpc.StatusCode.RESOURCE_EXHAUSTED}, "refused before the first is read"
-        await asyncio.wait_for(served.translation.Translate(request(LINE)), 20)
+        await asyncio.wait_for(served.translation.Translate(request(LINE)), 100)
         assert not first.done()
         go_on.set()
         assert await first.code() is grpc.StatusCode.OK
 
 
 async def test_a_full_queue_refuses_before_it_reads_and_serves_again_afterwards() -> None:
-    async with serve(echo_entry(batch_delay_ms=300), max_queue_tokens=1024, max_batch_tokens=1024) as served:
-        *accepted, refused = await fill(served, "echo")
-        assert await refused.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-        raw = dict(await refused.trailing_metadata())[DETAILS_KEY]
-        assert isinstance(raw, bytes)
-        status = Status.FromString(raw)
-        retry = error_details_pb2.RetryInfo()
-        assert any(packed.Unpack(retry) for packed in status.details)
-        assert retry.retry_delay.ToTimedelta().total_seconds() > 0
-        texts = count_prompts(served, "echo")
-        with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await served.translation.Translate(request(EIGHT_LINES * 200))
-        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-        assert not texts
+    async with serve(echo_entry(), max_queue_tokens=1024, max_batch_tokens=1024) as served:
+        with served.held():
+            *accepted, refused = await fill(served, "echo")
+            assert await refused.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+            raw = dict(await refused.trailing_metadata())[DETAILS_KEY]
+            assert isinstance(raw, bytes)
+            status = Status.FromString(raw)
+            retry = error_details_pb2.RetryInfo()
+            assert any(packed.Unpack(retry) for packed in status.details)
+            assert retry.retry_delay.ToTimedelta().total_seconds() > 0
+            texts = count_prompts(served, "echo")
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await served.translation.Translate(request(EIGHT_LINES * 200))
+            assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+            assert not texts
         for answer in await asyncio.gather(*accepted):
             assert len(answer.translations[0].segments) == 20
         await served.translation.Translate(request(EIGHT_LINES))
@@ -113,14 +115,15 @@ async def test_a_full_queue_refuses_before_it_reads_and_serves_again_afterwards(
 
 async def test_a_call_for_two_models_needs_room_at_both() -> None:
     free = replace(echo_entry(), id="free", directions=(Direction("fr", "bm"),))
-    full = replace(echo_entry(batch_delay_ms=300), id="full", directions=(Direction("en", "bm"),))
+    full = replace(echo_entry(), id="full", directions=(Direction("en", "bm"),))
     async with serve(free, full, max_queue_tokens=1024, max_batch_tokens=1024) as served:
-        *accepted, _ = await fill(served, "full", target="bm")
         french = "Les enfants du village vont à l'école le matin avec leurs parents."
-        with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await served.translation.Translate(request(french, EIGHT_LINES * 10, source="", target="bm"))
-        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-        assert served.fleet.engine("free").stats().batcher.batches == 0
+        with served.held("full"):
+            *accepted, _ = await fill(served, "full", target="bm")
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await served.translation.Translate(request(french, EIGHT_LINES * 10, source="", target="bm"))
+            assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+            assert served.fleet.engine("free").stats().batcher.batches == 0
         await served.translation.Translate(request(french, source="", target="bm"))
         await asyncio.gather(*accepted)
 

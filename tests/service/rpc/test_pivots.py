@@ -18,7 +18,7 @@ from kunnafoni.text.spans import Span
 from kunnafoni.v1 import model_pb2, result_pb2, translation_pb2
 from kunnafoni_models.backend import Decoding
 from kunnafoni_models.entries import Direction, Quality
-from tests.conftest import echo_entry, serve
+from tests.conftest import echo_entry, serve, until_it_is
 
 if TYPE_CHECKING:
     from kunnafoni_models.entries import CatalogEntry
@@ -102,16 +102,16 @@ async def test_halves_go_to_the_best_model_and_a_way_through_two_is_neithers() -
 
 async def test_both_hops_are_let_in_or_neither() -> None:
     first = pivoting(Direction("fr", "en"))
-    second = pivoting(Direction("en", "bm"), model_id="second", batch_delay_ms=300)
+    second = pivoting(Direction("en", "bm"), model_id="second")
     async with serve(first, second, max_queue_tokens=1024, max_batch_tokens=1024) as served:
         texts = [" ".join(f"Market {number} opens at {each}." for each in range(20)) for number in range(4)]
-        busy = [asyncio.ensure_future(served.translation.Translate(request(text, source="en"))) for text in texts]
-        while served.queued("second") < 25:  # noqa: ASYNC110 - the server is another task
-            await asyncio.sleep(0.01)
-        with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await served.translation.Translate(request(f"{FRENCH} " * 20))
-        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-        assert served.fleet.engine("echo").stats().batcher.batches == 0
+        with served.held("second"):
+            busy = [asyncio.ensure_future(served.translation.Translate(request(text, source="en"))) for text in texts]
+            await until_it_is(lambda: served.queued("second") >= 25)
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await served.translation.Translate(request(f"{FRENCH} " * 20))
+            assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+            assert served.fleet.engine("echo").stats().batcher.batches == 0
         await asyncio.gather(*busy, return_exceptions=True)
 
 
@@ -119,8 +119,7 @@ async def test_a_model_that_is_unloaded_lets_calls_make_their_second_hop() -> No
     async with serve(pivoting(*BY_WAY_OF_ENGLISH, batch_delay_ms=300)) as served:
         call = asyncio.ensure_future(served.translation.Translate(request()))
         engine = served.fleet.engine("echo")
-        while not engine.stats().batcher.running_rows:  # noqa: ASYNC110 - the server is another task
-            await asyncio.sleep(0.01)
+        await until_it_is(lambda: engine.stats().batcher.running_rows > 0)
         await served.engines.unload("echo", grace_s=30)
         assert len((await call).translations[0].route) == 2
         assert engine.stats().batcher.batches == 2
