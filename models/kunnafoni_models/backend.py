@@ -12,6 +12,7 @@ where sentences end, or which languages a request names beyond the BCP-47 codes 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -44,6 +45,14 @@ class InputTooLongError(ModelError):
         self.max_tokens = max_tokens
 
 
+# Lower bounds; from the last one on every 16. Wider classes hold more company, and leave more of a prompt to be read
+# token by token by a runtime that reads in one go what the shortest of a batch has. Few sentences have over 64 tokens,
+# so those classes are wide; beyond 96 company is so rare that the lone prompt counts. Beside steps of 16 throughout, by
+# a simulation with measured step times (FLORES-200 dev, two cores, 2026-11-26): with 64 callers 3 % more text a second,
+# a lone sentence in 5 % less time, an article alone in 1 % less.
+_LENGTH_CLASSES = (0, 8, 16, 24, 32, 44, 64, 96)
+
+
 @dataclass(frozen=True, slots=True)
 class Decoding:
     """How outputs are searched for; the default is greedy and deterministic.
@@ -74,6 +83,14 @@ class Prompt:
     tokens: tuple[str, ...]
     max_output_tokens: int
     target_prefix: tuple[str, ...] = ()
+
+    @property
+    def length_class(self) -> int:
+        """The length rounded down; prompts of one class share batches (see `_LENGTH_CLASSES`)."""
+        length = len(self.tokens)
+        if length >= _LENGTH_CLASSES[-1]:
+            return length - length % 16
+        return _LENGTH_CLASSES[bisect_right(_LENGTH_CLASSES, length) - 1]
 
 
 @dataclass(frozen=True, slots=True)

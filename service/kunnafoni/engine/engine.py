@@ -26,11 +26,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PromptRow:
-    """A prompt as the batcher sees it. Rows of one decoding share batches: a backend decodes all rows alike."""
+    """A prompt as the batcher sees it.
+
+    Rows of one decoding, for a backend decodes all rows of a run alike, and of like length share batches.
+    """
 
     prompt: Prompt
-    group: Decoding
-    length: int = field(compare=False)
+    decoding: Decoding
+    group: tuple[Decoding, int] = field(compare=False)
     weight: int = field(compare=False)
 
 
@@ -112,7 +115,7 @@ class Engine:
             DeadlineError, CancelledCallError: The caller does not wait any more.
             Exception: Whatever the backend raised on this prompt.
         """
-        row = PromptRow(prompt, decoding, len(prompt.tokens), self.weight(prompt, decoding))
+        row = PromptRow(prompt, decoding, (decoding, prompt.length_class), self.weight(prompt, decoding))
         if self._cache is None:
             return await self._batcher.submit(row, caller=caller)
         caller.check()
@@ -143,6 +146,6 @@ class Engine:
         prompts = [row.prompt for row in rows]
         thread = self._free.pop()
         try:
-            return await thread.run(self.backend.generate, prompts, rows[0].group)
+            return await thread.run(self.backend.generate, prompts, rows[0].decoding)
         finally:
             self._free.append(thread)

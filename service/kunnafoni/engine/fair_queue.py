@@ -5,7 +5,7 @@ been served, and the lowest tag is due next. A new lane starts at the virtual ti
 does not wait for the articles before it; while newcomers are served, time passes as if all lanes were served at once
 (Demers, Keshav and Shenker 1989), so a stream of lines does not starve an article.
 
-A batch is the row that is due, in the company of rows of like length and weight that are due soon.
+A batch is the row that is due, in the company of rows of its group and of like weight that are due soon.
 """
 
 from __future__ import annotations
@@ -28,12 +28,11 @@ class Row(Protocol):
 
     @property
     def group(self) -> Hashable:
-        """Rows of one batch have the same: how to decode."""
-        ...
+        """Rows of one batch have the same: how to decode, and about how long they are.
 
-    @property
-    def length(self) -> int:
-        """Tokens of the prompt."""
+        Rows that the backend runs apart had better be batches of their own: each is answered when it is done, and has
+        a full batch of company.
+        """
         ...
 
     @property
@@ -181,7 +180,7 @@ class FairQueue(Generic[RowT]):
 
     def _choose(self, most_rows: int) -> list[Slot[RowT]]:
         due, *others = self._due_soon()
-        company = [slot for slot in others if self._kind(slot) == self._kind(due)]
+        company = [slot for slot in others if slot.row.group == due.row.group]
         # Nearest weights first: their outputs end at about the same time. The sort is stable, so among equal weights
         # the fair order holds.
         company.sort(key=lambda slot: abs(slot.row.weight - due.row.weight))
@@ -194,10 +193,6 @@ class FairQueue(Generic[RowT]):
                 batch.append(slot)
                 heaviest = heavy
         return batch
-
-    def _kind(self, slot: Slot[RowT]) -> tuple[Hashable, int]:
-        """What the rows of a batch have in common."""
-        return slot.row.group, slot.row.length // self._policy.length_step
 
     def _due_soon(self) -> list[Slot[RowT]]:
         """The rows of the next few batches in fair order. Of lanes that tie, new ones go first."""

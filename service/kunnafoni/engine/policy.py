@@ -15,9 +15,6 @@ class Policy:
         max_wait_ms: How long a model that has become free waits for company while less than a batch is queued, so that
             callers who were answered together can come back together; 0 is off. A model that was idle for longer, or
             whose worker had one caller at its last batch and none waiting after it, runs at once what comes.
-        length_step: Prompts of a batch have the same length rounded down to a multiple of this. The CTranslate2 backend
-            runs other prompts apart, and rows that run apart had better be batches of their own: each is answered when
-            it is done, and has a full batch of company. 1 batches only prompts of equal length.
         window_batches: A batch is chosen among the rows that are due within this many batches. More finds company of
             more even length; less keeps closer to the fair order.
         queue_tokens: Most weight that an interactive request may find before it; otherwise it is refused. Shares are
@@ -28,16 +25,15 @@ class Policy:
     """
 
     batch_tokens: int = 8192
-    batch_rows: int = 32
+    batch_rows: int = 48
     max_wait_ms: float = 4.0
-    length_step: int = 16
     window_batches: int = 16
     queue_tokens: int = 20_000
     job_turn: int = 8
 
     def __post_init__(self) -> None:
-        if min(self.batch_tokens, self.batch_rows, self.length_step, self.window_batches, self.job_turn) < 1:
-            raise ValueError("batch_tokens, batch_rows, length_step, window_batches and job_turn are at least 1")
+        if min(self.batch_tokens, self.batch_rows, self.window_batches, self.job_turn) < 1:
+            raise ValueError("batch_tokens, batch_rows, window_batches and job_turn are at least 1")
         if self.max_wait_ms < 0:
             raise ValueError("max_wait_ms is at least 0")
         if self.queue_tokens < self.batch_tokens:

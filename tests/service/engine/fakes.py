@@ -60,7 +60,11 @@ class FakeRow:
     text: str
     length: int = 10
     weight: int = 20
-    group: str = "greedy"
+    decoding: str = "greedy"
+
+    @property
+    def group(self) -> tuple[str, int]:
+        return self.decoding, self.length // 16
 
 
 @dataclass

@@ -59,16 +59,9 @@ def test_rows_of_like_weight_share_a_batch() -> None:
     assert model.batches == [["10", "11", "12", "13"], ["24", "25", "23", "22"]]
 
 
-def test_a_length_step_of_one_batches_equal_lengths_only() -> None:
-    model = FakeModel()
-    rows = [FakeRow(f"{length}-{n}", length=length) for n in range(3) for length in (10, 11)]
-    answers(model, Policy(batch_tokens=100, batch_rows=4, length_step=1), *rows)
-    assert model.batches == [["10-0", "10-1", "10-2"], ["11-0", "11-1", "11-2"]]
-
-
 def test_a_batch_is_decoded_one_way() -> None:
     model = FakeModel()
-    rows = [FakeRow(f"{group}{n}", group=group) for n in range(2) for group in ("beam", "greedy")]
+    rows = [FakeRow(f"{decoding}{n}", decoding=decoding) for n in range(2) for decoding in ("beam", "greedy")]
     answers(model, POLICY, *rows)
     assert model.batches == [["beam0", "beam1"], ["greedy0", "greedy1"]]
 
@@ -221,7 +214,7 @@ def test_rows_of_a_job_that_a_person_asks_for_share_a_batch() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"batch_rows": 0}, {"length_step": 0}, {"max_wait_ms": -1}, {"queue_tokens": 10}],
+    [{"batch_rows": 0}, {"max_wait_ms": -1}, {"queue_tokens": 10}],
 )
 def test_a_policy_that_cannot_work_is_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="at least"):

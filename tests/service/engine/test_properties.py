@@ -21,7 +21,6 @@ POLICIES = st.builds(
     batch_tokens=st.just(100),
     batch_rows=st.integers(1, 5),
     max_wait_ms=st.sampled_from([0.0, 5.0, 1500.0]),
-    length_step=st.sampled_from([1, 16]),
     window_batches=st.integers(1, 3),
     queue_tokens=st.integers(100, 400),
     job_turn=st.integers(1, 3),
@@ -31,7 +30,7 @@ ROWS = st.builds(
     text=st.sampled_from(TEXTS),
     length=st.sampled_from([5, 10, 40]),
     weight=st.sampled_from([1, 20, 60, 100, 101]),
-    group=st.sampled_from(["greedy", "beam"]),
+    decoding=st.sampled_from(["greedy", "beam"]),
 )
 DELAYS_S = st.sampled_from([0.0, 0.25, 1.0, 2.5, 7.0])
 

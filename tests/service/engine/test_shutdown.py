@@ -81,7 +81,6 @@ def test_a_bug_in_the_batcher_leaves_nobody_waiting(parallel: int) -> None:
     @dataclass(frozen=True)
     class Broken:
         text: str
-        length: int = 10
         weight: int = 20
 
         @property
