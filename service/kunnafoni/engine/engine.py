@@ -26,10 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PromptRow:
-    """A prompt as the batcher sees it.
-
-    Rows of one decoding, for a backend decodes all rows of a run alike, and of like length share batches.
-    """
+    """A prompt as the batcher sees it. Rows share batches that are of like length and decoded in one way."""
 
     prompt: Prompt
     decoding: Decoding
