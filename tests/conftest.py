@@ -80,7 +80,7 @@ def until(condition: Callable[[], bool], timeout_s: float = 200, every_s: float 
         time.sleep(every_s)
 
 
-async def until_it_is(condition: Callable[[], bool], timeout_s: float = 200) -> None:
+async def until_async(condition: Callable[[], bool], timeout_s: float = 200) -> None:
     """Wait in an event loop until `condition` holds."""
     async with asyncio.timeout(timeout_s):
         while True:

@@ -11,15 +11,18 @@ import random
 import resource
 import signal
 import time
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from typing import TYPE_CHECKING
 
 import grpc
 import pytest
 from google.rpc.status_pb2 import Status
+from sqlalchemy import select
 
 from kunnafoni.errors import UnavailableError
 from kunnafoni.job_client import JobClient
+from kunnafoni.jobs import tables
+from kunnafoni.jobs.database import Database
 from kunnafoni.jobs.runner import Pace
 from kunnafoni.jobs.work import GIVE_UP_AFTER
 from kunnafoni.v1 import job_pb2
@@ -56,6 +59,12 @@ def problem_of(client: JobClient) -> str:
     return ""
 
 
+def stored(process: JobProcess) -> set[int]:
+    """The items that have a result in the store of a server that was killed."""
+    with closing(Database(process.url)) as database, database.read() as connection:
+        return set(connection.execute(select(tables.results.c.position)).scalars())
+
+
 def test_killed_at_random_moments(process: JobProcess) -> None:
     items, kills = 800, 4
     moments = random.Random(6)
@@ -64,10 +73,12 @@ def test_killed_at_random_moments(process: JobProcess) -> None:
     with JobClient(process.address) as client:
         job = create_when_ready(client, texts(items))
         reader, followed = follow_in_thread(client, job.id)
+        lives: list[tuple[int, set[int]]] = []
         for kill in range(1, kills + 1):
             until(lambda goal=kill * items // (kills + 1): len(process.worked()) >= goal)
             time.sleep(moments.random() * 0.05)
             process.kill()
+            lives.append((len(process.worked()), stored(process)))
             process.start()
         until(lambda: not problem_of(client))
         last = list(client.watch(job.id))[-1]
@@ -75,6 +86,8 @@ def test_killed_at_random_moments(process: JobProcess) -> None:
         assert last.progress.done_items == items
         assert_each_once(followed, items)
         assert_each_once(list(client.results(job.id)), items)
+    for worked, of_before in lives:
+        assert not of_before.intersection(process.worked()[worked:]), "what was stored is not done again"
     assert len(process.worked()) <= items + kills * IN_FLIGHT
 
 
@@ -159,7 +172,9 @@ def test_two_servers_on_postgresql_one_killed_one_held_up(postgres_url: str, tmp
             last = list(client.watch(job.id))[-1]
             assert last.progress.done_items == items
             assert_each_once(list(client.results(job.id)), items)
-        assert sum(len(server.worked()) for server in servers) < items * 2, "leases of a second are lost now and then"
+        # The kill, and each time that one was taken for dead: by the test, or as the machine stalled for a second.
+        deaths = 1 + sum(server.errors.count("taken for dead") for server in servers)
+        assert sum(len(server.worked()) for server in servers) <= items + deaths * IN_FLIGHT
         assert min(len(server.worked()) for server in servers) > 50
     finally:
         for server in servers:

@@ -9,27 +9,28 @@ import subprocess
 import sys
 import threading
 import urllib.request
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-import kunnafoni_models
 from kunnafoni.cli.local_server import local_server
 from kunnafoni.client import Client
 from kunnafoni.config import SettingsError, load_settings
 from kunnafoni.errors import KunnafoniError
 from kunnafoni.job_client import JobClient
 from kunnafoni.rpc.server import ListenError
+from kunnafoni_models.entry_writer import write_entry
 from tests.conftest import echo_entry, serve, until
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from kunnafoni.cli.local_server import LocalServer
     from kunnafoni.v1.translation_pb2 import Translation
 
-ECHO = Path(kunnafoni_models.__file__).parent / "catalog" / "echo.toml"
 LINE = "The children of the village go to school in the morning."
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
@@ -61,8 +62,7 @@ def test_jobs_are_served_once_their_store_is_open() -> None:
 
 def test_sigterm_in_flight_answers_the_call_and_refuses_new_ones(tmp_path: Path) -> None:
     # A second a token: the call takes 12 s on any machine.
-    slow = ECHO.read_text().replace('id = "echo"', 'id = "slow"') + "[options]\ntoken_delay_ms = 1000\n"
-    (tmp_path / "slow.toml").write_text(slow)
+    write_entry(tmp_path / "slow.toml", replace(echo_entry(token_delay_ms=1000), id="slow"))
     answers: list[list[Translation]] = []
     with (
         local_server("--models-dir", str(tmp_path), "--model", "slow") as server,

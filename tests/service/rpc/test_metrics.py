@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from kunnafoni.rpc.server import ListenError
 from kunnafoni.v1 import translation_pb2, translation_pb2_grpc
-from tests.conftest import Served, echo_entry, serve, until_it_is
+from tests.conftest import Served, echo_entry, serve, until_async
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,7 +106,7 @@ async def test_a_call_past_its_deadline_is_counted_as_such() -> None:
             with pytest.raises(grpc.aio.AioRpcError):
                 await served.translation.Translate(request("The market opens today."), timeout=2)
             gone = asyncio.ensure_future(served.translation.Translate(request("The school opens."), timeout=60))
-            await until_it_is(lambda: served.queued() > 0)
+            await until_async(lambda: served.queued() > 0)
             gone.cancel()
             await read_until(address, lambda found: counted(found, "Translate") == (1, 1, 1))
 

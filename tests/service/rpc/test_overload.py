@@ -16,7 +16,7 @@ from kunnafoni import hops
 from kunnafoni.rpc.status import DETAILS_KEY
 from kunnafoni.v1 import translation_pb2
 from kunnafoni_models.entries import Direction
-from tests.conftest import echo_entry, serve, until_it_is
+from tests.conftest import echo_entry, serve, until_async
 
 if TYPE_CHECKING:
     from kunnafoni_models.backend import Prompt
@@ -81,7 +81,7 @@ async def test_a_line_does_not_wait_for_archives_that_are_being_read() -> None:
         backend.translation_prompt = held
         archive = "This line is of an archive. " * 2000
         first = served.translation.Translate(request(archive))
-        await until_it_is(arrived.is_set)
+        await until_async(arrived.is_set)
         others = [served.translation.Translate(request(archive)) for _ in range(20)]
         codes = [await asyncio.wait_for(other.code(), 100) for other in others]
         assert set(codes) == {grpc.StatusCode.RESOURCE_EXHAUSTED}, "refused before the first is read"

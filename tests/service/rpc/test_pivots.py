@@ -18,7 +18,7 @@ from kunnafoni.text.spans import Span
 from kunnafoni.v1 import model_pb2, result_pb2, translation_pb2
 from kunnafoni_models.backend import Decoding
 from kunnafoni_models.entries import Direction, Quality
-from tests.conftest import echo_entry, serve, until_it_is
+from tests.conftest import echo_entry, serve, until_async
 
 if TYPE_CHECKING:
     from kunnafoni_models.entries import CatalogEntry
@@ -107,7 +107,7 @@ async def test_both_hops_are_let_in_or_neither() -> None:
         texts = [" ".join(f"Market {number} opens at {each}." for each in range(20)) for number in range(4)]
         with served.held("second"):
             busy = [asyncio.ensure_future(served.translation.Translate(request(text, source="en"))) for text in texts]
-            await until_it_is(lambda: served.queued("second") >= 25)
+            await until_async(lambda: served.queued("second") >= 25)
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await served.translation.Translate(request(f"{FRENCH} " * 20))
             assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
@@ -119,7 +119,7 @@ async def test_a_model_that_is_unloaded_lets_calls_make_their_second_hop() -> No
     async with serve(pivoting(*BY_WAY_OF_ENGLISH, batch_delay_ms=300)) as served:
         call = asyncio.ensure_future(served.translation.Translate(request()))
         engine = served.fleet.engine("echo")
-        await until_it_is(lambda: engine.stats().batcher.running_rows > 0)
+        await until_async(lambda: engine.stats().batcher.running_rows > 0)
         await served.engines.unload("echo", grace_s=30)
         assert len((await call).translations[0].route) == 2
         assert engine.stats().batcher.batches == 2
