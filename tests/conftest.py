@@ -60,9 +60,9 @@ class Served:
         backend: Any = self.fleet.engine(model_id).backend
         generate, go_on = backend.generate, threading.Event()
 
-        def waiting(prompts: Any, decoding: Any) -> Any:
+        def waiting(*batch: Any) -> Any:
             assert go_on.wait(200)
-            return generate(prompts, decoding)
+            return generate(*batch)
 
         backend.generate = waiting
         try:

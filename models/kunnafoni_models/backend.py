@@ -13,6 +13,7 @@ where sentences end, or which languages a request names beyond the BCP-47 codes 
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -108,6 +109,9 @@ class Output:
     reached_cap: bool
 
 
+Done = Callable[[int, Output], object]
+
+
 class Backend(Protocol):
     """A loaded model. Its methods are blocking.
 
@@ -137,8 +141,12 @@ class Backend(Protocol):
         """
         ...
 
-    def generate(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Output]:
-        """Run one batch; one output a prompt, in the same order."""
+    def generate(self, prompts: Sequence[Prompt], decoding: Decoding, done: Done | None = None) -> list[Output]:
+        """Run one batch; one output a prompt, in the same order.
+
+        A row that ends before the batch may be told of at once: `done` is called with its place among the prompts and
+        its output, once, in whatever thread knows. Backends that cannot tell leave it.
+        """
         ...
 
     def close(self) -> None:

@@ -23,33 +23,27 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import ctranslate2  # pyright: ignore[reportMissingTypeStubs]
 
 from kunnafoni_models.backend import ModelFileError, ModelLoadError, Output
 from kunnafoni_models.cores import parallel_batches, usable_cores
+from kunnafoni_models.ctranslate2_rows import GreedyRows
 from kunnafoni_models.ctranslate2_translator import TOKENIZER_FILES, TranslatorBackend, sequence_writer
 from kunnafoni_models.model_files import problems, read_file, whole_names
 from kunnafoni_models.prompt_writer import PromptWriter
-from kunnafoni_models.row_watch import RowWatch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from kunnafoni_models.backend import Backend, Decoding, Prompt
+    from kunnafoni_models.backend import Backend, Decoding, Done, Prompt
     from kunnafoni_models.entries import CatalogEntry
 
 _TOKENIZER = "tokenizer.json"
 # With one token read in one go CTranslate2 gives back the prompt with the answer.
 _READ_AT_LEAST = 4
-
-
-class _Step(Protocol):
-    """What CTranslate2 tells the callback of each token."""
-
-    batch_id: int
-    token_id: int
 
 
 class _Result(Protocol):
@@ -156,47 +150,50 @@ class GeneratorBackend:
         """See `Backend`."""
         return self._writer.summary(text, language=language)
 
-    def generate(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Output]:
+    def generate(self, prompts: Sequence[Prompt], decoding: Decoding, done: Done | None = None) -> list[Output]:
         """See `Backend`. A greedy row that goes round in circles is stopped and counts as one that reached its cap."""
-        groups: dict[_Group, list[int]] = defaultdict(list)
+        groups: dict[_Group, dict[int, Prompt]] = defaultdict(dict)
         for row, prompt in enumerate(prompts):
-            groups[_Group.of(prompt, decoding)].append(row)
+            groups[_Group.of(prompt, decoding)][row] = prompt
         outputs: dict[int, Output] = {}
         for group, rows in groups.items():
-            outputs.update(zip(rows, self._run([prompts[row] for row in rows], group, decoding), strict=True))
+            run = self._beams if decoding.beam_size > 1 else partial(self._greedy, group.read_at_once, done)
+            outputs |= run(rows, decoding)
         return [outputs[row] for row in range(len(prompts))]
 
     def close(self) -> None:
         """See `Backend`."""
         self._free()
 
-    def _run(self, prompts: Sequence[Prompt], group: _Group, decoding: Decoding) -> list[Output]:
-        starts = [prompt.tokens for prompt in prompts]
-        watches = [RowWatch(prompt.max_output_tokens) for prompt in prompts]
-        if any(len(start) > group.read_at_once for start in starts):
-            starts.append(starts[0][: group.read_at_once])
-            watches.append(RowWatch(max_tokens=1))
+    def _greedy(
+        self, read_at_once: int, done: Done | None, rows: Mapping[int, Prompt], decoding: Decoding
+    ) -> dict[int, Output]:
+        starts = [prompt.tokens for prompt in rows.values()]
+        if any(len(start) > read_at_once for start in starts):
+            starts.append(starts[0][:read_at_once])
+        watched = GreedyRows(rows, piece=attrgetter("token_id"), text=self._writer.text, done=done)
+        self._run(starts, decoding, max_length=watched.max_length, callback=watched)
+        return watched.outputs
 
-        def stop(step: _Step) -> bool:
-            return watches[step.batch_id].stop(step.token_id)
+    def _beams(self, rows: Mapping[int, Prompt], decoding: Decoding) -> dict[int, Output]:
+        starts = [prompt.tokens for prompt in rows.values()]
+        max_length = max(prompt.max_output_tokens for prompt in rows.values())
+        outputs: dict[int, Output] = {}
+        for row, result in zip(rows, self._run(starts, decoding, max_length=max_length), strict=True):
+            ids = result.sequences_ids[0]
+            outputs[row] = Output(self._writer.text(ids), len(ids), len(ids) >= rows[row].max_output_tokens)
+        return outputs
 
-        results = self._loaded[0].generate_batch(
+    def _run(self, starts: Sequence[Sequence[str]], decoding: Decoding, **options: Any) -> list[_Result]:
+        return self._loaded[0].generate_batch(
             starts,
-            max_length=max(prompt.max_output_tokens for prompt in prompts),
             end_token=self._end_token,
             include_prompt_in_result=False,
             beam_size=decoding.beam_size,
             repetition_penalty=decoding.repetition_penalty,
             no_repeat_ngram_size=decoding.no_repeat_ngram_size,
-            callback=stop if decoding.beam_size == 1 else None,
+            **options,
         )
-        return [
-            self._output(result.sequences_ids[0], prompt.max_output_tokens, looped=watch.looped)
-            for result, prompt, watch in zip(results, prompts, watches, strict=False)
-        ]
-
-    def _output(self, token_ids: Sequence[int], max_tokens: int, *, looped: bool) -> Output:
-        return Output(self._writer.text(token_ids), len(token_ids), looped or len(token_ids) >= max_tokens)
 
 
 @dataclass(frozen=True, slots=True)

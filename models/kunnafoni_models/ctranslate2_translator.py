@@ -10,18 +10,19 @@ from __future__ import annotations
 import json
 import weakref
 from collections import defaultdict
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kunnafoni_models.backend import ModelLoadError, Output
+from kunnafoni_models.ctranslate2_rows import GreedyRows
 from kunnafoni_models.families import SequenceWriter
 from kunnafoni_models.model_files import read_file, whole_names
 from kunnafoni_models.piece_files import JsonPieces, SentencePieces
-from kunnafoni_models.row_watch import RowWatch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from kunnafoni_models.backend import Decoding, Prompt
+    from kunnafoni_models.backend import Decoding, Done, Prompt
     from kunnafoni_models.entries import CatalogEntry
     from kunnafoni_models.families import Pieces
 
@@ -30,14 +31,6 @@ TOKENIZER_FILES = frozenset(
     {"tokenizer.json", "sentencepiece.bpe.model", "source.spm", "target.spm", "vocab.json", "tokenizer_config.json"}
 )
 _PAD = "<pad>"
-
-
-class _Step(Protocol):
-    """What CTranslate2 tells the callback of each token."""
-
-    batch_id: int
-    step: int
-    token_id: int
 
 
 class _Result(Protocol):
@@ -99,45 +92,46 @@ class TranslatorBackend:
         """See `Backend`."""
         return self._writer.summary(text, language=language)
 
-    def generate(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Output]:
+    def generate(self, prompts: Sequence[Prompt], decoding: Decoding, done: Done | None = None) -> list[Output]:
         """See `Backend`. A greedy row that goes round in circles is stopped and counts as one that reached its cap."""
-        # Beams have no callback to stop a row at its cap, so that there rows of one cap share a run.
-        groups: dict[int, list[int]] = defaultdict(list)
-        for row, prompt in enumerate(prompts):
-            groups[prompt.max_output_tokens if decoding.beam_size > 1 else 0].append(row)
-        outputs: dict[int, Output] = {}
-        for rows in groups.values():
-            outputs.update(zip(rows, self._run([prompts[row] for row in rows], decoding), strict=True))
+        if decoding.beam_size == 1:
+            outputs = self._greedy(dict(enumerate(prompts)), decoding, done) if prompts else {}
+        else:
+            outputs = self._beams(prompts, decoding)
         return [outputs[row] for row in range(len(prompts))]
 
     def close(self) -> None:
         """See `Backend`."""
         self._free()
 
-    def _run(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Output]:
-        watches = [RowWatch(prompt.max_output_tokens) for prompt in prompts]
+    def _greedy(self, rows: Mapping[int, Prompt], decoding: Decoding, done: Done | None) -> dict[int, Output]:
+        watched = GreedyRows(rows, piece=attrgetter("token"), text=self._writer.text, done=done)
+        self._run(rows, decoding, max_decoding_length=watched.max_length, callback=watched)
+        return watched.outputs
 
-        def stop(step: _Step) -> bool:
-            forced = step.step < len(prompts[step.batch_id].target_prefix)
-            return not forced and watches[step.batch_id].stop(step.token_id)
+    def _beams(self, prompts: Sequence[Prompt], decoding: Decoding) -> dict[int, Output]:
+        # Beams have no callback to stop a row at its cap, so that there rows of one cap share a run.
+        groups: dict[int, dict[int, Prompt]] = defaultdict(dict)
+        for row, prompt in enumerate(prompts):
+            groups[prompt.max_output_tokens][row] = prompt
+        outputs: dict[int, Output] = {}
+        for cap, rows in groups.items():
+            longest = cap + max(len(prompt.target_prefix) for prompt in rows.values())
+            results = self._run(rows, decoding, max_decoding_length=longest)
+            for (row, prompt), result in zip(rows.items(), results, strict=True):
+                tokens = result.hypotheses[0][len(prompt.target_prefix) :]
+                outputs[row] = Output(self._writer.text(tokens), len(tokens), reached_cap=len(tokens) >= cap)
+        return outputs
 
-        results = self._loaded[0].translate_batch(
-            [list(prompt.tokens) for prompt in prompts],
-            target_prefix=[list(prompt.target_prefix) for prompt in prompts],
+    def _run(self, rows: Mapping[int, Prompt], decoding: Decoding, **options: Any) -> list[_Result]:
+        return self._loaded[0].translate_batch(
+            [list(prompt.tokens) for prompt in rows.values()],
+            target_prefix=[list(prompt.target_prefix) for prompt in rows.values()],
             max_input_length=0,  # never cut: what is too long was refused before
-            max_decoding_length=max(len(prompt.target_prefix) + prompt.max_output_tokens for prompt in prompts),
             min_decoding_length=0,
             beam_size=decoding.beam_size,
             repetition_penalty=decoding.repetition_penalty,
             no_repeat_ngram_size=decoding.no_repeat_ngram_size,
             suppress_sequences=self._never,
-            callback=stop if decoding.beam_size == 1 else None,
+            **options,
         )
-        return [
-            self._output(result.hypotheses[0], prompt, watch)
-            for result, prompt, watch in zip(results, prompts, watches, strict=True)
-        ]
-
-    def _output(self, hypothesis: list[str], prompt: Prompt, watch: RowWatch) -> Output:
-        tokens = hypothesis[len(prompt.target_prefix) :]
-        return Output(self._writer.text(tokens), len(tokens), watch.looped or len(tokens) >= prompt.max_output_tokens)

@@ -5,7 +5,7 @@ needs no files and no runtime. A token is up to eight characters of a word, with
 
 Options, all of them optional:
     batch_delay_ms    time that a batch takes
-    token_delay_ms    time for each output token of its longest row, added to that
+    token_delay_ms    time for each output token, added to that; a row ends with its last one
     fail_on           a text that holds this word fails its batch with RuntimeError
     loop_on           a text that holds this word is answered with that word, until the cap; with any decoding but the
                       plain one it is answered like any other
@@ -24,7 +24,7 @@ from kunnafoni_models.backend import Decoding, InputTooLongError, ModelError, Mo
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kunnafoni_models.backend import Backend
+    from kunnafoni_models.backend import Backend, Done
     from kunnafoni_models.entries import CatalogEntry
 
 _TOKEN = re.compile(r"\s*\S{1,8}|\s+\Z")
@@ -79,19 +79,24 @@ class EchoBackend:
         tokens = self._tokens(text, self._entry.limits.summarize_input_tokens)
         return Prompt((f"[{language}] ", *tokens[:_SUMMARY_TOKENS]), self._entry.limits.summarize_output_tokens)
 
-    def generate(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Output]:
+    def generate(self, prompts: Sequence[Prompt], decoding: Decoding, done: Done | None = None) -> list[Output]:
         """See `Backend`.
 
         Raises:
             RuntimeError: A text holds the word `fail_on`.
         """
         answers = [self._answer(prompt, decoding) for prompt in prompts]
-        longest = max((len(answer) for answer in answers), default=0)
-        time.sleep(self._delays_s["batch_delay_ms"] + longest * self._delays_s["token_delay_ms"])
-        return [
-            Output("".join(answer).strip(), len(answer), reached_cap=len(answer) >= prompt.max_output_tokens)
-            for answer, prompt in zip(answers, prompts, strict=True)
-        ]
+        time.sleep(self._delays_s["batch_delay_ms"])
+        outputs: dict[int, Output] = {}
+        tokens = 0
+        for row in sorted(range(len(answers)), key=lambda row: len(answers[row])):
+            answer, cap = answers[row], prompts[row].max_output_tokens
+            time.sleep((len(answer) - tokens) * self._delays_s["token_delay_ms"])
+            tokens = len(answer)
+            outputs[row] = Output("".join(answer).strip(), tokens, reached_cap=tokens >= cap)
+            if done:
+                done(row, outputs[row])
+        return [outputs[row] for row in range(len(prompts))]
 
     def close(self) -> None:
         """See `Backend`."""

@@ -28,7 +28,7 @@ from kunnafoni_models.row_watch import RowWatch
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kunnafoni_models.backend import Backend, Decoding, Prompt
+    from kunnafoni_models.backend import Backend, Decoding, Done, Prompt
     from kunnafoni_models.entries import CatalogEntry
 
 _OPTIONS = {"family", "dtype", "remote_code"}
@@ -103,8 +103,9 @@ class TransformersBackend:
         """See `Backend`."""
         return self._writer.summary(text, language=language)
 
-    def generate(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Output]:
+    def generate(self, prompts: Sequence[Prompt], decoding: Decoding, done: Done | None = None) -> list[Output]:
         """See `Backend`. A greedy row that goes round in circles is stopped and counts as one that reached its cap."""
+        del done  # the batch ends as a whole
         # Beams cannot be stopped row by row, so that there rows of one cap share a run.
         groups: dict[int, list[int]] = defaultdict(list)
         for row, prompt in enumerate(prompts):

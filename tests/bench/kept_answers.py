@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from kunnafoni_models.backend import Backend, Decoding, Prompt
+    from kunnafoni_models.backend import Backend, Decoding, Done, Prompt
 
 
 class KeptAnswers:
@@ -30,8 +30,9 @@ class KeptAnswers:
         lines = file.read_text("utf-8").splitlines() if file.exists() else []
         self._answers = {line["key"]: Output(**line["output"]) for line in map(json.loads, lines)}
 
-    def generate(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Output]:
+    def generate(self, prompts: Sequence[Prompt], decoding: Decoding, done: Done | None = None) -> list[Output]:
         """See `Backend`."""
+        del done  # what was kept is there at once
         keys = [json.dumps([self._revision, asdict(prompt), asdict(decoding)]) for prompt in prompts]
         new = {key: prompt for key, prompt in zip(keys, prompts, strict=True) if key not in self._answers}
         answers = self._backend.generate(list(new.values()), decoding)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from kunnafoni.engine.engines import Engines
     from kunnafoni.v1.translation_pb2 import TranslateRequest
-    from kunnafoni_models.backend import Output, Prompt
+    from kunnafoni_models.backend import Done, Output, Prompt
     from kunnafoni_models.entries import CatalogEntry
 
 MODEL = "kunnafoni-270m"
@@ -87,9 +87,9 @@ class RawBackend:
         """Free the model."""
         await self._engines.close()
 
-    def _record(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Output]:
+    def _record(self, prompts: Sequence[Prompt], decoding: Decoding, done: Done) -> list[Output]:
         self._rows += (Row(prompt, decoding) for prompt in prompts)
-        return self._generate(prompts, decoding)
+        return self._generate(prompts, decoding, done)
 
 
 async def _translate(translator: Translator, request: TranslateRequest) -> None:

@@ -78,6 +78,14 @@ def test_it_runs_into_the_cap_when_told() -> None:
         assert output.tokens == 9
 
 
+def test_it_tells_of_short_rows_first() -> None:
+    told: list[str] = []
+    backend = echo()
+    prompts = [backend.translation_prompt(text, source="en", target="fr") for text in ("a b c", "a", "a b")]
+    backend.generate(prompts, PLAIN, lambda row, output: told.append(f"{row} {output.text}"))
+    assert told == ["1 [en>fr] A", "2 [en>fr] A B", "0 [en>fr] A B C"]
+
+
 def test_an_empty_batch_is_nothing() -> None:
     assert echo().generate([], PLAIN) == []
 

@@ -13,7 +13,7 @@ from kunnafoni_models import registry
 from kunnafoni_models.backend import Decoding, InputTooLongError, ModelError, ModelLoadError, Prompt
 
 if TYPE_CHECKING:
-    from kunnafoni_models.backend import Backend
+    from kunnafoni_models.backend import Backend, Output
     from kunnafoni_models.entries import CatalogEntry
 
 GREEDY = Decoding()
@@ -73,6 +73,16 @@ def test_a_row_does_not_depend_on_its_company(embedded_model: Backend, decoding:
     together = embedded_model.generate(rows, decoding)
     assert embedded_model.generate(rows[::-1], decoding) == together[::-1]
     assert [embedded_model.generate([row], decoding)[0] for row in rows] == together
+
+
+def test_each_row_is_told_of_as_soon_as_it_ends(embedded_model: Backend) -> None:
+    rows = prompts(embedded_model)
+    told: list[tuple[int, Output]] = []
+    outputs = embedded_model.generate(rows, GREEDY, lambda row, output: told.append((row, output)))
+    assert sorted(told) == list(enumerate(outputs))
+    alike = [(row, output.tokens) for row, output in told if rows[row].length_class == rows[1].length_class]
+    assert len(alike) > 1
+    assert alike == sorted(alike, key=lambda each: each[1])
 
 
 @pytest.mark.parametrize("decoding", [GREEDY, Decoding(beam_size=2)], ids=["greedy", "beam"])

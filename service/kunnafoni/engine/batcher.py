@@ -19,11 +19,11 @@ from kunnafoni.engine.admission import Admission
 from kunnafoni.engine.caller import Priority, fail
 from kunnafoni.engine.fair_queue import FairQueue, RowT
 from kunnafoni.engine.meter import Meter
-from kunnafoni.engine.runner import Answer, OutputT, Runner
+from kunnafoni.engine.runner import Answer, Model, OutputT, Runner
 from kunnafoni.errors import DrainingError, InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
 
     from kunnafoni.engine.caller import Caller
@@ -38,7 +38,9 @@ class Batcher(Generic[RowT, OutputT]):
     """Runs `model` on batches of whatever `submit` brings. Create it inside a running loop.
 
     Args:
-        model: Takes the rows of a batch, all of one group, and returns one output a row in the same order.
+        model: Takes the rows of a batch, all of one group, and returns one output a row in the same order. Of a row
+            that ends before its batch it may tell at once: it is also given a function to call, in the loop, with the
+            row's number and output.
         policy: Sizes and bounds.
         parallel: Most batches on the model at once. While more than one could begin, they share what waits.
         turn: Gives what is entered before a batch is cut and left when it is done; where batchers share a processor it
@@ -47,7 +49,7 @@ class Batcher(Generic[RowT, OutputT]):
 
     def __init__(
         self,
-        model: Callable[[Sequence[RowT]], Awaitable[Sequence[OutputT]]],
+        model: Model[RowT, OutputT],
         policy: Policy,
         *,
         parallel: int = 1,

@@ -5,7 +5,9 @@ Prompts go in, answers come out. It knows nothing of languages, sentences or req
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kunnafoni.engine.batcher import Batcher
@@ -139,10 +141,11 @@ class Engine:
         for thread in self._threads:
             thread.stop()
 
-    async def _generate(self, rows: Sequence[PromptRow]) -> Sequence[Output]:
+    async def _generate(self, rows: Sequence[PromptRow], answer: Callable[[int, Output], None]) -> Sequence[Output]:
         prompts = [row.prompt for row in rows]
+        tell = partial(asyncio.get_running_loop().call_soon_threadsafe, answer)
         thread = self._free.pop()
         try:
-            return await thread.run(self.backend.generate, prompts, rows[0].decoding)
+            return await thread.run(self.backend.generate, prompts, rows[0].decoding, tell)
         finally:
             self._free.append(thread)

@@ -1,9 +1,10 @@
-"""Runs a batch on the model and answers whoever waits for its rows. It knows no queues and no order."""
+"""Runs a batch on the model and answers whoever waits for its rows, when each ends. It knows no queues and no order."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -11,8 +12,6 @@ from kunnafoni.engine.caller import fail
 from kunnafoni.engine.fair_queue import RowT
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
-
     from kunnafoni.engine.fair_queue import Slot
     from kunnafoni.engine.meter import Meter
 
@@ -26,7 +25,7 @@ class Answer(Generic[OutputT]):
 
     Attributes:
         queue_ms: From submission until its batch began; 0 for a row that joined an equal one on the model.
-        inference_ms: How long its batch ran, shared by the rows of the batch.
+        inference_ms: From when its batch began until it was answered, time that it shared with the other rows.
         cached: True if nothing ran for it: it was remembered, or joined an equal row.
     """
 
@@ -40,6 +39,9 @@ class OutputCountError(Exception):
     """The model returned another number of outputs than it was given rows, so nobody knows whose they are."""
 
 
+Model = Callable[[Sequence[RowT], Callable[[int, OutputT], None]], Awaitable[Sequence[OutputT]]]
+
+
 class Runner(Generic[RowT, OutputT]):
     """Runs batches.
 
@@ -47,14 +49,14 @@ class Runner(Generic[RowT, OutputT]):
     neighbours a few batch times and not their answers, and a batch too big for the memory runs in parts.
 
     Args:
-        model: Takes the rows of a batch and returns one output a row in the same order.
+        model: See `Batcher`.
         meter: Where batches are counted.
         forget: Told of each slot that is done, just before its waiters are.
     """
 
     def __init__(
         self,
-        model: Callable[[Sequence[RowT]], Awaitable[Sequence[OutputT]]],
+        model: Model[RowT, OutputT],
         meter: Meter,
         forget: Callable[[Slot[RowT]], None],
     ) -> None:
@@ -75,19 +77,27 @@ class Runner(Generic[RowT, OutputT]):
         self._meter.batch_begins(weights)
         now_s = asyncio.get_running_loop().time
         begin_s = now_s()
+        unanswered = dict(enumerate(wanted))
+
+        def answer(number: int, output: OutputT) -> None:
+            if slot := unanswered.pop(number, None):
+                self._answer(slot, output, begin_s, now_s() - begin_s)
+
         try:
-            outputs = await self._outputs(wanted)
+            outputs = await self._outputs(wanted, answer)
         except Exception as error:  # noqa: BLE001 - whatever a model raises belongs to the callers of its rows
             self._meter.batch_ends(len(wanted), 0, now_s() - begin_s)
-            await self._isolate(wanted, error)
+            await self._isolate(list(unanswered.values()), error)
         else:
-            elapsed_s = now_s() - begin_s
-            self._meter.batch_ends(len(wanted), sum(weights), elapsed_s)
-            for slot, output in zip(wanted, outputs, strict=True):
-                self._answer(slot, output, begin_s, elapsed_s)
+            self._meter.batch_ends(len(wanted), sum(weights), now_s() - begin_s)
+            for number, output in enumerate(outputs):
+                answer(number, output)
+        finally:
+            # Of a batch that is no longer waited for, the model may still tell.
+            unanswered.clear()
 
-    async def _outputs(self, batch: Sequence[Slot[RowT]]) -> Sequence[OutputT]:
-        outputs = await self._model([slot.row for slot in batch])
+    async def _outputs(self, batch: Sequence[Slot[RowT]], answer: Callable[[int, OutputT], None]) -> Sequence[OutputT]:
+        outputs = await self._model([slot.row for slot in batch], answer)
         if len(outputs) != len(batch):
             raise OutputCountError(f"{len(outputs)} outputs for {len(batch)} rows")
         return outputs
@@ -100,9 +110,10 @@ class Runner(Generic[RowT, OutputT]):
             await self.run(batch[:half])
             await self.run(batch[half:])
             return
-        self._forget(batch[0])
-        for future in batch[0].waiters:
-            fail(future, error)
+        for slot in batch:
+            self._forget(slot)
+            for future in slot.waiters:
+                fail(future, error)
 
     def _answer(self, slot: Slot[RowT], output: OutputT, begin_s: float, elapsed_s: float) -> None:
         self._forget(slot)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from kunnafoni.engine.runner import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
 T = TypeVar("T")
 
@@ -69,18 +69,26 @@ class FakeRow:
 
 @dataclass
 class FakeModel:
-    """Answers `<text>` after `batch_s`; fails a batch with a row of `poison`, and loses the rows of `miscount`."""
+    """Answers `<text>` after `batch_s`; fails a batch with a row of `poison`, and loses the rows of `miscount`.
+
+    It tells of a row of `early_s` so many seconds after its batch began, even if nobody waits for the batch any more.
+    """
 
     batch_s: float = 1.0
+    early_s: dict[str, float] = field(default_factory=dict[str, float])
     poison: set[str] = field(default_factory=set[str])
     miscount: set[str] = field(default_factory=set[str])
     batches: list[list[str]] = field(default_factory=list[list[str]])
     began_s: list[float] = field(default_factory=list[float])
 
-    async def __call__(self, rows: Sequence[FakeRow]) -> list[str]:
+    async def __call__(self, rows: Sequence[FakeRow], answer: Callable[[int, str], None]) -> list[str]:
         texts = [row.text for row in rows]
         self.batches.append(texts)
-        self.began_s.append(asyncio.get_running_loop().time())
+        loop = asyncio.get_running_loop()
+        self.began_s.append(loop.time())
+        for number, text in enumerate(texts):
+            if text in self.early_s:
+                loop.call_later(self.early_s[text], answer, number, f"<{text}>")
         assert len({row.group for row in rows}) == 1
         await asyncio.sleep(self.batch_s)
         if self.poison & set(texts):

@@ -39,6 +39,35 @@ def test_every_row_gets_its_own_answer_and_times() -> None:
     assert waits == [(0, 2000)] * 4 + [(2000, 2000)] * 2
 
 
+def test_a_row_that_ends_before_its_batch_is_answered_then() -> None:
+    async def main() -> None:
+        model = FakeModel(early_s={"b": 0.2, "c": 0.7})
+        batcher = Batcher(model, POLICY)
+        with Caller() as caller:
+            work = [asyncio.create_task(batcher.submit(FakeRow(text), caller=caller)) for text in "abc"]
+            assert (await work[1]).inference_ms == pytest.approx(200)
+            again = await batcher.submit(FakeRow("b"), caller=caller)
+            answers = [*await asyncio.gather(*work), again]
+        assert texts(answers) == ["<a>", "<b>", "<c>", "<b>"]
+        assert [round(each.inference_ms) for each in answers] == [1000, 200, 700, 200]
+        assert model.batches == [["a", "b", "c"], ["b"]]
+        await batcher.close()
+
+    run(main())
+
+
+def test_what_was_told_before_a_batch_failed_stands() -> None:
+    model = FakeModel(poison={"b"}, early_s={"a": 0.5})
+    assert texts(answers(model, POLICY, *map(FakeRow, "abc"))) == ["<a>", "PoisonError", "<c>"]
+    assert model.batches == [["a", "b", "c"], ["b"], ["c"]]
+
+
+def test_a_batch_that_fails_after_it_told_of_every_row_has_failed_nobody() -> None:
+    model = FakeModel(poison={"b"}, early_s={"a": 0.5, "b": 0.5})
+    assert texts(answers(model, POLICY, *map(FakeRow, "ab"))) == ["<a>", "<b>"]
+    assert model.batches == [["a", "b"]]
+
+
 def test_a_batch_is_cut_by_rows_times_the_heaviest() -> None:
     model = FakeModel()
     answers(model, POLICY, FakeRow("a", weight=10), FakeRow("b", weight=40), FakeRow("c", weight=40), FakeRow("d"))

@@ -13,7 +13,7 @@ from kunnafoni.engine.caller import Caller
 from kunnafoni.engine.engines import Engines, State, Status
 from kunnafoni.engine.policy import Policy
 from kunnafoni.errors import DrainingError, LoadingError, ModelChangedError, NotFoundError
-from kunnafoni_models.backend import Decoding, ModelFileError, Output, Prompt
+from kunnafoni_models.backend import Decoding, Done, ModelFileError, Output, Prompt
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -45,7 +45,8 @@ class Upper:
     def summary_prompt(self, text: str, *, language: str) -> Prompt:
         return Prompt((language, *text.split()), 10)
 
-    def generate(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Output]:  # noqa: ARG002 - the protocol
+    def generate(self, prompts: Sequence[Prompt], decoding: Decoding, done: Done | None = None) -> list[Output]:
+        del decoding, done
         self.inside += 1
         assert self.inside <= self.parallel, "too many threads inside"
         self.threads.add(threading.current_thread().name)

@@ -39,6 +39,19 @@ def test_shutdown_in_mid_batch_resolves_everybody() -> None:
     run(main())
 
 
+def test_what_a_model_tells_of_a_row_after_shutdown_is_nobodys() -> None:
+    async def main() -> None:
+        batcher = Batcher(FakeModel(early_s={"early": 0.25, "late": 0.75}), POLICY)
+        caller = Caller()
+        work = [asyncio.create_task(batcher.submit(FakeRow(text), caller=caller)) for text in ("late", "early")]
+        await asyncio.sleep(0.5)
+        await batcher.close()
+        await asyncio.sleep(0.5)
+        assert texts(await asyncio.gather(*work, return_exceptions=True)) == ["DrainingError", "<early>"]
+
+    run(main())
+
+
 def test_drain_finishes_what_it_can_within_the_grace_period() -> None:
     async def main() -> None:
         batcher = Batcher(FakeModel(), POLICY)
@@ -87,7 +100,7 @@ def test_a_bug_in_the_batcher_leaves_nobody_waiting(parallel: int) -> None:
         def group(self) -> str:
             raise ZeroDivisionError
 
-    async def model(rows: Sequence[Broken]) -> list[str]:
+    async def model(rows: Sequence[Broken], _: object) -> list[str]:
         await asyncio.sleep(10)
         return [row.text for row in rows]
 

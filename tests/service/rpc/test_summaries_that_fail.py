@@ -25,7 +25,7 @@ from tests.service.rpc.articles import BODIES, check_warnings
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
-    from kunnafoni_models.backend import Decoding, Prompt
+    from kunnafoni_models.backend import Decoding, Done, Prompt
     from kunnafoni_models.entries import CatalogEntry
 
 GOOD = "A new school with 12 classrooms has opened in Sikasso after two years of work."
@@ -61,7 +61,8 @@ class ScriptedBackend(EchoBackend):
         super().__init__(entry)
         self._beam, self._greedy, self._mistranslated = beam, greedy, mistranslated
 
-    def generate(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Output]:
+    def generate(self, prompts: Sequence[Prompt], decoding: Decoding, done: Done | None = None) -> list[Output]:
+        del done  # the echo would tell of its own answers
         text = self._beam if decoding.beam_size > 1 else self._greedy
         tokens = self.count_tokens(text)
         script = Output(text, tokens, reached_cap=tokens >= CAP_TOKENS)

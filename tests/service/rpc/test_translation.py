@@ -3,7 +3,8 @@ on the embedded model."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import threading
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,7 +14,10 @@ from kunnafoni.errors import InvalidInputError, UnavailableError
 from kunnafoni.v1 import result_pb2, translation_pb2
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kunnafoni.cli.local_server import LocalServer
+    from kunnafoni_models.backend import Decoding, Done, Output, Prompt
     from tests.conftest import Served
 
 TRAILING_SPACE = "   "
@@ -73,6 +77,32 @@ async def test_a_stream_gives_the_same_text_in_order(echo: Served) -> None:
         assert [piece.segment for piece in own if piece.HasField("segment")] == list(translation.segments)
         assert [piece.HasField("translation") for piece in own] == [False] * (len(own) - 1) + [True]
         assert list(own[-1].translation.route) == list(translation.route)
+
+
+async def test_a_segment_is_sent_before_its_batch_has_ended(echo: Served) -> None:
+    backend: Any = echo.fleet.engine("echo").backend
+    generate, go_on = backend.generate, threading.Event()
+
+    def first_row_first(prompts: Sequence[Prompt], decoding: Decoding, done: Done) -> list[Output]:
+        outputs = generate(prompts, decoding)
+        done(0, outputs[0])
+        assert go_on.wait(60)
+        return outputs
+
+    backend.generate = first_row_first
+    try:
+        stream = translation_pb2.TranslateStreamRequest(
+            contents=["The rain has come. The river rises."], source_language_code="en", target_language_code="fr"
+        )
+        pieces = aiter(echo.translation.TranslateStream(stream, timeout=60))
+        first = await anext(pieces)
+        assert "RAIN" in first.text
+        assert not go_on.is_set()
+        go_on.set()
+        assert "RIVER" in "".join([piece.text async for piece in pieces])
+    finally:
+        go_on.set()
+        backend.generate = generate
 
 
 async def test_an_empty_source_is_detected_for_each_content(echo: Served) -> None:
