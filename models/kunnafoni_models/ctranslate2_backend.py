@@ -16,11 +16,9 @@ Two habits of CTranslate2 shape it (measured with 4.8.5 and int8 on FLORES-200 d
 
 from __future__ import annotations
 
-import ctypes
 import weakref
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
@@ -32,6 +30,7 @@ from kunnafoni_models.backend import ModelFileError, ModelLoadError, Output
 from kunnafoni_models.cores import parallel_batches, usable_cores
 from kunnafoni_models.ctranslate2_rows import GreedyRows
 from kunnafoni_models.ctranslate2_translator import TOKENIZER_FILES, TranslatorBackend, sequence_writer
+from kunnafoni_models.free_memory import give_memory_back
 from kunnafoni_models.model_files import problems, read_file, whole_names
 from kunnafoni_models.prompt_writer import PromptWriter
 
@@ -109,22 +108,13 @@ def _runtime(kind: str, *, entry: CatalogEntry, device: str, parallel: int, thre
             intra_threads=threads_each,
             files=files,
         )
-        _give_memory_back()
+        give_memory_back()  # reading a vocabulary of 262,144 tokens leaves 28 MiB that the threads do not use
     except MemoryError as error:
         raise ModelLoadError(f"{entry.id}: too little memory: free some, or take a smaller model") from error
     except (RuntimeError, ValueError) as error:
         remedy = "" if device == "cpu" else "; set the device to cpu, or mend what it says of the GPU"
         raise ModelLoadError(f"{entry.id}: CTranslate2 cannot load it on device {device}: {error}{remedy}") from error
     return model
-
-
-def _give_memory_back() -> None:
-    """Give free memory back to the system, where that can be asked for (glibc).
-
-    Reading a vocabulary of 262,144 tokens leaves 28 MiB that the threads of the model do not use.
-    """
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 class GeneratorBackend:

@@ -1,4 +1,4 @@
-"""Whether a model's files fit into memory at all, asked before they are read.
+"""Free memory: whether a model's files fit into it at all, asked before they are read; and giving back what is unused.
 
 Linux promises more memory than there is and kills who takes it: a load that does not fit would end the whole server,
 with no error to report. It knows files' sizes only; what a runtime needs besides is not counted.
@@ -6,8 +6,10 @@ with no error to report. It knows files' sizes only; what a runtime needs beside
 
 from __future__ import annotations
 
+import ctypes
 import re
 import resource
+from contextlib import suppress
 from pathlib import Path
 
 from kunnafoni_models.backend import ModelLoadError
@@ -33,6 +35,15 @@ def check_memory(name: str, needed_bytes: int) -> None:
             f"{name}: too little memory: its weights take {needed_bytes // _MIB:,} MiB and {max(0, free) // _MIB:,} "
             "MiB are free: free some, or take a smaller model or, at the import, a smaller --quantization"
         )
+
+
+def give_memory_back() -> None:
+    """Give memory that this process has freed back to the system, where that can be asked for; takes up to 0.1 s.
+
+    glibc keeps what lies between blocks in use: 1.4 GB after two batches of 48 long rows on the embedded model.
+    """
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _of_machine() -> int | None:

@@ -36,6 +36,7 @@ import psutil
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from kunnafoni.cli.local_server import local_server
+from kunnafoni.engine.engine import REST_AFTER_S
 from kunnafoni_models import registry
 from tests.bench.traffic import Callers, Outcome, Traffic
 from tests.conftest import Served, serve
@@ -129,6 +130,7 @@ async def cancel(traffic: Traffic, *, quick: bool) -> Figures:
     async with serve(registry.catalog()[MODEL], cache_bytes=0, max_queue_tokens=10_000_000) as served:
         callers, batches, process = Callers(served.address), Batches(served), psutil.Process()
         await callers.closed(traffic.requests(8), 8)
+        await asyncio.sleep(2 * REST_AFTER_S)
         before_mb, began = process.memory_info().rss / 1e6, len(batches.times_s)
         tasks = [asyncio.create_task(callers.call(traffic.request(1))) for _ in range(calls)]
         await asyncio.sleep(3.0)
@@ -139,7 +141,9 @@ async def cancel(traffic: Traffic, *, quick: bool) -> Figures:
         await asyncio.sleep(1.0)  # until the server has heard of it
         cancelled_s, running = time.monotonic(), len(batches.times_s)
         line = await callers.call(traffic.request(1))
-        stats = served.fleet.engine(MODEL).stats().batcher
+        answered_s, stats = time.monotonic(), served.fleet.engine(MODEL).stats().batcher
+        await asyncio.sleep(2 * REST_AFTER_S)
+        after_mb = process.memory_info().rss / 1e6
         await callers.close()
     return {
         "calls": calls,
@@ -151,10 +155,10 @@ async def cancel(traffic: Traffic, *, quick: bool) -> Figures:
         "rows dropped": stats.dropped_rows,
         "rows queued at the end (wanted: 0)": stats.queued_rows,
         "tokens queued at the end (wanted: 0)": stats.queued_tokens,
-        "memory before, MB": before_mb,
-        "memory after, MB": process.memory_info().rss / 1e6,
+        "memory before, idle, MB": before_mb,
+        "memory after, idle, MB": after_mb,
         "a line right after, s": line.latency_s,
-        "until the line was answered, s": time.monotonic() - cancelled_s,
+        "until the line was answered, s": answered_s - cancelled_s,
     }
 
 

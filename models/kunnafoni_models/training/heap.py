@@ -8,15 +8,10 @@ What works is one arena without memory maps, kept on huge pages, and giving back
 
 from __future__ import annotations
 
-import ctypes
 import os
 import platform
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 TRIM_EVERY_STEPS = 20
 _SETTINGS = {
@@ -41,12 +36,3 @@ def settle(program: str) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, **_SETTINGS})  # noqa: S606 - itself, once more
-
-
-def trimmer() -> Callable[[], None]:
-    """A function that gives free memory back to the system; it does nothing where that cannot be asked for."""
-    try:
-        trim = ctypes.CDLL(None).malloc_trim
-    except (OSError, AttributeError):
-        return lambda: None
-    return lambda: trim(0)

@@ -12,6 +12,7 @@ from collections import deque
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from kunnafoni_models.free_memory import give_memory_back
 from kunnafoni_models.training import checkpoint, heap, run_folder
 from kunnafoni_models.training.batches import Place, batches, rectangle
 from kunnafoni_models.training.encoding import RowEncoder
@@ -171,7 +172,6 @@ class _Run:
     state: _State
     on_progress: Callable[[Progress], None]
     recent: deque[tuple[float, int, float]] = field(default_factory=lambda: deque(maxlen=_RECENT_STEPS))
-    trim: Callable[[], None] = field(default_factory=heap.trimmer)
 
     def to_the_end(self, should_stop: Callable[[], bool]) -> Outcome:
         """Train until the schedule ends or `should_stop` says so."""
@@ -229,7 +229,7 @@ class _Run:
         state.step += 1
         state.tokens += batch.row_tokens
         if state.step % heap.TRIM_EVERY_STEPS == 0:
-            self.trim()
+            give_memory_back()
         self.recent.append((time.monotonic() - began, batch.row_tokens, loss))
         return rate_now
 

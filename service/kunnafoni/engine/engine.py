@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kunnafoni.engine.batcher import Batcher
 from kunnafoni.engine.cache import OutputCache
 from kunnafoni.engine.runner import Answer
+from kunnafoni_models.free_memory import give_memory_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from kunnafoni.engine.model_thread import ModelThread
     from kunnafoni.engine.policy import Policy
     from kunnafoni_models.backend import Backend, Decoding, Output, Prompt
+
+# After so long without a batch the engine gives back what its batches took; the next one takes it anew within 0.2 s.
+REST_AFTER_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ class Engine:
         self.backend = backend
         self._threads = threads
         self._free = list(threads)
+        self._rest: asyncio.TimerHandle | None = None
         self._cache = OutputCache(cache_bytes) if cache_bytes else None
         self._batcher: Batcher[PromptRow, Output] = Batcher(self._generate, policy, parallel=len(threads), turn=turn)
 
@@ -137,6 +142,8 @@ class Engine:
         await self._batcher.drain(grace_s)
         for thread in self._threads:
             await thread.run(lambda: None)  # behind its batch, if it has one
+        if self._rest:
+            self._rest.cancel()
         await self._threads[0].run(self.backend.close)
         for thread in self._threads:
             thread.stop()
@@ -149,3 +156,14 @@ class Engine:
             return await thread.run(self.backend.generate, prompts, rows[0].decoding, tell)
         finally:
             self._free.append(thread)
+            self._rest_later()
+
+    def _rest_later(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._rest:
+            self._rest.cancel()
+        self._rest = loop.call_later(REST_AFTER_S, self._give_memory_back)
+
+    def _give_memory_back(self) -> None:
+        if len(self._free) == len(self._threads):
+            asyncio.get_running_loop().run_in_executor(None, give_memory_back)
