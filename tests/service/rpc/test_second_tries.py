@@ -1,11 +1,21 @@
-"""What becomes of an answer that looks wrong: another decoding, then two halves, then a warning."""
+"""What becomes of an answer that looks wrong: another reading or decoding, then two halves, then a warning."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from kunnafoni.hops import CAREFUL_REPETITION_PENALTY
 from kunnafoni.v1 import result_pb2, translation_pb2
+from kunnafoni_models.backend import Decoding, Output
 from tests.conftest import echo_entry, serve
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kunnafoni_models.backend import Done, Prompt
 
 LOOPS = "The drum of the village is heard every evening."
 FINE = "The road to the market is closed."
@@ -23,6 +33,30 @@ async def test_a_sentence_that_loops_is_translated_once_more() -> None:
         assert served.fleet.engine("echo").stats().batcher.rows == 3
         [fine] = (await served.translation.Translate(request(LOOPS.replace("drum", "horn")))).translations
         assert mended.usage.output_tokens > 2 * fine.usage.output_tokens, "both tries are counted"
+
+
+@pytest.mark.parametrize("hears_spaces", [True, False], ids=["read otherwise", "decoded otherwise"])
+async def test_a_sentence_with_an_odd_answer_is_translated_once_more(*, hears_spaces: bool) -> None:
+    async with serve(echo_entry()) as served:
+        backend: Any = served.fleet.engine("echo").backend
+        generate, write = backend.generate, backend.translation_prompt
+        seen: list[tuple[bool, Decoding]] = []
+
+        def odd_at_first(prompts: Sequence[Prompt], decoding: Decoding, _: Done) -> list[Output]:
+            seen.extend((not prompt.tokens[-1].strip(), decoding) for prompt in prompts)
+            outputs = generate(prompts, decoding)
+            return [Output("?", 1, reached_cap=False)] if len(seen) == 1 else outputs
+
+        def deaf(text: str, *, source: str, target: str) -> Prompt:
+            return write(text.strip(), source=source, target=target)
+
+        backend.generate = odd_at_first
+        if not hears_spaces:
+            backend.translation_prompt = deaf
+        [mended] = (await served.translation.Translate(request(LOOPS))).translations
+        assert LOOPS.upper() in mended.text
+        other = (True, Decoding()) if hears_spaces else (False, Decoding(repetition_penalty=CAREFUL_REPETITION_PENALTY))
+        assert seen == [(False, Decoding()), other]
 
 
 async def test_an_answer_that_does_not_end_is_tried_in_halves() -> None:
