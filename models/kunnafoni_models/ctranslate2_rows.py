@@ -85,10 +85,10 @@ class GreedyRows(Generic[PieceT]):
             return False
         if not step.is_last:
             row.pieces.append(self._piece(step))
-        stopped = row.watch.stop(step.token_id)
-        if stopped or step.is_last:
+        ended = step.is_last or row.watch.stop(step.token_id)
+        if ended:
             self._end(row)
-        return stopped
+        return ended
 
     def _end(self, row: _Row[PieceT]) -> None:
         tokens = len(row.pieces)

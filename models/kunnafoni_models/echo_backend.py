@@ -5,7 +5,7 @@ needs no files and no runtime. A token is up to eight characters of a word, with
 
 Options, all of them optional:
     batch_delay_ms    time that a batch takes
-    token_delay_ms    time for each output token, added to that; a row ends with its last one
+    token_delay_ms    time of a step, added to that: each row that has not ended gets a token
     fail_on           a text that holds this word fails its batch with RuntimeError
     loop_on           a text that holds this word is answered with that word, until the cap; with any decoding but the
                       plain one it is answered like any other

@@ -85,7 +85,8 @@ class Settings(BaseSettings):
         int, Field(ge=1024, description="Most tokens that a new call may find before it; at least `max_batch_tokens`")
     ] = 20_000
     second_tries: Annotated[
-        bool, Field(description="Whether a sentence that looks wrong is translated once more, read or decoded otherwise")
+        bool,
+        Field(description="Whether a sentence that looks wrong is translated once more, read or decoded otherwise"),
     ] = True
     pivots: Annotated[
         bool, Field(description="Whether a direction goes by way of another language where its model is better so")

@@ -1,7 +1,7 @@
 """One sentence in one hop (`DirectHop`) or two (`PivotHop`), with the same interface.
 
-Here an output that looks wrong gets its second try: with another decoding if it loops, and then in two halves if it ran
-into its cap; read otherwise if it stays untranslated or has an odd length. It knows nothing of contents, spans or
+Here an output that looks wrong gets its second try: with another decoding if it loops, read otherwise if it stays
+untranslated or has an odd length, and in two halves if that runs into its cap. It knows nothing of contents, spans or
 requests.
 """
 
@@ -35,7 +35,7 @@ CAREFUL_REPETITION_PENALTY = 1.3
 # lines in six directions, 2026-11-26: of 118 sentences that looked wrong 65 were mended by the penalty, 60 by the
 # space, 74 by each in its place (chrF++ of the 118: 25.4 as they were, 27.7, 27.8, 28.4; loops: 32 of 34 and 18 of 34).
 READ_OTHERWISE = "{} "
-# Findings that another decoding can mend; a wrong number is as wrong with a beam.
+# Findings that another reading or decoding can mend; a wrong number is as wrong with a beam.
 MENDABLE = {WarningKind.REPETITION, WarningKind.UNTRANSLATED, WarningKind.LENGTH_RATIO}
 
 
@@ -173,7 +173,7 @@ class DirectHop:
         attempts = [await self._once(piece, prompt, decoding=decoding, caller=caller)]
         if self._second_tries and _wrongness(attempts[0]):
             careful = replace(decoding, repetition_penalty=CAREFUL_REPETITION_PENALTY)
-            other = prompt if _loops(attempts[0]) else self._read_otherwise(piece)
+            other = prompt if _loops(attempts[0]) else self._read_otherwise(piece, prompt)
             again = careful if other == prompt else decoding
             attempts.append(await self._once(piece, other, decoding=again, caller=caller))
             if attempts[1].finish_reason is FinishReason.LENGTH:
@@ -181,10 +181,12 @@ class DirectHop:
         best = min(attempts, key=_wrongness)
         return replace(best, usage=sum((attempt.usage for attempt in attempts), Usage()))
 
-    def _read_otherwise(self, piece: str) -> Prompt:
+    def _read_otherwise(self, piece: str, prompt: Prompt) -> Prompt:
         """Another prompt for `piece`, or the same: where the tokenizer makes no difference, or it would be too long."""
-        other = READ_OTHERWISE.format(piece)
-        return self._prompt(other if self._fits(other) else piece)
+        try:
+            return self._prompt(READ_OTHERWISE.format(piece))
+        except InputTooLongError:
+            return prompt
 
     async def _in_halves(self, piece: str, *, decoding: Decoding, caller: Caller) -> Sentence:
         halves = [half.strip() for half in halve(piece) if half.strip()]

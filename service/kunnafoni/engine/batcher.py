@@ -1,8 +1,8 @@
 """Many callers, one model: rows wait in fair order, share batches, and every future is resolved.
 
 A future ends with an answer, the model's error, the caller's cancellation or deadline, or shutdown, whichever is first.
-It knows no gRPC, no torch, no language and no thread: the model is an async function from rows to as many outputs, and
-time is the event loop's clock. All methods belong to the event loop's thread.
+It knows no gRPC, no torch, no language and no thread: the model is an async function of rows, and time is the event
+loop's clock. All methods belong to the event loop's thread.
 """
 
 from __future__ import annotations
@@ -179,7 +179,8 @@ class Batcher(Generic[RowT, OutputT]):
             self._admission.make_room()
 
     def _forget(self, slot: Slot[RowT]) -> None:
-        del self._slots[slot.row]
+        if self._slots.get(slot.row) is slot:  # not so once all were resolved at the end
+            del self._slots[slot.row]
 
     async def _serve(self) -> None:
         company_until_s = 0.0

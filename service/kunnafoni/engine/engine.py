@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from kunnafoni.engine.policy import Policy
     from kunnafoni_models.backend import Backend, Decoding, Output, Prompt
 
-# After so long without a batch the engine gives back what its batches took; the next one takes it anew within 0.2 s.
+# After so long without a batch of this model what its batches took is given back; the next one takes it anew.
 REST_AFTER_S = 2.0
 
 

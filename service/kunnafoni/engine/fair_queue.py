@@ -30,8 +30,8 @@ class Row(Protocol):
     def group(self) -> Hashable:
         """Rows of one batch have the same: how to decode, and about how long they are.
 
-        Rows that the backend runs apart had better be batches of their own: each is answered when it is done, and has
-        a full batch of company.
+        Rows that the backend runs apart had better be batches of their own: none waits for the others to be run, and
+        each has a full batch of company.
         """
         ...
 

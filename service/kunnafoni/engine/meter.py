@@ -26,7 +26,7 @@ class BatcherStats:
         batches: Batches given to the model, also those that failed.
         rows: Rows in them.
         padding_share: Part of these batches' rows times heaviest weight that was padding, 0 to 1.
-        failed_batches: Batches that the model failed; each row of them was tried again in a smaller one.
+        failed_batches: Batches that the model failed; each row that had no answer yet was tried in a smaller one.
         shared_rows: Rows that joined an equal row in flight instead of running themselves.
         dropped_rows: Rows that left the queue because nobody waited for them any more.
         refused_requests: Requests that found the queue full.
@@ -77,7 +77,7 @@ class Meter:
         self._recent_s += waited_s
 
     def batch_ends(self, rows: int, tokens: int, elapsed_s: float) -> None:
-        """Learn that so many rows of this weight took this time; 0 tokens if the batch failed."""
+        """Learn that a batch of so many rows took this time; `tokens` is the weight of those that were answered."""
         self._running_rows -= rows
         self._recent_tokens = MEMORY * self._recent_tokens + tokens
         self._recent_s = MEMORY * self._recent_s + elapsed_s

@@ -86,8 +86,11 @@ class Runner(Generic[RowT, OutputT]):
         try:
             outputs = await self._outputs(wanted, answer)
         except Exception as error:  # noqa: BLE001 - whatever a model raises belongs to the callers of its rows
-            self._meter.batch_ends(len(wanted), 0, now_s() - begin_s)
-            await self._isolate(list(unanswered.values()), error)
+            rest = list(unanswered.values())
+            unanswered.clear()
+            answered_tokens = sum(weights) - sum(slot.row.weight for slot in rest)
+            self._meter.batch_ends(len(wanted), answered_tokens, now_s() - begin_s)
+            await self._isolate(rest, error, alone=len(wanted) == 1)
         else:
             self._meter.batch_ends(len(wanted), sum(weights), now_s() - begin_s)
             for number, output in enumerate(outputs):
@@ -102,15 +105,15 @@ class Runner(Generic[RowT, OutputT]):
             raise OutputCountError(f"{len(outputs)} outputs for {len(batch)} rows")
         return outputs
 
-    async def _isolate(self, batch: Sequence[Slot[RowT]], error: Exception) -> None:
+    async def _isolate(self, unanswered: Sequence[Slot[RowT]], error: Exception, *, alone: bool) -> None:
         self._meter.failed_batches += 1
-        if len(batch) > 1:
-            LOG.warning("a batch of %d rows failed (%s); trying it in halves", len(batch), type(error).__name__)
-            half = len(batch) // 2
-            await self.run(batch[:half])
-            await self.run(batch[half:])
+        if not alone:
+            LOG.warning("a batch failed (%s); trying its %d rows in halves", type(error).__name__, len(unanswered))
+            half = len(unanswered) // 2
+            await self.run(unanswered[:half])
+            await self.run(unanswered[half:])
             return
-        for slot in batch:
+        for slot in unanswered:
             self._forget(slot)
             for future in slot.waiters:
                 fail(future, error)

@@ -297,7 +297,7 @@ class Usage(_message.Message):
     queue_milliseconds: _builtins.int
     """Output only. Longest time that a segment of this result waited for its turn, in milliseconds."""
     inference_milliseconds: _builtins.int
-    """Output only. Time inside models, in milliseconds, summed over the batches that this result had a share in."""
+    """Output only. Time inside models, in milliseconds, summed over the segments, each until it was answered."""
     cached_segments: _builtins.int
     """Output only. Segments answered from the cache of recent outputs or shared with an identical one in flight, counted
     in each hop.

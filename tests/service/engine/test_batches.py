@@ -62,6 +62,18 @@ def test_what_was_told_before_a_batch_failed_stands() -> None:
     assert model.batches == [["a", "b", "c"], ["b"], ["c"]]
 
 
+def test_the_last_row_without_an_answer_is_tried_alone() -> None:
+    model = FakeModel(miscount={"b"}, early_s={"a": 0.5})
+    assert texts(answers(model, POLICY, *map(FakeRow, "ab"))) == ["<a>", "OutputCountError"]
+    assert model.batches == [["a", "b"], ["b"]]
+
+
+def test_what_is_told_of_a_batch_that_has_failed_is_nobodys() -> None:
+    model = FakeModel(poison={"b"}, early_s={"a": 1.5})
+    assert texts(answers(model, POLICY, *map(FakeRow, "ab"))) == ["<a>", "PoisonError"]
+    assert model.batches == [["a", "b"], ["a"], ["b"]]
+
+
 def test_a_batch_that_fails_after_it_told_of_every_row_has_failed_nobody() -> None:
     model = FakeModel(poison={"b"}, early_s={"a": 0.5, "b": 0.5})
     assert texts(answers(model, POLICY, *map(FakeRow, "ab"))) == ["<a>", "<b>"]
