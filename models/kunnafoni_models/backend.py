@@ -109,6 +109,7 @@ class Output:
     reached_cap: bool
 
 
+# Called with a row's place in its batch and its output.
 Done = Callable[[int, Output], object]
 
 
