@@ -17,7 +17,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from kunnafoni.client import length_code
-from kunnafoni.connection import LONGEST_TIMEOUT_S, LOOK_AGAIN_S, OPTIONS, error_of, retries
+from kunnafoni.connection import LONGEST_TIMEOUT_S, LOOK_AGAIN_S, OPTIONS, error_of, retries, several
 from kunnafoni.errors import UnavailableError
 from kunnafoni.v1 import (
     model_pb2,
@@ -56,7 +56,7 @@ class AsyncClient:
     ) -> list[translation_pb2.Translation]:
         """See `Client.translate`."""
         request = translation_pb2.TranslateRequest(
-            contents=contents,
+            contents=several(contents),
             source_language_code=source,
             target_language_code=target,
             decoding=translation_pb2.Decoding(beam_size=beam_size),
@@ -70,7 +70,7 @@ class AsyncClient:
     ) -> AsyncIterator[translation_pb2.TranslateStreamResponse]:
         """See `Client.translate_stream`."""
         request = translation_pb2.TranslateStreamRequest(
-            contents=contents,
+            contents=several(contents),
             source_language_code=source,
             target_language_code=target,
             decoding=translation_pb2.Decoding(beam_size=beam_size),
@@ -85,7 +85,7 @@ class AsyncClient:
 
     async def detect_language(self, contents: Sequence[str]) -> list[translation_pb2.Detection]:
         """See `Client.detect_language`."""
-        request = translation_pb2.DetectLanguageRequest(contents=contents)
+        request = translation_pb2.DetectLanguageRequest(contents=several(contents))
         with self._errors():
             answer = await self._translation.DetectLanguage(request, timeout=self._timeout_s, metadata=self._metadata)
         return list(answer.detections)

@@ -26,6 +26,7 @@ from kunnafoni.connection import (
     OPTIONS,
     error_of,
     retries,
+    several,
 )
 from kunnafoni.errors import OverloadedError, UnavailableError
 from kunnafoni.v1 import (
@@ -73,7 +74,7 @@ class Client:
             KunnafoniError: as the server says.
         """
         request = translation_pb2.TranslateRequest(
-            contents=contents,
+            contents=several(contents),
             source_language_code=source,
             target_language_code=target,
             decoding=translation_pb2.Decoding(beam_size=beam_size),
@@ -91,7 +92,7 @@ class Client:
             KunnafoniError: as the server says, possibly after some pieces.
         """
         request = translation_pb2.TranslateStreamRequest(
-            contents=contents,
+            contents=several(contents),
             source_language_code=source,
             target_language_code=target,
             decoding=translation_pb2.Decoding(beam_size=beam_size),
@@ -104,7 +105,7 @@ class Client:
         Raises:
             KunnafoniError: as the server says.
         """
-        request = translation_pb2.DetectLanguageRequest(contents=contents)
+        request = translation_pb2.DetectLanguageRequest(contents=several(contents))
         with self._errors():
             answer = self._translation.DetectLanguage(request, timeout=self._timeout_s, metadata=self._metadata)
         return list(answer.detections)

@@ -6,13 +6,16 @@ It knows no calls and no messages.
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 
-from kunnafoni.errors import DeadlineError, KunnafoniError, UnavailableError
+from kunnafoni.errors import DeadlineError, InvalidInputError, KunnafoniError, UnavailableError
 from kunnafoni.rpc.status import DETAILS_KEY, from_status
 from kunnafoni.v1 import model_pb2, summarization_pb2, translation_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 LONGEST_TIMEOUT_S = 365 * 86_400.0  # gRPC takes much longer ones for ones that have passed
 LOOK_AGAIN_S = 0.2  # after a server has gone that was waited for
@@ -24,6 +27,17 @@ OPTIONS = [
     ("grpc.max_receive_message_length", -1),
     ("grpc.enable_http_proxy", 0),  # http_proxy is for the web: it cannot reach this machine's localhost
 ]
+
+
+def several(contents: Sequence[str]) -> Sequence[str]:
+    """The `contents` of a call as they are.
+
+    Raises:
+        InvalidInputError: They are one text. That is a sequence too, of letters, and each would be translated.
+    """
+    if isinstance(contents, str):
+        raise InvalidInputError("contents", "one text where a list of texts belongs: write [text]")
+    return contents
 
 
 def retries(*, streams: bool) -> list[tuple[str, str | int]]:

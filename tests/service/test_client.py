@@ -20,7 +20,7 @@ from kunnafoni.cli.local_server import local_server
 from kunnafoni.client import Client
 from kunnafoni.config import Settings
 from kunnafoni.connection import MAX_KEPT_BYTES
-from kunnafoni.errors import OverloadedError, UnavailableError
+from kunnafoni.errors import InvalidInputError, OverloadedError, UnavailableError
 from kunnafoni.job_client import JobClient
 from kunnafoni.rpc.interceptors import CallInterceptor
 from kunnafoni.v1 import translation_pb2, translation_pb2_grpc
@@ -118,6 +118,19 @@ def test_a_stream_whose_server_dies_ends(tmp_path: Path, read: Callable[[str], l
         server.process.kill()
         with pytest.raises(UnavailableError):
             reading.result(40)
+
+
+async def test_one_text_is_no_list_of_its_letters() -> None:
+    async with AsyncClient("localhost:1") as client:
+        with pytest.raises(InvalidInputError, match="list"):
+            await client.translate("Hello.", target="fr")
+    with Client("localhost:1") as client:
+        with pytest.raises(InvalidInputError, match="list"):
+            client.translate("Hello.", target="fr")
+        with pytest.raises(InvalidInputError, match="list"):
+            next(iter(client.translate_stream("Hello.", target="fr")))
+        with pytest.raises(InvalidInputError, match="list"):
+            client.detect_language("Hello.")
 
 
 async def test_a_refused_stream_is_begun_again() -> None:
