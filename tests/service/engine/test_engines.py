@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kunnafoni.engine import engine as engine_module
 from kunnafoni.engine.caller import Caller
 from kunnafoni.engine.engines import Engines, State, Status
 from kunnafoni.engine.policy import Policy
 from kunnafoni.errors import DrainingError, LoadingError, ModelChangedError, NotFoundError
 from kunnafoni_models.backend import Decoding, Done, ModelFileError, Output, Prompt
-from tests.conftest import until_async
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -122,19 +120,6 @@ async def test_answers_come_from_the_thread_of_the_model(engines: Engines[Backen
     assert len(backend.batches) < 10
     assert engine.stats().batcher.rows == 100
     assert engine.stats().cache is None
-
-
-async def test_memory_is_given_back_once_nothing_has_run_for_a_while(
-    engines: Engines[Backend | Exception], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    given_back = threading.Event()
-    monkeypatch.setattr(engine_module, "REST_AFTER_S", 0.05)
-    monkeypatch.setattr(engine_module, "give_memory_back", given_back.set)
-    engines.load("upper", Upper())
-    await engines.wait()
-    with Caller() as caller:
-        await engines.engine("upper").submit(prompt("news"), Decoding(), caller=caller)
-    await until_async(given_back.is_set)
 
 
 async def test_a_model_that_fails_leaves_the_others_alone(

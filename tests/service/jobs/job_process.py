@@ -11,6 +11,11 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sqlalchemy import select
+
+from kunnafoni.jobs import tables
+from kunnafoni.jobs.database import Database
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -66,6 +71,11 @@ class JobProcess:
     def worked(self) -> list[int]:
         """The items that were worked on, in order, some more than once."""
         return [int(line) for line in self.log.read_text().split()] if self.log.exists() else []
+
+    def stored(self) -> set[int]:
+        """The items that have a result in its store."""
+        with contextlib.closing(Database(self.url)) as database, database.read() as connection:
+            return set(connection.execute(select(tables.results.c.position)).scalars())
 
     def signal(self, number: signal.Signals) -> None:
         assert self.process

@@ -11,18 +11,15 @@ import random
 import resource
 import signal
 import time
-from contextlib import AsyncExitStack, closing
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 import grpc
 import pytest
 from google.rpc.status_pb2 import Status
-from sqlalchemy import select
 
 from kunnafoni.errors import UnavailableError
 from kunnafoni.job_client import JobClient
-from kunnafoni.jobs import tables
-from kunnafoni.jobs.database import Database
 from kunnafoni.jobs.runner import Pace
 from kunnafoni.jobs.work import GIVE_UP_AFTER
 from kunnafoni.v1 import job_pb2
@@ -59,12 +56,6 @@ def problem_of(client: JobClient) -> str:
     return ""
 
 
-def stored(process: JobProcess) -> set[int]:
-    """The items that have a result in the store of a server that was killed."""
-    with closing(Database(process.url)) as database, database.read() as connection:
-        return set(connection.execute(select(tables.results.c.position)).scalars())
-
-
 def test_killed_at_random_moments(process: JobProcess) -> None:
     items, kills = 800, 4
     moments = random.Random(6)
@@ -78,7 +69,7 @@ def test_killed_at_random_moments(process: JobProcess) -> None:
             until(lambda goal=kill * items // (kills + 1): len(process.worked()) >= goal)
             time.sleep(moments.random() * 0.05)
             process.kill()
-            lives.append((len(process.worked()), stored(process)))
+            lives.append((len(process.worked()), process.stored()))
             process.start()
         until(lambda: not problem_of(client))
         last = list(client.watch(job.id))[-1]
