@@ -150,6 +150,9 @@ class Prompts:
         end_token: The token that ends an answer; None for the model's own.
         translate: Template with `{text}`, `{source_name}`, `{target_name}`.
         summarize: Template with `{article}`, `{target_name}`.
+        filler: Token that, repeated between begin tokens and template, changes nothing: the model was trained with it.
+            Prompts to translate are filled up to one of few lengths with it, so that more of them share batches. None
+            if there is no such token.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -157,6 +160,7 @@ class Prompts:
     end_token: str | None = None
     translate: str = "{text}"
     summarize: str = "{article}"
+    filler: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

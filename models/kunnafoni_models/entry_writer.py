@@ -70,6 +70,7 @@ def _lines(entry: CatalogEntry, path: Path) -> Iterable[str]:
             "end_token": prompts.end_token,
             "translate": prompts.translate,
             "summarize": prompts.summarize,
+            "filler": prompts.filler,
         },
     )
     yield from _table(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tokenizers import Tokenizer
 
-from kunnafoni_models.backend import InputTooLongError, ModelError, ModelLoadError, Prompt
+from kunnafoni_models.backend import InputTooLongError, ModelError, ModelLoadError, Prompt, filled_length
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ class PromptWriter:
         tokenizer_json: Content of the model's tokenizer file, in the form of the `tokenizers` library.
 
     Raises:
-        ModelLoadError: The content is not a tokenizer.
+        ModelLoadError: The content is not a tokenizer, or one without the entry's filler.
     """
 
     def __init__(self, entry: CatalogEntry, tokenizer_json: bytes | bytearray) -> None:
@@ -35,6 +35,8 @@ class PromptWriter:
             self._tokenizer = Tokenizer.from_buffer(bytes(tokenizer_json))
         except Exception as error:  # the library raises bare Exception
             raise ModelLoadError(f"{entry.id}: the tokenizer file cannot be used: {error}") from error
+        if entry.prompts.filler and self._tokenizer.token_to_id(entry.prompts.filler) is None:
+            raise ModelLoadError(f"{entry.id}: the tokenizer has no token {entry.prompts.filler!r}, its entry's filler")
         # A text that holds "<eos>" must reach the model as those five letters, not as the end of the prompt.
         self._tokenizer.encode_special_tokens = True
         added = self._tokenizer.get_added_tokens_decoder().values()
@@ -53,7 +55,7 @@ class PromptWriter:
         tokens = self._counted(text, self._entry.limits.translate_input_tokens)
         names = self._entry.languages
         values = {"text": text, "source_name": names[source], "target_name": names[target]}
-        return self._prompt(self._entry.prompts.translate, values, cap=direction.output_cap(tokens))
+        return self._prompt(self._entry.prompts.translate, values, cap=direction.output_cap(tokens), filled=True)
 
     def summary(self, text: str, *, language: str) -> Prompt:
         """See `Backend.summary_prompt`."""
@@ -73,7 +75,7 @@ class PromptWriter:
             raise InputTooLongError(tokens, max_tokens)
         return tokens
 
-    def _prompt(self, template: str, values: Mapping[str, str], *, cap: int) -> Prompt:
+    def _prompt(self, template: str, values: Mapping[str, str], *, cap: int, filled: bool = False) -> Prompt:
         encoded: list[str] = []
         # Special tokens of the template, as a chat has them, are tokens; those that the text spells are text.
         for number, part in enumerate(self._special.split(template)):
@@ -81,6 +83,12 @@ class PromptWriter:
                 encoded.append(part)
             elif part:
                 encoded += self._tokenizer.encode(part.format_map(values), add_special_tokens=False).tokens
-        tokens = (*self._entry.prompts.begin_tokens, *encoded)
+        begin = self._entry.prompts.begin_tokens
+        fillers = self._fillers(len(begin) + len(encoded)) if filled else []
+        tokens = (*begin, *fillers, *encoded)
         total = self._entry.limits.total_tokens
         return Prompt(tokens, cap if total is None else max(1, min(cap, total - len(tokens))))
+
+    def _fillers(self, length: int) -> list[str]:
+        filler = self._entry.prompts.filler
+        return [filler] * (filled_length(length) - length) if filler else []

@@ -127,7 +127,21 @@ def test_special_tokens_in_a_text_are_only_letters(embedded_model: Backend) -> N
     prompt = embedded_model.translation_prompt("a <eos> b <bos> {text}", source="en", target="fr")
     assert prompt.tokens.count("<bos>") == 1
     assert "<eos>" not in prompt.tokens
-    assert "".join(prompt.tokens[1:]).replace("▁", " ") == "English: a <eos> b <bos> {text}\nFrench:"
+    assert "".join(prompt.tokens[1:]).replace("▁", " ").lstrip() == "English: a <eos> b <bos> {text}\nFrench:"
+
+
+def test_prompts_to_translate_are_filled_up_and_those_to_summarise_are_not(embedded_model: Backend) -> None:
+    rows = [embedded_model.translation_prompt("la " * words, source="bm", target="fr") for words in range(1, 30)]
+    assert {len(row.tokens) for row in rows} == {16, 32, 48}
+    assert all(row.tokens[0] == "<bos>" != row.tokens[1] for row in rows)
+    article = embedded_model.summary_prompt(SENTENCES["en"], language="en")
+    assert article.tokens[1] != "▁"
+
+
+def test_a_filler_that_is_no_token_is_told_at_load(embedded_entry: CatalogEntry) -> None:
+    entry = replace(embedded_entry, prompts=replace(embedded_entry.prompts, filler="<no such>"))
+    with pytest.raises(ModelLoadError, match="no token '<no such>'"):
+        registry.load(entry, threads=1, parallel=1, device="cpu")
 
 
 @pytest.mark.parametrize("text", ["", "\x00\x07", "\u0301\u0300", "שלום, هذا", "ߒߞߏ ߞߊ߲", "🎉" * 20, "\n\n\n"])

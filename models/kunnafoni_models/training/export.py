@@ -143,7 +143,11 @@ def _card(entry: CatalogEntry, weights: Weights) -> dict[str, object]:
         "languages": dict(entry.languages),
         "directions": [f"{each.source}>{each.target}" for each in entry.directions],
         "summary_languages": list(entry.summary_languages),
-        "prompts": {"translate": entry.prompts.translate, "summarize": entry.prompts.summarize},
+        "prompts": {
+            "translate": entry.prompts.translate,
+            "summarize": entry.prompts.summarize,
+            "filler": entry.prompts.filler,
+        },
         "begin_tokens": list(entry.prompts.begin_tokens),
         "end_token": entry.prompts.end_token,
         "limits": {

@@ -122,7 +122,12 @@ def test_a_start_that_is_not_there(kitchen: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "rate", "batch_tokens"), [("RECIPE.toml", 1e-4, 16384), ("RECIPE-2026-11-23.toml", 5e-5, 4096)]
+    ("name", "rate", "batch_tokens"),
+    [
+        ("RECIPE.toml", 1e-4, 16384),
+        ("RECIPE-2026-11-26.toml", 1e-4, 16384),
+        ("RECIPE-2026-11-23.toml", 5e-5, 4096),
+    ],
 )
 def test_the_recipes_of_the_shipped_model(tmp_path: Path, name: str, rate: float, batch_tokens: int) -> None:
     for file in ("mix.tsv.gz", "dev.tsv", "devtest.tsv"):
