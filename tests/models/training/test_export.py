@@ -89,7 +89,7 @@ def test_the_embedded_form_holds_the_weights_to_half_a_step(
             assert ((again.tensors[name] - tensor).abs() <= half_step * 1.001 + 1e-9).all()
 
 
-async def test_a_run_is_served_and_trained_on(tmp_path: Path, trained: Path) -> None:
+async def test_a_run_is_served_and_trained_on(tmp_path: Path, trained: Path, checkpoint: Path) -> None:
     entry = export_embedded(trained, tmp_path / "model", name="ours", revision="1")
     english, french = pairs(1)[0]
     async with serve(entry) as served:
@@ -101,7 +101,9 @@ async def test_a_run_is_served_and_trained_on(tmp_path: Path, trained: Path) -> 
     assert answer.text.startswith(french[:10])
     # What is served starts where the run ended: its weights are on the grid that they were trained on.
     further = run(entry, tmp_path / "run", steps=2)
-    assert max(further.dev_before.values()) < 1.0
+    ended = run(checkpoint, trained, steps=60, resume=True)
+    assert further.dev_before == pytest.approx(ended.dev_after, rel=0.01)
+    assert max(ended.dev_after.values()) < 0.9 * max(ended.dev_before.values())
 
 
 def test_a_full_disk_leaves_nothing(tmp_path: Path, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
