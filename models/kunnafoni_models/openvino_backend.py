@@ -1,4 +1,4 @@
-"""Gemma 3 models in CTranslate2's format on OpenVINO: faster where many callers come, on processors of the present.
+"""Gemma 3 models in CTranslate2's format on OpenVINO: faster for one caller on a processor of the present.
 
 Greedy rows run here, and join those that run already. What OpenVINO does otherwise or not at all (beams, bans on
 n-grams, windows) is left to the backend on CTranslate2, which is loaded when the first such row comes. It knows how
@@ -27,7 +27,7 @@ from kunnafoni_models.openvino_rows import RunningRow, RunningRows
 from kunnafoni_models.prompt_writer import PromptWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from kunnafoni_models.backend import Backend, Decoding, Done, Prompt
     from kunnafoni_models.entries import CatalogEntry
@@ -57,14 +57,13 @@ def load(entry: CatalogEntry, *, threads: int, parallel: int, device: str) -> Ba
     return OpenVinoBackend(rows, writer.result(), others, window=window, parallel=parallel)
 
 
-def _model(entry: CatalogEntry) -> tuple[Any, int]:
-    """The network and its window, in tokens."""
+def _model(entry: CatalogEntry) -> tuple[Any, int | None]:
+    """The network, and how many tokens it may see before a window would hide some; None if nothing hides any."""
     try:
         architecture, parameters = read_decoder(read_file(entry, "model.bin"))
     except ArchitectureError as error:
         raise ModelLoadError(f"{entry.id}: the backend openvino cannot run it: {error}") from error
-    window = entry.limits.total_tokens or architecture.window
-    return gemma_model(architecture, parameters), window if all(architecture.full_attention) else architecture.window
+    return gemma_model(architecture, parameters), None if all(architecture.full_attention) else architecture.window
 
 
 class _OnDemand:
@@ -92,7 +91,7 @@ class OpenVinoBackend:
     """A loaded Gemma 3 model; see `Backend`."""
 
     def __init__(
-        self, rows: RunningRows, writer: PromptWriter, others: _OnDemand, *, window: int, parallel: int
+        self, rows: RunningRows, writer: PromptWriter, others: _OnDemand, *, window: int | None, parallel: int
     ) -> None:
         self.parallel = parallel
         self._rows = rows
@@ -115,20 +114,26 @@ class OpenVinoBackend:
 
     def generate(self, prompts: Sequence[Prompt], decoding: Decoding, done: Done | None = None) -> list[Output]:
         """See `Backend`. A row that goes round in circles is stopped and counts as one that reached its cap."""
-        if not prompts:
-            return []
-        longest = max(len(prompt.tokens) + prompt.max_output_tokens for prompt in prompts)
-        if decoding.beam_size > 1 or decoding.no_repeat_ngram_size or longest > self._window:
-            alone = [replace(prompt, any_company=False) for prompt in prompts]
-            return self._others.backend().generate(alone, decoding, done)
-        return self._greedy(prompts, decoding, done)
+        left = {place: prompt for place, prompt in enumerate(prompts) if self._is_left(prompt, decoding)}
+        here = {place: prompt for place, prompt in enumerate(prompts) if place not in left}
+        outputs = self._greedy(here, decoding, done) if here else {}
+        if left:
+            alike = [replace(prompt, any_company=False) for prompt in left.values()]
+            outputs |= zip(left, self._others.backend().generate(alike, decoding), strict=True)
+        return [outputs[place] for place in range(len(prompts))]
 
     def close(self) -> None:
         """See `Backend`."""
         self._rows.close()
         self._others.close()
 
-    def _greedy(self, prompts: Sequence[Prompt], decoding: Decoding, done: Done | None) -> list[Output]:
+    def _is_left(self, prompt: Prompt, decoding: Decoding) -> bool:
+        """Whether a row is for CTranslate2; it must not depend on its company."""
+        longest = len(prompt.tokens) + prompt.max_output_tokens
+        outgrows = self._window is not None and longest > self._window
+        return outgrows or decoding.beam_size > 1 or decoding.no_repeat_ngram_size > 0
+
+    def _greedy(self, prompts: Mapping[int, Prompt], decoding: Decoding, done: Done | None) -> dict[int, Output]:
         outputs: dict[int, Output] = {}
         all_ended = threading.Event()
         places: dict[RunningRow, int] = {}
@@ -137,12 +142,14 @@ class OpenVinoBackend:
             place = places[row]
             capped = row.watch.looped or len(row.tokens) >= row.max_tokens
             outputs[place] = Output(self._writer.text(row.tokens), len(row.tokens), capped)
-            if done and not row.error:
-                done(place, outputs[place])
-            if len(outputs) == len(places):
-                all_ended.set()
+            try:
+                if done and not row.error:
+                    done(place, outputs[place])
+            finally:
+                if len(outputs) == len(places):
+                    all_ended.set()
 
-        for place, prompt in enumerate(prompts):
+        for place, prompt in prompts.items():
             numbers = [self._numbers[token] for token in prompt.tokens]
             row = RunningRow(numbers, prompt.max_output_tokens, decoding.repetition_penalty, ended)
             places[row] = place
@@ -151,4 +158,4 @@ class OpenVinoBackend:
         for row in places:
             if row.error:
                 raise row.error
-        return [outputs[place] for place in range(len(prompts))]
+        return outputs
