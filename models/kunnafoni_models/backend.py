@@ -87,19 +87,15 @@ class Prompt:
         max_output_tokens: The row's output cap; an output that reaches it has `reached_cap` set.
         target_prefix: First tokens forced on the output of an encoder-decoder model (its language code); not counted
             in the output.
-        any_company: Whether it may share batches with prompts of any length.
     """
 
     tokens: tuple[str, ...]
     max_output_tokens: int
     target_prefix: tuple[str, ...] = ()
-    any_company: bool = False
 
     @property
     def length_class(self) -> int:
         """The length rounded down; prompts of one class share batches (see `_LENGTH_CLASSES`)."""
-        if self.any_company:
-            return 0
         length = len(self.tokens)
         if length >= _LENGTH_CLASSES[-1]:
             return length - length % 16

@@ -43,11 +43,6 @@ class PromptWriter:
         special = sorted((token.content for token in added if token.special), key=len, reverse=True)
         self._special = re.compile("(" + ("|".join(map(re.escape, special)) or "(?!)") + ")")
 
-    @property
-    def numbers(self) -> dict[str, int]:
-        """The number of each token."""
-        return self._tokenizer.get_vocab()
-
     def count_tokens(self, text: str) -> int:
         """See `Backend.count_tokens`."""
         return len(self._tokenizer.encode(text, add_special_tokens=False).ids)

@@ -90,8 +90,7 @@ def load(
 
     Raises:
         ModelFileError: A file is missing or is not what the entry says.
-        ModelLoadError: There is no such backend or device, its runtime is not installed, too little memory, or the
-            runtime cannot load the files.
+        ModelLoadError: There is no such backend or device, too little memory, or the runtime cannot load the files.
     """
     module = f"kunnafoni_models.{entry.backend}_backend"
     if find_spec(module) is None:
@@ -99,11 +98,6 @@ def load(
             f"the model {entry.id} needs the backend {entry.backend}, which this version does not have"
         )
     check_memory(entry.id, sum(file.bytes for file in entry.files))
-    try:
-        loader = cast("Loader", import_module(module).load)
-    except ModuleNotFoundError as error:
-        raise ModelLoadError(
-            f"{entry.id}: the backend {entry.backend} needs {error.name}: pip install 'kunnafoni[{entry.backend}]'"
-        ) from error
+    loader = cast("Loader", import_module(module).load)
     chosen = replace(entry, options={**entry.options, **(options or {})})
     return loader(chosen, threads=threads, parallel=parallel, device=device)

@@ -60,10 +60,6 @@ class Settings(BaseSettings):
     summaries: Annotated[
         dict[str, str], Field(description="Model that summarises a language; without one, the best measured")
     ] = {}
-    backends: Annotated[
-        dict[str, str],
-        Field(description='What runs a model in place of its own backend, as `{"kunnafoni-270m": "openvino"}`'),
-    ] = {}
     device: Annotated[Literal["auto", "cpu", "cuda"], Field(description="Where models run")] = "auto"
     threads: Annotated[int, Field(ge=0, description="Processor threads of each model; 0 means all cores")] = 0
     parallel_batches: Annotated[

@@ -5,20 +5,17 @@ It chooses nothing (`routes.py` does) and runs nothing (the engines do).
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kunnafoni.engine.engines import State
 from kunnafoni.errors import LoadingError, UnsupportedPairError
 from kunnafoni.hops import DirectHop, PivotHop
 from kunnafoni.routes import Hop, Served, best, pairs, plan
-from kunnafoni_models import registry
 from kunnafoni_models.backend import CatalogError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from kunnafoni.config import Settings
     from kunnafoni.engine.engine import Engine
     from kunnafoni.engine.engines import Engines, Status
     from kunnafoni.hops import SentenceTranslator
@@ -215,18 +212,6 @@ def _score(entry: CatalogEntry, source: str, target: str, metric: str) -> float 
         ),
         None,
     )
-
-
-def catalog_of(settings: Settings) -> dict[str, CatalogEntry]:
-    """The catalog that the settings make: with their folder's entries, and the backends that they name.
-
-    Raises:
-        CatalogError: a file of it is wrong, or `backends` names a model that it has not.
-    """
-    entries = registry.catalog([settings.models_dir] if settings.models_dir else [])
-    for model_id, backend in settings.backends.items():
-        entries[model_id] = replace(entry_of(entries, model_id), backend=backend)
-    return entries
 
 
 def entry_of(entries: Mapping[str, CatalogEntry], model_id: str) -> CatalogEntry:

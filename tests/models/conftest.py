@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,8 +22,8 @@ def embedded_entry() -> CatalogEntry:
     return registry.catalog()[EMBEDDED]
 
 
-@pytest.fixture(scope="session", params=["ctranslate2", "openvino"])
-def embedded_model(embedded_entry: CatalogEntry, request: pytest.FixtureRequest) -> Iterator[Backend]:
-    model = registry.load(replace(embedded_entry, backend=request.param))
+@pytest.fixture(scope="session")
+def embedded_model(embedded_entry: CatalogEntry) -> Iterator[Backend]:
+    model = registry.load(embedded_entry)
     yield model
     model.close()

@@ -14,12 +14,11 @@ import torch
 from safetensors import SafetensorError
 
 from kunnafoni_models import registry
-from kunnafoni_models.architecture import Architecture, ArchitectureError
 from kunnafoni_models.backend import ModelFileError
-from kunnafoni_models.gemma_bin import NORMS
 from kunnafoni_models.model_files import read_file
+from kunnafoni_models.training.architecture import Architecture
 from kunnafoni_models.training.errors import StartError
-from kunnafoni_models.training.model_bin import read_model_bin
+from kunnafoni_models.training.model_bin import NORMS, read_model_bin
 from kunnafoni_models.training.typed_torch import load_tensors
 
 if TYPE_CHECKING:
@@ -109,10 +108,7 @@ def _read_hugging_face(folder: Path) -> tuple[Architecture, dict[str, Tensor], b
         except (SafetensorError, OSError) as error:
             raise ModelFileError(f"{path} is damaged: copy the checkpoint again") from error
     tensors.pop("lm_head.weight", None)  # the same as the embedding
-    try:
-        return Architecture.from_hugging_face(config), tensors, tokenizer_json
-    except ArchitectureError as error:
-        raise StartError(str(error)) from error
+    return Architecture.from_hugging_face(config), tensors, tokenizer_json
 
 
 def _check(architecture: Architecture, tensors: dict[str, Tensor]) -> None:

@@ -76,8 +76,9 @@ def _models(settings: Settings) -> tuple[str, ...]:
     Raises:
         CatalogError: one is not in the catalog.
     """
-    from kunnafoni.fleet import catalog_of, entry_of  # noqa: PLC0415
+    from kunnafoni.fleet import entry_of  # noqa: PLC0415
+    from kunnafoni_models import registry  # noqa: PLC0415
 
-    entries = catalog_of(settings)
+    entries = registry.catalog([settings.models_dir] if settings.models_dir else [])
     models = [f"{name}@{entry_of(entries, name).fingerprint}" for name in settings.models_to_load]
     return (*models, f"{settings.second_tries=} {settings.pivots=} {settings.routes=}")

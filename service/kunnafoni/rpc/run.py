@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kunnafoni.config import SettingsError
 from kunnafoni.engine.engines import Engines, State
 from kunnafoni.engine.policy import Policy
-from kunnafoni.fleet import Fleet, catalog_of, entry_of
+from kunnafoni.fleet import Fleet, entry_of
 from kunnafoni_models import registry
 from kunnafoni_models.backend import ModelError, ModelLoadError
 from kunnafoni_models.cores import parallel_batches, usable_cores
@@ -78,7 +78,7 @@ def load_fleet(settings: Settings, engines: Engines[CatalogEntry]) -> Fleet:
         CatalogError: the catalog is wrong, or a model is not in it or cannot do what it is chosen for.
     """
     fleet = Fleet(
-        catalog_of(settings),
+        _catalog(settings),
         engines,
         routes=settings.routes,
         summaries=settings.summaries,
@@ -99,7 +99,7 @@ async def refit(fleet: Fleet, engines: Engines[CatalogEntry], settings: Settings
         CatalogError: as for `load_fleet`; nothing has changed then.
         ModelFileError: a file of what is to take a loaded model's place is missing or damaged; likewise.
     """
-    entries = catalog_of(settings)
+    entries = _catalog(settings)
     wanted = {model_id: entry_of(entries, model_id) for model_id in settings.models_to_load}
     Fleet(entries, engines, routes=settings.routes, summaries=settings.summaries)  # raises if they do not fit
     changed = [each for each in engines.statuses() if not _is_same(fleet.entries[each], wanted.get(each))]
@@ -174,6 +174,10 @@ def make_engines(settings: Settings) -> Engines[CatalogEntry]:
         queue_tokens=settings.max_queue_tokens,
     )
     return Engines(load, warm_up=_warm_up, policy=policy, cache_bytes=settings.cache_bytes, parallel_batches=parallel)
+
+
+def _catalog(settings: Settings) -> dict[str, CatalogEntry]:
+    return registry.catalog([settings.models_dir] if settings.models_dir else [])
 
 
 def _warm_up(entry: CatalogEntry, backend: Backend) -> Prompt:
