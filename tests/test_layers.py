@@ -23,7 +23,7 @@ LAYERS = [
     {"errors", "languages", "config", "text_threads", "v1"},
 ]
 WIRE_USERS = {"rpc", "client", "async_client", "job_client", "connection", "cli", "jobs", "v1"}
-HEAVY = {"torch", "transformers", "ctranslate2", "ray"}
+HEAVY = {"torch", "transformers", "ctranslate2", "onnx", "onnxruntime", "ray"}
 
 
 def imports_of(path: Path) -> set[str]:

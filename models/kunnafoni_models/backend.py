@@ -126,9 +126,12 @@ class Backend(Protocol):
 
     Attributes:
         parallel: How many threads at a time may be inside `generate`.
+        joins: Whether rows join those of other threads at any step. If not, a batch has its cores to itself and runs
+            to its end, and its rows had better be alike. If so, `parallel` is how many rows run at once.
     """
 
     parallel: int
+    joins: bool
 
     def count_tokens(self, text: str) -> int:
         """Count the model tokens of `text` alone, without prompt or special tokens. Safe from any thread."""

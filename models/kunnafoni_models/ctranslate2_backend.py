@@ -79,8 +79,7 @@ def load(entry: CatalogEntry, *, threads: int, parallel: int, device: str) -> Ba
         remedy = f"fetch it with kunnafoni models import {entry.base} --as {entry.id}"
         raise ModelFileError(f"{entry.id} is not on this machine: {remedy}")
     threads = threads or usable_cores()
-    on_cpu = device == "cpu" or (device == "auto" and not cast("Any", ctranslate2).get_cuda_device_count())
-    parallel = parallel_batches(threads, wanted=parallel) if on_cpu else 1
+    parallel = 1 if runs_on_gpu(device) else parallel_batches(threads, wanted=parallel)
     runtime = partial(_runtime, entry=entry, device=device, parallel=parallel, threads_each=threads // parallel)
     with ThreadPoolExecutor(1) as beside:
         if "family" in entry.options:
@@ -88,6 +87,11 @@ def load(entry: CatalogEntry, *, threads: int, parallel: int, device: str) -> Ba
             return TranslatorBackend(runtime("Translator"), sequences.result(), parallel=parallel)
         writer = beside.submit(lambda: PromptWriter(entry, read_file(entry, _TOKENIZER)))
         return GeneratorBackend(runtime("Generator"), writer.result(), entry, parallel=parallel)
+
+
+def runs_on_gpu(device: str) -> bool:
+    """Whether models on this device, as `registry.load` has it, run on a GPU; `auto` takes one that is there."""
+    return device == "cuda" or (device == "auto" and cast("Any", ctranslate2).get_cuda_device_count() > 0)
 
 
 def _runtime(kind: str, *, entry: CatalogEntry, device: str, parallel: int, threads_each: int) -> Any:
@@ -120,6 +124,8 @@ def _runtime(kind: str, *, entry: CatalogEntry, device: str, parallel: int, thre
 
 class GeneratorBackend:
     """A loaded decoder-only model; see `Backend`."""
+
+    joins = False
 
     def __init__(self, generator: _Generator, writer: PromptWriter, entry: CatalogEntry, *, parallel: int) -> None:
         self.parallel = parallel

@@ -72,6 +72,8 @@ def _pieces(entry: CatalogEntry) -> Pieces:
 class TranslatorBackend:
     """A loaded encoder-decoder model; see `Backend`."""
 
+    joins = False
+
     def __init__(self, translator: Translator, writer: SequenceWriter, *, parallel: int) -> None:
         self.parallel = parallel
         self._writer = writer

@@ -47,6 +47,7 @@ class EchoBackend:
     """
 
     parallel = 1
+    joins = False
 
     def __init__(self, entry: CatalogEntry) -> None:
         self._entry = entry

@@ -24,13 +24,15 @@ class PromptWriter:
     Args:
         entry: Gives templates, language names, limits and caps.
         tokenizer_json: Content of the model's tokenizer file, in the form of the `tokenizers` library.
+        fill: Whether prompts are filled up, which only a runtime needs that reads prompts of equal length faster.
 
     Raises:
         ModelLoadError: The content is not a tokenizer, or one without the entry's filler.
     """
 
-    def __init__(self, entry: CatalogEntry, tokenizer_json: bytes | bytearray) -> None:
+    def __init__(self, entry: CatalogEntry, tokenizer_json: bytes | bytearray, *, fill: bool = True) -> None:
         self._entry = entry
+        self._fill = fill
         try:
             self._tokenizer = Tokenizer.from_buffer(bytes(tokenizer_json))
         except Exception as error:  # the library raises bare Exception
@@ -42,6 +44,10 @@ class PromptWriter:
         added = self._tokenizer.get_added_tokens_decoder().values()
         special = sorted((token.content for token in added if token.special), key=len, reverse=True)
         self._special = re.compile("(" + ("|".join(map(re.escape, special)) or "(?!)") + ")")
+
+    def numbers(self) -> dict[str, int]:
+        """The number of each token."""
+        return self._tokenizer.get_vocab()
 
     def count_tokens(self, text: str) -> int:
         """See `Backend.count_tokens`."""
@@ -91,4 +97,4 @@ class PromptWriter:
 
     def _fillers(self, length: int) -> list[str]:
         filler = self._entry.prompts.filler
-        return [filler] * (filled_length(length) - length) if filler else []
+        return [filler] * (filled_length(length) - length) if filler and self._fill else []

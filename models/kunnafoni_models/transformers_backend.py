@@ -70,6 +70,7 @@ class TransformersBackend:
     """
 
     parallel = 1
+    joins = False
 
     def __init__(
         self, model: Any, pieces: TokenizerPieces, writer: SequenceWriter | PromptWriter, *, end_token: str | None

@@ -22,6 +22,7 @@ class KeptAnswers:
     """A `Backend` that asks `backend` only for what is not in `file`, and adds it there: one JSON line an answer."""
 
     parallel = 1
+    joins = False
 
     def __init__(self, backend: Backend, revision: str, file: Path) -> None:
         self._backend = backend

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,8 +23,8 @@ def embedded_entry() -> CatalogEntry:
     return registry.catalog()[EMBEDDED]
 
 
-@pytest.fixture(scope="session")
-def embedded_model(embedded_entry: CatalogEntry) -> Iterator[Backend]:
-    model = registry.load(embedded_entry)
+@pytest.fixture(scope="session", params=["onnxruntime", "ctranslate2"])
+def embedded_model(embedded_entry: CatalogEntry, request: pytest.FixtureRequest) -> Iterator[Backend]:
+    model = registry.load(replace(embedded_entry, backend=request.param))
     yield model
     model.close()

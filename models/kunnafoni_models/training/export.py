@@ -24,6 +24,7 @@ from kunnafoni_models.training.errors import ExportError
 from kunnafoni_models.training.hugging_face import write_hugging_face
 from kunnafoni_models.training.model_bin import read_model_bin
 from kunnafoni_models.training.run_folder import read_run
+from kunnafoni_models.training.weights import DECODER_BACKENDS
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -68,11 +69,12 @@ def export_embedded(run: Path, out: Path, *, name: str, revision: str) -> Catalo
         (folder / "tokenizer.json").write_bytes(weights.tokenizer_json)
         others = [described(folder / file) for file in ("config.json", "vocabulary.json", "tokenizer.json")]
         _copy_licence(weights.prompts, folder)
+        backend = weights.prompts.backend
         entry = replace(
             weights.prompts,
             id=name,
             revision=revision,
-            backend="ctranslate2",
+            backend=backend if backend in DECODER_BACKENDS else DECODER_BACKENDS[-1],
             folder=out,
             files=(*parts, *others),
             parameters=sum(tensor.numel() for tensor in weights.tensors.values()),
@@ -138,7 +140,7 @@ def _card(entry: CatalogEntry, weights: Weights) -> dict[str, object]:
         "architecture": "Gemma3ForCausalLM",
         "parameters": entry.parameters,
         "vocabulary": weights.architecture.vocabulary,
-        "format": entry.backend,
+        "format": "ctranslate2",
         "compute_type": entry.options["compute_type"],
         "languages": dict(entry.languages),
         "directions": [f"{each.source}>{each.target}" for each in entry.directions],

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kunnafoni_models.architecture import Architecture
 from kunnafoni_models.entry_file import read_entry
 from kunnafoni_models.entry_writer import write_entry
 from kunnafoni_models.training import checkpoint
-from kunnafoni_models.training.architecture import Architecture
 from kunnafoni_models.training.errors import CheckpointError
 from kunnafoni_models.training.parameters import joined, masters_of
 from kunnafoni_models.training.weights import Weights

@@ -14,11 +14,12 @@ import torch
 from safetensors import SafetensorError
 
 from kunnafoni_models import registry
+from kunnafoni_models.architecture import Architecture, ArchitectureError
 from kunnafoni_models.backend import ModelFileError
+from kunnafoni_models.gemma_bin import NORMS
 from kunnafoni_models.model_files import read_file
-from kunnafoni_models.training.architecture import Architecture
 from kunnafoni_models.training.errors import StartError
-from kunnafoni_models.training.model_bin import NORMS, read_model_bin
+from kunnafoni_models.training.model_bin import read_model_bin
 from kunnafoni_models.training.typed_torch import load_tensors
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from kunnafoni_models.entries import CatalogEntry
 
 EMBEDDED = "kunnafoni-270m"
+# What runs decoders in CTranslate2's format.
+DECODER_BACKENDS = ("onnxruntime", "ctranslate2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ def read_weights(start: CatalogEntry | Path, *, prompts: CatalogEntry | None = N
     """Read a model that training can start from.
 
     Args:
-        start: A catalog entry of a decoder on CTranslate2, or the folder of a Hugging Face checkpoint.
+        start: A catalog entry of a decoder in CTranslate2's format, or the folder of a Hugging Face checkpoint.
         prompts: Whose prompts it has; None for `start`'s own, or the embedded model's for a checkpoint.
 
     Raises:
@@ -61,7 +64,7 @@ def read_weights(start: CatalogEntry | Path, *, prompts: CatalogEntry | None = N
         architecture, tensors, tokenizer_json = _read_hugging_face(start)
         prompts = prompts or registry.catalog()[EMBEDDED]
     else:
-        if start.backend != "ctranslate2" or "family" in start.options:
+        if start.backend not in DECODER_BACKENDS or "family" in start.options:
             raise StartError(f"{start.id} is no decoder on CTranslate2: give the folder of its checkpoint instead")
         architecture, tensors = read_model_bin(read_file(start, "model.bin"))
         tokenizer_json = bytes(read_file(start, "tokenizer.json"))
@@ -108,7 +111,10 @@ def _read_hugging_face(folder: Path) -> tuple[Architecture, dict[str, Tensor], b
         except (SafetensorError, OSError) as error:
             raise ModelFileError(f"{path} is damaged: copy the checkpoint again") from error
     tensors.pop("lm_head.weight", None)  # the same as the embedding
-    return Architecture.from_hugging_face(config), tensors, tokenizer_json
+    try:
+        return Architecture.from_hugging_face(config), tensors, tokenizer_json
+    except ArchitectureError as error:
+        raise StartError(str(error)) from error
 
 
 def _check(architecture: Architecture, tensors: dict[str, Tensor]) -> None:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from functools import partial
 from math import ceil
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Generic
 
 from kunnafoni.engine.admission import Admission
 from kunnafoni.engine.caller import Priority, fail
@@ -23,15 +24,16 @@ from kunnafoni.engine.runner import Answer, Model, OutputT, Runner
 from kunnafoni.errors import DrainingError, InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import AbstractAsyncContextManager
-
     from kunnafoni.engine.caller import Caller
     from kunnafoni.engine.fair_queue import Slot
     from kunnafoni.engine.meter import BatcherStats
     from kunnafoni.engine.policy import Policy
 
 LOG = logging.getLogger(__name__)
+# Rows join when one in so many seats is free: prompts are read at half the cost when some are read together.
+_JOIN_SHARE = 8
+OthersWait = Callable[[], bool]
+Turn = Callable[[], AbstractAsyncContextManager[OthersWait | None]]
 
 
 class Batcher(Generic[RowT, OutputT]):
@@ -43,8 +45,11 @@ class Batcher(Generic[RowT, OutputT]):
             row's number and output.
         policy: Sizes and bounds.
         parallel: Most batches on the model at once. While more than one could begin, they share what waits.
-        turn: Gives what is entered before a batch is cut and left when it is done; where batchers share a processor it
-            says whose turn it is. None if the model has the processor to itself.
+        joins: Whether rows join those that run. Then a batch is what may begin now, and `parallel` rows run at most, or
+            `batch_rows` if that is less.
+        turn: Gives what is entered before a batch is cut and left when it is done; rows that join share one. Where
+            batchers share a processor it says whose turn it is, and what it gives, whether others wait for theirs.
+            None if the model has the processor to itself.
     """
 
     def __init__(
@@ -53,22 +58,26 @@ class Batcher(Generic[RowT, OutputT]):
         policy: Policy,
         *,
         parallel: int = 1,
-        turn: Callable[[], AbstractAsyncContextManager[Any]] | None = None,
+        joins: bool = False,
+        turn: Turn | None = None,
     ) -> None:
         self._policy = policy
         self._idle = parallel
+        self._seats = min(parallel, policy.batch_rows) if joins else 0
         self._turn = turn or nullcontext
         self._loop = asyncio.get_running_loop()
         self._interactive: FairQueue[RowT] = FairQueue(policy)
         self._jobs: FairQueue[RowT] = FairQueue(policy)
         self._batches_since_job = 0
         self._slots: dict[RowT, Slot[RowT]] = {}
-        self._meter = Meter(parallel)
+        self._meter = Meter(parallel, seats=self._seats)
         self._runner = Runner(model, self._meter, self._forget)
         self._admission = Admission(policy, self._meter, interactive=self._interactive, jobs=self._jobs)
         self._waiting = asyncio.Event()
         self._enough = asyncio.Event()
-        self._workers = [asyncio.create_task(self._serve()) for _ in range(parallel)]
+        self._changed = asyncio.Event()
+        workers = [self._serve_joining()] if joins else [self._serve() for _ in range(parallel)]
+        self._workers = [asyncio.create_task(worker) for worker in workers]
         for worker in self._workers:
             worker.add_done_callback(self._resolve_all)
 
@@ -76,7 +85,7 @@ class Batcher(Generic[RowT, OutputT]):
     def problem(self) -> str:
         """The bug that ended the work; empty while it goes on and after `close`. Its own words may quote a row."""
         ended = [worker for worker in self._workers if worker.done() and not worker.cancelled()]
-        return f"the batcher stopped: {type(ended[0].exception()).__name__}" if ended else ""
+        return f"the batcher stopped: {type(_bug(ended[0])).__name__}" if ended else ""
 
     def check_weight(self, weight: int) -> None:
         """Check that a row is not heavier than a batch may be.
@@ -159,6 +168,7 @@ class Batcher(Generic[RowT, OutputT]):
         if slot is None:
             slot = self._slots[row] = queue.add(row, caller)
             self._waiting.set()
+            self._changed.set()
             if queue.fills_batch:
                 self._enough.set()
         else:
@@ -181,6 +191,7 @@ class Batcher(Generic[RowT, OutputT]):
     def _forget(self, slot: Slot[RowT]) -> None:
         if self._slots.get(slot.row) is slot:  # not so once all were resolved at the end
             del self._slots[slot.row]
+        self._changed.set()
 
     async def _serve(self) -> None:
         company_until_s = 0.0
@@ -206,6 +217,29 @@ class Batcher(Generic[RowT, OutputT]):
             crowded = len(callers | self._callers()) > 1
             company_until_s = self._loop.time() + self._policy.max_wait_ms / 1000 if crowded else 0.0
 
+    async def _serve_joining(self) -> None:
+        while True:
+            await self._waiting.wait()
+            ready_s = self._loop.time()
+            async with self._turn() as others_wait, asyncio.TaskGroup() as batches:
+                self._meter.batch_waited(self._loop.time() - ready_s)
+                begun = False
+                while not (begun and others_wait and others_wait()):
+                    self._changed.clear()
+                    room = self._seats - self._meter.running_rows
+                    queue = self._next_queue() if room * _JOIN_SHARE >= self._seats else None
+                    if queue:
+                        batches.create_task(self._runner.run(queue.cut(room)))
+                        begun = True
+                        self._admission.make_room()
+                        await asyncio.sleep(0)  # it begins now, and its rows count
+                    elif self._meter.running_rows:
+                        await self._changed.wait()
+                    else:
+                        break
+            if not (self._interactive or self._jobs):
+                self._waiting.clear()
+
     async def _wait_for_company(self, until_s: float) -> None:
         if until_s <= self._loop.time() or self._interactive.fills_batch or self._jobs.fills_batch:
             return
@@ -230,7 +264,7 @@ class Batcher(Generic[RowT, OutputT]):
     def _resolve_all(self, worker: asyncio.Task[None]) -> None:
         """The last act: nobody is left waiting, whether the workers were stopped or one fell over a bug."""
         self._admission.close()
-        error = None if worker.cancelled() else worker.exception()
+        error = _bug(worker)
         for other in self._workers:
             other.cancel()
         if error:
@@ -241,3 +275,10 @@ class Batcher(Generic[RowT, OutputT]):
             for future in slot.waiters:
                 fail(future, error or DrainingError())
         self._slots.clear()
+
+
+def _bug(worker: asyncio.Task[None]) -> BaseException | None:
+    """What ended it; of rows that join, the first of those that ended their batches."""
+    error = None if worker.cancelled() else worker.exception()
+    found: Sequence[BaseException] = getattr(error, "exceptions", [])
+    return found[0] if found else error

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kunnafoni.engine.batcher import Batcher
 from kunnafoni.engine.cache import OutputCache
@@ -17,8 +17,8 @@ from kunnafoni_models.free_memory import give_memory_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from contextlib import AbstractAsyncContextManager
 
+    from kunnafoni.engine.batcher import Turn
     from kunnafoni.engine.cache import CacheStats
     from kunnafoni.engine.caller import Caller
     from kunnafoni.engine.meter import BatcherStats
@@ -62,14 +62,19 @@ class Engine:
         threads: Sequence[ModelThread],
         policy: Policy,
         cache_bytes: int,
-        turn: Callable[[], AbstractAsyncContextManager[Any]] | None = None,
+        turn: Turn | None = None,
     ) -> None:
         self.backend = backend
         self._threads = threads
-        self._free = list(threads)
+        # Of rows that are answered before their batch is done, others may take the place while it is not.
+        self._free: asyncio.LifoQueue[ModelThread] = asyncio.LifoQueue()
+        for thread in threads:
+            self._free.put_nowait(thread)
         self._rest: asyncio.TimerHandle | None = None
         self._cache = OutputCache(cache_bytes) if cache_bytes else None
-        self._batcher: Batcher[PromptRow, Output] = Batcher(self._generate, policy, parallel=len(threads), turn=turn)
+        self._batcher: Batcher[PromptRow, Output] = Batcher(
+            self._generate, policy, parallel=len(threads), joins=backend.joins, turn=turn
+        )
 
     @property
     def problem(self) -> str:
@@ -119,7 +124,8 @@ class Engine:
             DeadlineError, CancelledCallError: The caller does not wait any more.
             Exception: Whatever the backend raised on this prompt.
         """
-        row = PromptRow(prompt, decoding, (decoding, prompt.length_class), self.weight(prompt, decoding))
+        length = 0 if self.backend.joins else prompt.length_class
+        row = PromptRow(prompt, decoding, (decoding, length), self.weight(prompt, decoding))
         if self._cache is None:
             return await self._batcher.submit(row, caller=caller)
         caller.check()
@@ -151,11 +157,11 @@ class Engine:
     async def _generate(self, rows: Sequence[PromptRow], answer: Callable[[int, Output], None]) -> Sequence[Output]:
         prompts = [row.prompt for row in rows]
         tell = partial(asyncio.get_running_loop().call_soon_threadsafe, answer)
-        thread = self._free.pop()
+        thread = await self._free.get()
         try:
             return await thread.run(self.backend.generate, prompts, rows[0].decoding, tell)
         finally:
-            self._free.append(thread)
+            self._free.put_nowait(thread)
             self._rest_later()
 
     def _rest_later(self) -> None:
@@ -165,5 +171,5 @@ class Engine:
         self._rest = loop.call_later(REST_AFTER_S, self._give_memory_back)
 
     def _give_memory_back(self) -> None:
-        if len(self._free) == len(self._threads):
+        if self._free.qsize() == len(self._threads):
             asyncio.get_running_loop().run_in_executor(None, give_memory_back)

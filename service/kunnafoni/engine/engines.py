@@ -21,6 +21,7 @@ from kunnafoni_models.backend import Backend, Decoding, ModelError, Prompt
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Collection
 
+    from kunnafoni.engine.batcher import OthersWait
     from kunnafoni.engine.policy import Policy
 
 LOG = logging.getLogger(__name__)
@@ -162,7 +163,8 @@ class Engines(Generic[EntryT]):
             thread.stop()
         else:
             threads = [thread, *(ModelThread(f"model-{model_id}-{n}") for n in range(2, backend.parallel + 1))]
-            turn = partial(self._turn, max(1, self._parallel_batches // backend.parallel))
+            at_once = 1 if backend.joins else backend.parallel
+            turn = partial(self._turn, max(1, self._parallel_batches // at_once))
             model.engine = Engine(
                 backend, threads=threads, policy=self._policy, cache_bytes=self._cache_bytes, turn=turn
             )
@@ -170,7 +172,7 @@ class Engines(Generic[EntryT]):
             model.loading = None
 
     @asynccontextmanager
-    async def _turn(self, turns: int) -> AsyncGenerator[None]:
+    async def _turn(self, turns: int) -> AsyncGenerator[OthersWait]:
         """So many of the turns, in order of arrival."""
         taken = 0
         try:
@@ -178,7 +180,7 @@ class Engines(Generic[EntryT]):
                 while taken < turns:
                     await self._turns.acquire()
                     taken += 1
-            yield
+            yield self._door.locked
         finally:
             for _ in range(taken):
                 self._turns.release()

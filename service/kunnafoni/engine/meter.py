@@ -48,17 +48,26 @@ class BatcherStats:
 
 
 class Meter:
-    """The counters behind `BatcherStats`, which explains them; of a model that runs `parallel` batches at once."""
+    """The counters behind `BatcherStats`, which explains them.
 
-    def __init__(self, parallel: int) -> None:
-        self._parallel = parallel
+    Args:
+        parallel: Batches that the model runs at once.
+        seats: If rows join those that run: how many run at once. Else 0.
+
+    Attributes:
+        running_rows: Rows on the model that have no answer yet.
+    """
+
+    def __init__(self, parallel: int, *, seats: int = 0) -> None:
+        self._parallel = 1 if seats else parallel
+        self._seats = seats
         self.failed_batches = 0
         self.shared_rows = 0
         self.dropped_rows = 0
         self.refused_requests = 0
         self._batches = 0
         self._rows = 0
-        self._running_rows = 0
+        self.running_rows = 0
         self._tokens = 0
         self._padded_tokens = 0
         self._recent_tokens = 0.0
@@ -68,7 +77,7 @@ class Meter:
         """Count a batch of rows of these weights."""
         self._batches += 1
         self._rows += len(weights)
-        self._running_rows += len(weights)
+        self.running_rows += len(weights)
         self._tokens += sum(weights)
         self._padded_tokens += len(weights) * max(weights)
 
@@ -76,11 +85,16 @@ class Meter:
         """Learn that a batch that ran afterwards waited so long for its turn, which others on the processor had."""
         self._recent_s += waited_s
 
+    def row_ends(self) -> None:
+        """Learn that a row of a batch was answered, or will be tried again in another."""
+        self.running_rows -= 1
+
     def batch_ends(self, rows: int, tokens: int, elapsed_s: float) -> None:
         """Learn that a batch of so many rows took this time; `tokens` is the weight of those that were answered."""
-        self._running_rows -= rows
-        self._recent_tokens = MEMORY * self._recent_tokens + tokens
-        self._recent_s = MEMORY * self._recent_s + elapsed_s
+        share = rows / self._seats if self._seats else 1.0
+        memory = MEMORY**share
+        self._recent_tokens = memory * self._recent_tokens + tokens
+        self._recent_s = memory * self._recent_s + elapsed_s * share
 
     @property
     def drain_tokens_per_s(self) -> float:
@@ -97,7 +111,7 @@ class Meter:
         return BatcherStats(
             queued_rows=queued_rows,
             queued_tokens=queued_tokens,
-            running_rows=self._running_rows,
+            running_rows=self.running_rows,
             batches=self._batches,
             rows=self._rows,
             padding_share=1 - self._tokens / self._padded_tokens if self._padded_tokens else 0.0,

@@ -11,7 +11,7 @@ class Policy:
 
     Attributes:
         batch_tokens: Most that the rows of a batch times their heaviest weight may be. A heavier row is refused.
-        batch_rows: Most rows in a batch.
+        batch_rows: Most rows in a batch; of a model that rows join, most that run at once.
         max_wait_ms: How long a model that has become free waits for company while less than a batch is queued, so that
             callers who were answered last can come back; 0 is off. A model that was idle for longer, or
             whose worker had one caller at its last batch and none waiting after it, runs at once what comes.
@@ -25,10 +25,10 @@ class Policy:
     """
 
     batch_tokens: int = 8192
-    batch_rows: int = 48
+    batch_rows: int = 64
     max_wait_ms: float = 4.0
     window_batches: int = 16
-    queue_tokens: int = 20_000
+    queue_tokens: int = 32_000
     job_turn: int = 8
 
     def __post_init__(self) -> None:

@@ -81,6 +81,7 @@ class Runner(Generic[RowT, OutputT]):
 
         def answer(number: int, output: OutputT) -> None:
             if slot := unanswered.pop(number, None):
+                self._meter.row_ends()
                 self._answer(slot, output, begin_s, now_s() - begin_s)
 
         try:
@@ -88,6 +89,8 @@ class Runner(Generic[RowT, OutputT]):
         except Exception as error:  # noqa: BLE001 - whatever a model raises belongs to the callers of its rows
             rest = list(unanswered.values())
             unanswered.clear()
+            for _ in rest:
+                self._meter.row_ends()
             answered_tokens = sum(weights) - sum(slot.row.weight for slot in rest)
             self._meter.batch_ends(len(wanted), answered_tokens, now_s() - begin_s)
             await self._isolate(rest, error, alone=len(wanted) == 1)

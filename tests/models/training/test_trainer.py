@@ -139,14 +139,14 @@ def test_a_change_of_low_rank_leaves_the_embedding(tmp_path: Path, checkpoint: P
 
 def test_of_a_change_that_went_too_far_a_share_is_kept(tmp_path: Path, checkpoint: Path) -> None:
     told: list[Progress] = []
-    outcome = run(checkpoint, tmp_path / "run", low_rank=4, learning_rate=0.5, on_progress=told.append)
+    outcome = run(checkpoint, tmp_path / "run", low_rank=4, learning_rate=0.2, on_progress=told.append)
     assert outcome.kept < 1
     whole, best = told[-2].dev, told[-1].dev
     assert whole
     assert best
     assert best == outcome.dev_after
     assert sum(best.values()) < sum(whole.values())
-    again = run(checkpoint, tmp_path / "run", low_rank=4, learning_rate=0.5, resume=True)
+    again = run(checkpoint, tmp_path / "run", low_rank=4, learning_rate=0.2, resume=True)
     assert (again.kept, again.dev_after) == (outcome.kept, pytest.approx(outcome.dev_after))
 
 

@@ -18,18 +18,24 @@ from kunnafoni_models.backend import Decoding, Done, ModelFileError, Output, Pro
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
+    from kunnafoni.engine.runner import Answer
     from kunnafoni_models.backend import Backend
 
 
 @dataclass
 class Upper:
-    """A backend that writes its prompt in capitals; it stops at `gate` while that is closed."""
+    """A backend that writes its prompt in capitals; it stops at `gate` while that is closed.
+
+    If it is `early` it tells of its rows before that.
+    """
 
     parallel: int = 1
+    joins: bool = False
     gate: threading.Event = field(default_factory=threading.Event)
     running: threading.Event = field(default_factory=threading.Event)
     batches: list[list[str]] = field(default_factory=list[list[str]])
     threads: set[str] = field(default_factory=set[str])
+    early: bool = False
     inside: int = 0
     closed: int = 0
 
@@ -46,18 +52,22 @@ class Upper:
         return Prompt((language, *text.split()), 10)
 
     def generate(self, prompts: Sequence[Prompt], decoding: Decoding, done: Done | None = None) -> list[Output]:
-        del decoding, done
+        del decoding
         self.inside += 1
         assert self.inside <= self.parallel, "too many threads inside"
         self.threads.add(threading.current_thread().name)
         self.batches.append([" ".join(prompt.tokens) for prompt in prompts])
+        outputs = [Output(" ".join(prompt.tokens).upper(), len(prompt.tokens), reached_cap=False) for prompt in prompts]
+        if self.early and done:
+            for number, output in enumerate(outputs):
+                done(number, output)
         self.running.set()
         self.gate.wait(10)
         self.running.clear()
         self.inside -= 1
         if any("stop" in prompt.tokens for prompt in prompts):
             raise StopIteration
-        return [Output(" ".join(prompt.tokens).upper(), len(prompt.tokens), reached_cap=False) for prompt in prompts]
+        return outputs
 
     def close(self) -> None:
         assert not self.inside, "closed while running"
@@ -271,6 +281,47 @@ async def test_a_backend_that_runs_one_batch_at_a_time_takes_all_turns() -> None
     wide.gate.set()
     assert (await first).output == (await second).output
     await engines.close()
+
+
+async def test_rows_that_join_share_a_turn_until_another_model_waits_for_one() -> None:
+    engines = make_engines(parallel_batches=2)
+    joining, other = Upper(parallel=4, joins=True), Upper()
+    engines.load("joining", joining)
+    engines.load("other", other)
+    await engines.wait()
+    joining.gate.clear()
+    work = [submit(engines, "joining", "first")]
+    await asyncio.to_thread(joining.running.wait, 10)
+    work.append(submit(engines, "joining", "second"))
+    while joining.inside < 2:  # noqa: ASYNC110 - the backend is in other threads
+        await asyncio.sleep(0.01)
+    work.append(submit(engines, "other", "third"))
+    await asyncio.sleep(0.05)
+    work.append(submit(engines, "joining", "fourth"))
+    await asyncio.sleep(0.05)
+    assert (joining.inside, other.batches) == (2, [["warm"]])
+    joining.gate.set()
+    assert [(await each).output.text for each in work] == ["FIRST", "SECOND", "THIRD", "FOURTH"]
+    assert joining.batches == [["warm"], ["first"], ["second"], ["fourth"]]
+    await engines.close()
+
+
+async def test_a_row_may_begin_before_the_batch_of_the_one_it_replaces_has_ended() -> None:
+    engines, backend = make_engines(), Upper(parallel=1, joins=True, early=True)
+    engines.load("upper", backend)
+    await engines.wait()
+    backend.gate.clear()
+    assert (await submit(engines, "upper", "first")).output.text == "FIRST"
+    second = submit(engines, "upper", "second")
+    await asyncio.sleep(0.05)
+    assert backend.batches == [["warm"], ["first"]]
+    backend.gate.set()
+    assert (await second).output.text == "SECOND"
+    await engines.close()
+
+
+def submit(engines: Engines[Backend | Exception], name: str, text: str) -> asyncio.Task[Answer[Output]]:
+    return asyncio.create_task(engines.engine(name).submit(prompt(text), Decoding(), caller=Caller()))
 
 
 async def test_models_share_the_processor_batch_by_batch(engines: Engines[Backend | Exception]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from kunnafoni_models.training.errors import StartError
+from kunnafoni_models.backend import ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +22,10 @@ _FIXED: Mapping[str, Any] = {
     "rms_norm_eps": 1e-6,
 }
 _FULL, _SLIDING = "full_attention", "sliding_attention"
+
+
+class ArchitectureError(ModelError):
+    """The model is of another architecture, or of a variant that is not computed here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +65,17 @@ class Architecture:
         """Read the content of a checkpoint's `config.json`, as transformers 5 writes it.
 
         Raises:
-            StartError: It is of another architecture, or of a variant that the trainer does not compute.
+            ArchitectureError: It is of another architecture, or of a variant that the trainer does not compute.
         """
         for name, value in _FIXED.items():
             if config.get(name, value) != value:
-                raise StartError(f"the checkpoint has {name} {config[name]!r}; only {value!r} can be trained")
+                raise ArchitectureError(f"the checkpoint has {name} {config[name]!r}; only {value!r} can be trained")
         try:
             if config.get("query_pre_attn_scalar", config["head_dim"]) != config["head_dim"]:
-                raise StartError("the checkpoint scales its attention otherwise than by the size of a head")
+                raise ArchitectureError("the checkpoint scales its attention otherwise than by the size of a head")
             rotary = {kind: dict(table) for kind, table in config["rope_parameters"].items()}
             if any(table.get("rope_type", "default") != "default" for table in rotary.values()):
-                raise StartError("the checkpoint stretches its rotary positions; that cannot be trained")
+                raise ArchitectureError("the checkpoint stretches its rotary positions; that cannot be trained")
             return cls(
                 vocabulary=config["vocab_size"],
                 hidden=config["hidden_size"],
@@ -85,7 +89,7 @@ class Architecture:
                 sliding_theta=float(rotary[_SLIDING]["rope_theta"]),
             )
         except KeyError as error:
-            raise StartError(
+            raise ArchitectureError(
                 f"config.json has no {error.args[0]}: save the checkpoint again with transformers 5"
             ) from error
 

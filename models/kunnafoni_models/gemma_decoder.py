@@ -1,0 +1,144 @@
+"""A Gemma 3 decoder on ONNX Runtime: rows have seats, and each seat keeps what its row has read.
+
+It knows token numbers and scores. It does not know which token is chosen, or when a row ends.
+"""
+
+from __future__ import annotations
+
+import mmap
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnxruntime  # pyright: ignore[reportMissingTypeStubs]
+
+from kunnafoni_models.architecture import ArchitectureError
+from kunnafoni_models.gemma_graph import gemma_graph
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from kunnafoni_models.architecture import Architecture
+    from kunnafoni_models.gemma_bin import Parameter
+
+_HEAD_STEP = 16  # the runtime's attention takes no others
+_runtime: Any = onnxruntime  # has no types of its own
+
+
+class GemmaDecoder:
+    """Reads prompts and then token by token, many rows at a time. Not for several threads at once.
+
+    Args:
+        architecture: See `gemma_graph`.
+        parameters: See there too.
+        seats: Rows that it can keep.
+        positions: Most tokens of a row, prompt and answer.
+        threads: Of the processor.
+        int8: See `gemma_graph`.
+
+    Raises:
+        ArchitectureError: The runtime has no attention for heads of this size.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        parameters: Mapping[str, Parameter],
+        *,
+        seats: int,
+        positions: int,
+        threads: int,
+        int8: bool,
+    ) -> None:
+        if architecture.head_size % _HEAD_STEP:
+            raise ArchitectureError(f"its heads are {architecture.head_size} wide, no multiple of {_HEAD_STEP}")
+        model, self._constants = gemma_graph(architecture, parameters, positions=positions, int8=int8)
+        options = _runtime.SessionOptions()
+        options.intra_op_num_threads = threads
+        # A thread that waits for the other in busy circles is faster, and has no business to go on between two runs.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
+        options.add_external_initializers(
+            list(self._constants), [_runtime.OrtValue.ortvalue_from_numpy(each) for each in self._constants.values()]
+        )
+        self._session = _runtime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
+        self._vocabulary = architecture.vocabulary
+        shape = (seats, architecture.key_value_heads, positions, architecture.head_size)
+        names = [f"{kind}_{layer}" for layer in range(architecture.layers) for kind in ("keys", "values")]
+        self._kept = {name: _Pages(shape) for name in names}
+
+    def read(self, first_seat: int, prompts: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        """Seat new rows side by side; the scores of what follows each prompt, rows x vocabulary."""
+        lengths = np.array([len(prompt) for prompt in prompts])
+        ids = np.zeros((len(prompts), lengths.max()), np.int64)
+        for row, prompt in enumerate(prompts):
+            ids[row, : len(prompt)] = prompt
+        return self._run(first_seat, ids, seen=lengths, last=lengths - 1)
+
+    def step(self, tokens: Sequence[int], seen: Sequence[int]) -> NDArray[np.float32]:
+        """Read one token more of each row, from the first seat on; `seen` are the tokens that it had read before."""
+        ids = np.array(tokens, np.int64)[:, None]
+        return self._run(0, ids, seen=np.array(seen) + 1, last=np.zeros(len(ids), np.int64))
+
+    def move(self, source: int, target: int, seen: int) -> None:
+        """Let the row of one seat, which has read so many tokens, have another."""
+        for pages in self._kept.values():
+            pages.array[target, :, :seen] = pages.array[source, :, :seen]
+
+    def forget(self) -> None:
+        """Give back to the system the memory of all seats, and what the runtime has kept from run to run."""
+        once = np.ones(1, np.int64)
+        self._run(
+            0, once[:, None], seen=once, last=once - 1, settings={"memory.enable_memory_arena_shrinkage": "cpu:0"}
+        )
+        for pages in self._kept.values():
+            pages.forget()
+
+    def _run(
+        self,
+        first_seat: int,
+        ids: NDArray[np.int64],
+        *,
+        seen: NDArray[np.int64],
+        last: NDArray[np.int64],
+        settings: Mapping[str, str] | None = None,
+    ) -> NDArray[np.float32]:
+        rows = len(ids)
+        scores = np.empty((rows, self._vocabulary), np.float32)
+        inputs = {
+            "ids": ids.reshape(-1),
+            "shape": np.array(ids.shape, np.int64),
+            "seen": (seen - 1).astype(np.int32),
+            "most_seen": np.array(seen.max(), np.int32),
+            "last": np.arange(rows) * ids.shape[1] + last,
+        }
+        binding = _runtime.IOBinding(self._session)
+        for name, values in inputs.items():
+            binding.bind_cpu_input(name, values)
+        for name, pages in self._kept.items():
+            _bind(binding.bind_input, name, pages.array[first_seat : first_seat + rows])
+            _bind(binding.bind_output, f"new_{name}", pages.array[first_seat : first_seat + rows])
+        _bind(binding.bind_output, "scores", scores)
+        options = _runtime.RunOptions()
+        for name, value in (settings or {}).items():
+            options.add_run_config_entry(name, value)
+        self._session.run_with_iobinding(binding, options)
+        return scores
+
+
+class _Pages:
+    """An array whose memory is taken as it is written, and can be given back.
+
+    numpy's own large arrays come in pages of 2 MB, of which a row of 60 tokens would use a tenth.
+    """
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self._map = mmap.mmap(-1, int(np.prod(shape)) * np.dtype(np.float32).itemsize)
+        self.array: NDArray[np.float32] = np.frombuffer(self._map, np.float32).reshape(shape)
+
+    def forget(self) -> None:
+        self._map.madvise(mmap.MADV_DONTNEED)
+
+
+def _bind(bind: Any, name: str, values: NDArray[np.float32]) -> None:
+    bind(name, "cpu", 0, np.float32, values.shape, values.ctypes.data)

@@ -1,0 +1,155 @@
+"""Gemma 3 models in CTranslate2's format on ONNX Runtime: rows join those that run, and none waits for a batch to end.
+
+Greedy rows run here. Beams and bans on n-grams are left to the backend on CTranslate2, which is loaded when the first
+such row comes, and so is everything on a GPU. It knows how rows become answers; how they run is in `running_rows`, what
+runs them in `gemma_decoder`.
+"""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+from kunnafoni_models import ctranslate2_backend
+from kunnafoni_models.backend import ModelLoadError, Output
+from kunnafoni_models.cores import usable_cores
+from kunnafoni_models.free_memory import check_memory, give_memory_back
+from kunnafoni_models.gemma_bin import ArchitectureError, read_decoder
+from kunnafoni_models.gemma_decoder import GemmaDecoder
+from kunnafoni_models.model_files import read_file, whole_names
+from kunnafoni_models.prompt_writer import PromptWriter
+from kunnafoni_models.running_rows import RunningRow, RunningRows
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from kunnafoni_models.backend import Backend, Decoding, Done, Prompt
+    from kunnafoni_models.entries import CatalogEntry
+
+_WEIGHTS, _TOKENIZER = "model.bin", "tokenizer.json"
+# A step of the embedded model on 2 cores takes 5.8 ms with 1 row, 24 with 48, 28 with 64, 41 with 96 (2026-11-27).
+_SEATS = 64
+# 36 KB a token of the embedded model.
+_TOKENS = 8192
+
+
+def load(entry: CatalogEntry, *, threads: int, parallel: int, device: str) -> Backend:
+    """See `registry.load`. Only beams take notice of `parallel`; other rows run together. Options of an entry.
+
+    compute_type    `int8`, the default, or `float32`
+    """
+    if ctranslate2_backend.runs_on_gpu(device):
+        return ctranslate2_backend.load(entry, threads=threads, parallel=parallel, device=device)
+    _check(entry, device)
+    end_token, positions = entry.prompts.end_token, entry.limits.total_tokens
+    if end_token is None or positions is None:
+        raise ModelLoadError(f"{entry.id}: the backend onnxruntime needs the entry's end_token and total_tokens")
+    threads = threads or usable_cores()
+    with ThreadPoolExecutor(1) as beside:
+        writer = beside.submit(lambda: PromptWriter(entry, read_file(entry, _TOKENIZER), fill=False))
+        decoder = _decoder(entry, positions=positions, threads=threads)
+        numbers = writer.result().numbers()
+    give_memory_back()
+    if end_token not in numbers:
+        raise ModelLoadError(f"{entry.id}: the tokenizer has no token {end_token!r}, the entry's end_token")
+    rows = RunningRows(decoder, end=numbers[end_token], seats=_SEATS, positions=positions, max_tokens=_TOKENS)
+    others = _OnDemand(entry, threads=threads, parallel=parallel)
+    return OnnxRuntimeBackend(rows, writer.result(), numbers, others)
+
+
+def _check(entry: CatalogEntry, device: str) -> None:
+    if unknown := entry.options.keys() - {"compute_type"}:
+        raise ModelLoadError(f"{entry.id}: the backend onnxruntime has no option {', '.join(sorted(unknown))}")
+    if (kind := entry.options.get("compute_type", "int8")) not in {"int8", "float32"}:
+        raise ModelLoadError(f"{entry.id}: the backend onnxruntime computes in int8 or float32, not in {kind}")
+    for name in set(whole_names(entry)) - {_WEIGHTS, _TOKENIZER}:
+        read_file(entry, name)  # raises if it is damaged, now and not when beams are asked for
+    if device not in {"auto", "cpu"}:
+        raise ModelLoadError(f"{entry.id}: there is no device {device}: set it to cpu, cuda or auto")
+
+
+def _decoder(entry: CatalogEntry, *, positions: int, threads: int) -> GemmaDecoder:
+    int8 = entry.options.get("compute_type", "int8") == "int8"
+    try:
+        architecture, parameters = read_decoder(read_file(entry, _WEIGHTS))
+        return GemmaDecoder(architecture, parameters, seats=_SEATS, positions=positions, threads=threads, int8=int8)
+    except ArchitectureError as error:
+        raise ModelLoadError(f"{entry.id}: the backend onnxruntime cannot run it: {error}") from error
+    except MemoryError as error:
+        raise ModelLoadError(f"{entry.id}: too little memory: free some, or take a smaller model") from error
+
+
+class _OnDemand:
+    """The backend on CTranslate2, loaded when it is first asked for."""
+
+    def __init__(self, entry: CatalogEntry, *, threads: int, parallel: int) -> None:
+        self._entry, self._threads, self._parallel = entry, threads, parallel
+        self._loading = threading.Lock()
+        self._backend: Backend | None = None
+
+    def backend(self) -> Backend:
+        with self._loading:
+            if self._backend is None:
+                check_memory(self._entry.id, sum(file.bytes for file in self._entry.files))
+                self._backend = ctranslate2_backend.load(
+                    self._entry, threads=self._threads, parallel=self._parallel, device="cpu"
+                )
+            return self._backend
+
+    def close(self) -> None:
+        if self._backend:
+            self._backend.close()
+
+
+class OnnxRuntimeBackend:
+    """A loaded Gemma 3 model; see `Backend`."""
+
+    parallel = _SEATS
+    joins = True
+
+    def __init__(self, rows: RunningRows, writer: PromptWriter, numbers: Mapping[str, int], others: _OnDemand) -> None:
+        self._rows = rows
+        self._writer = writer
+        self._numbers = numbers
+        self._others = others
+
+    def count_tokens(self, text: str) -> int:
+        """See `Backend`."""
+        return self._writer.count_tokens(text)
+
+    def translation_prompt(self, text: str, *, source: str, target: str) -> Prompt:
+        """See `Backend`."""
+        return self._writer.translation(text, source=source, target=target)
+
+    def summary_prompt(self, text: str, *, language: str) -> Prompt:
+        """See `Backend`."""
+        return self._writer.summary(text, language=language)
+
+    def generate(self, prompts: Sequence[Prompt], decoding: Decoding, done: Done | None = None) -> list[Output]:
+        """See `Backend`. A greedy row that goes round in circles is stopped and counts as one that reached its cap."""
+        if decoding.beam_size > 1 or decoding.no_repeat_ngram_size:
+            return self._others.backend().generate(prompts, decoding, done)
+        ended: SimpleQueue[RunningRow] = SimpleQueue()
+        numbers = [[self._numbers[token] for token in prompt.tokens] for prompt in prompts]
+        rows = [
+            RunningRow(each, prompt.max_output_tokens, decoding.repetition_penalty, ended.put)
+            for each, prompt in zip(numbers, prompts, strict=True)
+        ]
+        self._rows.add(rows)
+        outputs: dict[RunningRow, Output] = {}
+        for _ in rows:
+            row = ended.get()
+            if row.error:
+                raise row.error
+            capped = row.watch.looped or len(row.tokens) >= row.max_tokens
+            outputs[row] = Output(self._writer.text(row.tokens), len(row.tokens), capped)
+            if done:
+                done(rows.index(row), outputs[row])
+        return [outputs[row] for row in rows]
+
+    def close(self) -> None:
+        """See `Backend`."""
+        self._rows.close()
+        self._others.close()

@@ -1,0 +1,95 @@
+"""The decoder on ONNX Runtime beside transformers, on tiny checkpoints with the converter's real files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import torch
+import transformers
+
+from kunnafoni_models.conversion import convert
+from kunnafoni_models.gemma_bin import read_decoder
+from kunnafoni_models.gemma_decoder import GemmaDecoder
+from tests.models.tiny_checkpoints import gemma3
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+PROMPTS = [[2, 5, 9, 14, 3, 8], [2, 7], [2, *range(3, 40)], [2, 11, 11, 11]]
+NEXT = [[6, 12, 4], [9, 3, 10], [13, 5, 7], [8, 8, 2]]
+
+
+@pytest.fixture(scope="module", params=[(512, 1), (8, 2)], ids=["wide", "sliding window, two key heads"])
+def checkpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("gemma")
+    window, key_heads = request.param
+    gemma3(folder, window=window, key_heads=key_heads)
+    return folder
+
+
+def decoder(checkpoint: Path, kind: str, *, int8: bool, seats: int = 6) -> GemmaDecoder:
+    into = checkpoint / kind
+    if not into.exists():
+        convert(checkpoint, into, quantization=kind)
+    sizes, parameters = read_decoder((into / "model.bin").read_bytes())
+    return GemmaDecoder(sizes, parameters, seats=seats, positions=64, threads=2, int8=int8)
+
+
+def scores(model: GemmaDecoder, prompts: Sequence[Sequence[int]], after: Sequence[Sequence[int]]) -> NDArray[Any]:
+    """Rows x steps x vocabulary: of the prompts, and of each token after them."""
+    found = [model.read(0, prompts)]
+    for number, tokens in enumerate(zip(*after, strict=True)):
+        found.append(model.step(tokens, [len(prompt) + number for prompt in prompts]))
+    return np.stack(found, axis=1)
+
+
+def expected(checkpoint: Path) -> list[NDArray[Any]]:
+    auto: Any = transformers.Gemma3ForCausalLM
+    model = auto.from_pretrained(checkpoint, dtype=torch.float32)
+    found: list[NDArray[Any]] = []
+    for prompt, after in zip(PROMPTS, NEXT, strict=True):
+        with torch.no_grad():
+            logits = model(torch.tensor([[*prompt, *after]])).logits[0]
+        found.append(logits[len(prompt) - 1 :].numpy())
+    return found
+
+
+@pytest.mark.parametrize("kind", ["float32", "bfloat16"])
+def test_in_float32_the_scores_are_those_of_transformers(checkpoint: Path, kind: str) -> None:
+    found = scores(decoder(checkpoint, kind, int8=False), PROMPTS, NEXT)
+    tolerance = 2e-4 if kind == "float32" else 0.2
+    for ours, theirs in zip(found, expected(checkpoint), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=tolerance * np.abs(theirs).max())
+
+
+@pytest.mark.parametrize("int8", [True, False])
+def test_scores_of_int8_are_near_those_of_transformers(checkpoint: Path, int8: bool) -> None:
+    found = scores(decoder(checkpoint, "int8", int8=int8), PROMPTS, NEXT)
+    for ours, theirs in zip(found, expected(checkpoint), strict=True):
+        for one, other in zip(ours, theirs, strict=True):
+            assert np.corrcoef(one, other)[0, 1] > 0.98
+
+
+def test_a_row_has_the_same_scores_alone_in_company_and_in_another_seat(checkpoint: Path) -> None:
+    model = decoder(checkpoint, "int8", int8=True)
+    together = scores(model, PROMPTS, NEXT)
+    for row, (prompt, after) in enumerate(zip(PROMPTS, NEXT, strict=True)):
+        np.testing.assert_array_equal(scores(model, [prompt], [after])[0], together[row])
+    model.read(0, PROMPTS[:1])
+    model.read(1, PROMPTS[1:])
+    model.move(3, 0, len(PROMPTS[3]))
+    after = [NEXT[3][0], NEXT[1][0], NEXT[2][0]]
+    seen = [len(PROMPTS[row]) for row in (3, 1, 2)]
+    np.testing.assert_array_equal(model.step(after, seen), together[[3, 1, 2], 1])
+
+
+def test_memory_of_the_seats_is_given_back_and_taken_anew(checkpoint: Path) -> None:
+    model = decoder(checkpoint, "int8", int8=True)
+    before = scores(model, PROMPTS, NEXT)
+    model.forget()
+    np.testing.assert_array_equal(scores(model, PROMPTS, NEXT), before)

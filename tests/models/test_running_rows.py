@@ -1,0 +1,223 @@
+"""Rows that run together on a decoder that remembers, seat by seat, what was read there."""
+
+from __future__ import annotations
+
+import threading
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from kunnafoni_models.running_rows import RunningRow, RunningRows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+VOCABULARY, END = 50, 1
+SEATS, POSITIONS = 4, 64
+
+
+class FakeDecoder:
+    """Says the sum of all that a row has read, without 0 and 1, and after `len(prompt) + 5` tokens the end.
+
+    Attributes:
+        read_rows: How many rows each run began.
+        most: Most rows that were seated.
+        fail: What the next run raises.
+        scores: Of every row, in place of those sums.
+        gate: While closed, steps wait, which `at_gate` tells.
+    """
+
+    def __init__(self) -> None:
+        self.kept: list[list[int]] = [[] for _ in range(SEATS)]
+        self.ends: list[int] = [0] * SEATS
+        self.read_rows: list[int] = []
+        self.most = 0
+        self.fail: BaseException | None = None
+        self.scores: NDArray[np.float32] | None = None
+        self.gate = threading.Event()
+        self.gate.set()
+        self.at_gate = threading.Event()
+        self.forgot = threading.Event()
+
+    def read(self, first_seat: int, prompts: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        self._trouble()
+        self.read_rows.append(len(prompts))
+        seats = range(first_seat, first_seat + len(prompts))
+        self.most = max(self.most, seats.stop)
+        for seat, prompt in zip(seats, prompts, strict=True):
+            self.kept[seat], self.ends[seat] = list(prompt), 2 * len(prompt) + 5
+        return np.stack([self._scores(seat) for seat in seats])
+
+    def step(self, tokens: Sequence[int], seen: Sequence[int]) -> NDArray[np.float32]:
+        self.at_gate.set()
+        self.gate.wait(10)
+        self._trouble()
+        for seat, (token, read) in enumerate(zip(tokens, seen, strict=True)):
+            assert len(self.kept[seat]) == read
+            self.kept[seat].append(token)
+        return np.stack([self._scores(seat) for seat in range(len(tokens))])
+
+    def move(self, source: int, target: int, seen: int) -> None:
+        self.kept[target], self.ends[target] = self.kept[source][:seen], self.ends[source]
+        self.kept[source] = []
+
+    def forget(self) -> None:
+        self.forgot.set()
+
+    def _trouble(self) -> None:
+        if self.fail:
+            error, self.fail = self.fail, None
+            raise error
+
+    def _scores(self, seat: int) -> NDArray[np.float32]:
+        if self.scores is not None:
+            return self.scores
+        scores = np.zeros(VOCABULARY, np.float32)
+        scores[2 + sum(self.kept[seat]) % (VOCABULARY - 2)] = 10
+        scores[2 + (sum(self.kept[seat]) + 7) % (VOCABULARY - 2)] = 8
+        scores[END] = 20 if len(self.kept[seat]) >= self.ends[seat] else -20
+        return scores
+
+
+@pytest.fixture
+def decoder() -> FakeDecoder:
+    return FakeDecoder()
+
+
+@pytest.fixture
+def rows(decoder: FakeDecoder) -> Iterator[RunningRows]:
+    rows = RunningRows(decoder, end=END, seats=SEATS, positions=POSITIONS, max_tokens=120)
+    yield rows
+    rows.close()
+
+
+def make(prompts: Sequence[Sequence[int]], *, cap: int = 20, penalty: float = 1.0) -> tuple[list[RunningRow], Any]:
+    ended: SimpleQueue[RunningRow] = SimpleQueue()
+    return [RunningRow(prompt, cap, penalty, ended.put) for prompt in prompts], ended
+
+
+def run(rows: RunningRows, prompts: Sequence[Sequence[int]], **options: Any) -> list[list[int]]:
+    made, ended = make(prompts, **options)
+    rows.add(made)
+    for _ in made:
+        row = ended.get(timeout=10)
+        if row.error:
+            raise row.error
+    assert ended.empty()
+    return [row.tokens for row in made]
+
+
+PROMPTS = [[3, 4, 5], [9], [2, 2, 2, 2, 2, 2], [30, 20], [8, 8, 1], [40], [11, 12], [6, 6, 6, 6]]
+
+
+def test_each_row_has_the_answer_that_it_has_alone(rows: RunningRows, decoder: FakeDecoder) -> None:
+    alone = [run(rows, [prompt])[0] for prompt in PROMPTS]
+    assert [len(answer) for answer in alone] == [len(prompt) + 5 for prompt in PROMPTS]
+    assert run(rows, PROMPTS) == alone
+    assert decoder.most == SEATS
+
+
+def test_a_row_joins_those_that_run(rows: RunningRows, decoder: FakeDecoder) -> None:
+    alone = [run(rows, [prompt])[0] for prompt in PROMPTS[:2]]
+    decoder.gate.clear()
+    (first, *_), ended = make(PROMPTS[:1])
+    rows.add([first])
+    (late, *_), _ = make(PROMPTS[1:2])
+    late.ended = ended.put
+    rows.add([late])
+    decoder.gate.set()
+    assert {ended.get(timeout=10), ended.get(timeout=10)} == {first, late}
+    assert [first.tokens, late.tokens] == alone
+
+
+def test_a_row_stops_at_its_cap_and_in_a_loop(rows: RunningRows, decoder: FakeDecoder) -> None:
+    assert [len(tokens) for tokens in run(rows, PROMPTS, cap=3)] == [3] * len(PROMPTS)
+    decoder.scores = np.eye(VOCABULARY, dtype=np.float32)[7]
+    [row], ended = make([[3] * 4], cap=60)
+    rows.add([row])
+    assert ended.get(timeout=10).watch.looped
+    assert len(row.tokens) < 60
+
+
+def test_the_penalty_counts_what_a_row_has_said_and_nobody_else(rows: RunningRows, decoder: FakeDecoder) -> None:
+    decoder.scores = np.zeros(VOCABULARY, np.float32)
+    decoder.scores[[5, 6]] = 10, 9.5
+    assert run(rows, [[5], [5, 6]], cap=3) == [[5, 5, 5]] * 2
+    # 10 / 1.1 is less than 9.5; once both are said, it is more than 9.5 / 1.1.
+    assert run(rows, [[5], [5, 6]], cap=4, penalty=1.1) == [[5, 6, 5, 5]] * 2
+    decoder.scores = decoder.scores - 20
+    decoder.scores[[5, 6]] = -1, -1.05
+    assert run(rows, [[5]], cap=3, penalty=1.1) == [[5, 6, 5]]
+
+
+def test_prompts_are_read_together_but_not_too_many_and_not_beyond_the_tokens(
+    rows: RunningRows, decoder: FakeDecoder
+) -> None:
+    decoder.gate.clear()
+    made, ended = make([[9] * 25] * 4, cap=25)
+    rows.add(made)
+    decoder.gate.set()
+    for _ in made:
+        ended.get(timeout=10)
+    assert decoder.read_rows[0] <= 2  # 50 tokens each at worst, of 120
+    assert decoder.most == 2
+
+
+def test_what_a_run_raises_ends_the_rows_that_ran_and_no_later_ones(rows: RunningRows, decoder: FakeDecoder) -> None:
+    [before] = run(rows, PROMPTS[:1])
+    decoder.fail = MemoryError("no room to read")
+    with pytest.raises(MemoryError, match="to read"):
+        run(rows, PROMPTS[:2])
+    assert run(rows, PROMPTS[:1]) == [before]
+    decoder.gate.clear()
+    decoder.at_gate.clear()
+    made, ended = make(PROMPTS[:2])
+    rows.add(made)
+    assert decoder.at_gate.wait(10)
+    decoder.fail = MemoryError("no room to step")
+    decoder.gate.set()
+    assert {str(ended.get(timeout=10).error) for _ in made} == {"no room to step"}
+    assert run(rows, PROMPTS[:1]) == [before]
+
+
+def test_closing_ends_whatever_runs_or_waits(decoder: FakeDecoder) -> None:
+    rows = RunningRows(decoder, end=END, seats=SEATS, positions=POSITIONS, max_tokens=120)
+    decoder.gate.clear()
+    made, ended = make(PROMPTS)
+    rows.add(made)
+    closing = threading.Thread(target=rows.close)
+    closing.start()
+    decoder.gate.set()
+    closing.join(10)
+    ends = [ended.get(timeout=10) for _ in made]
+    assert {str(row.error) for row in ends if row.error} == {"the model was closed"}
+    rows.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        rows.add(make(PROMPTS)[0])
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_dies_leaves_nobody_waiting(rows: RunningRows, decoder: FakeDecoder) -> None:
+    decoder.fail = SystemExit()
+    with pytest.raises(RuntimeError, match="closed"):
+        run(rows, PROMPTS)
+    with pytest.raises(RuntimeError, match="closed"):
+        rows.add(make(PROMPTS)[0])
+
+
+def test_a_row_that_no_seat_can_keep_is_refused(rows: RunningRows) -> None:
+    with pytest.raises(ValueError, match="up to 80 tokens and a seat keeps 64"):
+        rows.add(make([[3] * 60])[0])
+
+
+def test_what_the_seats_keep_is_given_back_at_rest(
+    rows: RunningRows, decoder: FakeDecoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kunnafoni_models.running_rows._REST_AFTER_S", 0.02)
+    run(rows, PROMPTS)
+    assert decoder.forgot.wait(10)
+    run(rows, PROMPTS)

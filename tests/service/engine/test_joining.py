@@ -1,0 +1,157 @@
+"""A model whose rows join those that run: when they begin, how many, and what becomes of them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kunnafoni.engine.batcher import Batcher
+from kunnafoni.engine.caller import Caller, Priority
+from kunnafoni.engine.policy import Policy
+from tests.service.engine.fakes import FakeModel, FakeRow, run, texts
+
+if TYPE_CHECKING:
+    from kunnafoni.engine.runner import Answer
+
+POLICY = Policy(batch_tokens=10_000, batch_rows=4, queue_tokens=20_000)
+
+
+def submit(batcher: Batcher[FakeRow, str], caller: Caller, *rows: str) -> list[asyncio.Task[Answer[str]]]:
+    return [asyncio.create_task(batcher.submit(FakeRow(text), caller=caller)) for text in rows]
+
+
+def test_a_row_begins_when_it_comes_and_not_when_a_batch_has_ended() -> None:
+    async def main() -> None:
+        model = FakeModel()
+        batcher = Batcher(model, POLICY, parallel=4, joins=True)
+        with Caller() as caller, Caller() as other:
+            work = submit(batcher, caller, "a", "b")
+            await asyncio.sleep(0.4)
+            [late] = submit(batcher, other, "late")
+            answers = [await each for each in (*work, late)]
+        assert texts(answers) == ["<a>", "<b>", "<late>"]
+        assert model.batches == [["a", "b"], ["late"]]
+        assert model.began_s == pytest.approx([0, 0.4])
+        assert batcher.stats().running_rows == 0
+        await batcher.close()
+
+    run(main())
+
+
+@pytest.mark.parametrize(("parallel", "most"), [(4, 4), (2, 2), (9, 4)])
+def test_no_more_rows_run_than_there_are_seats(parallel: int, most: int) -> None:
+    async def main() -> None:
+        model = FakeModel()
+        batcher = Batcher(model, POLICY, parallel=parallel, joins=True)
+        with Caller() as caller:
+            work = submit(batcher, caller, *"abcdefg")
+            await asyncio.sleep(0.5)
+            assert batcher.stats().running_rows == most
+            await asyncio.gather(*work)
+        assert next(len(batch) for batch in model.batches) == most
+        await batcher.close()
+
+    run(main())
+
+
+def test_a_row_that_is_answered_early_makes_room_for_the_next() -> None:
+    async def main() -> None:
+        model = FakeModel(early_s={"b": 0.2})
+        batcher = Batcher(model, POLICY, parallel=4, joins=True)
+        with Caller() as caller:
+            await asyncio.gather(*submit(batcher, caller, *"abcde"))
+        assert model.batches == [["a", "b", "c", "d"], ["e"]]
+        assert model.began_s == pytest.approx([0, 0.2])
+        await batcher.close()
+
+    run(main())
+
+
+def test_rows_join_a_few_together_while_nearly_all_seats_are_taken() -> None:
+    async def main() -> None:
+        early_s = {str(number): 0.1 * (number + 1) for number in range(9)}
+        model = FakeModel(early_s=early_s)
+        batcher = Batcher(model, Policy(batch_tokens=10_000, batch_rows=16), parallel=16, joins=True)
+        with Caller() as caller:
+            await asyncio.gather(*submit(batcher, caller, *map(str, range(20))))
+        assert [len(batch) for batch in model.batches] == [16, 2, 2]
+        assert model.began_s == pytest.approx([0, 0.2, 0.4])
+        await batcher.close()
+
+    run(main())
+
+
+def test_a_line_runs_beside_an_article_and_a_job() -> None:
+    async def main() -> None:
+        model = FakeModel()
+        batcher = Batcher(model, POLICY, parallel=4, joins=True)
+        with Caller() as article, Caller(priority=Priority.JOB) as job, Caller() as line:
+            work = submit(batcher, article, *(f"article {number}" for number in range(20)))
+            work += submit(batcher, job, *(f"job {number}" for number in range(20)))
+            await asyncio.sleep(0.5)
+            [late] = submit(batcher, line, "line")
+            await late
+            assert asyncio.get_running_loop().time() == pytest.approx(2)
+            await asyncio.gather(*work)
+        await batcher.close()
+
+    run(main())
+
+
+def test_one_poisonous_row_costs_its_neighbours_no_answer() -> None:
+    async def main() -> None:
+        model = FakeModel(poison={"b"}, miscount={"e"})
+        batcher = Batcher(model, POLICY, parallel=4, joins=True)
+        with Caller() as caller:
+            results = await asyncio.gather(*submit(batcher, caller, *"abcdef"), return_exceptions=True)
+        assert texts(results) == ["<a>", "PoisonError", "<c>", "<d>", "OutputCountError", "<f>"]
+        assert batcher.stats().running_rows == 0
+        await batcher.close()
+
+    run(main())
+
+
+def test_rows_nobody_waits_for_are_not_run() -> None:
+    async def main() -> None:
+        model = FakeModel()
+        batcher = Batcher(model, POLICY, parallel=4, joins=True)
+        with Caller() as stays:
+            kept = submit(batcher, stays, *"abcd")
+            await asyncio.sleep(0.5)
+            with Caller() as leaves:
+                left = submit(batcher, leaves, *"efgh")
+                await asyncio.sleep(0)
+                for each in left:
+                    each.cancel()
+            await asyncio.gather(*kept)
+        assert model.seen == list("abcd")
+        assert batcher.stats().dropped_rows == 4
+        await batcher.close()
+
+    run(main())
+
+
+def test_shutdown_fails_what_waits_and_what_runs() -> None:
+    async def main() -> None:
+        batcher = Batcher(FakeModel(), POLICY, parallel=4, joins=True)
+        with Caller() as caller:
+            work = submit(batcher, caller, *"abcdef")
+            await asyncio.sleep(0.5)
+            await batcher.close()
+            results = await asyncio.gather(*work, return_exceptions=True)
+        assert texts(results) == ["DrainingError"] * 6
+
+    run(main())
+
+
+def test_the_drain_rate_is_that_of_all_seats_together() -> None:
+    async def main() -> None:
+        batcher = Batcher(FakeModel(batch_s=2.0), POLICY, parallel=4, joins=True)
+        with Caller() as caller:
+            await asyncio.gather(*submit(batcher, caller, *"abcdefghijkl"))
+        assert batcher.stats().drain_tokens_per_s == pytest.approx(4 * 20 / 2.0)
+        await batcher.close()
+
+    run(main())
