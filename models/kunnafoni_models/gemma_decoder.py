@@ -6,6 +6,8 @@ It knows token numbers and scores. It does not know which token is chosen, or wh
 from __future__ import annotations
 
 import mmap
+import platform
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,8 +39,11 @@ class GemmaDecoder:
         threads: Of the processor.
         int8: See `gemma_graph`.
 
+    Attributes:
+        vocabulary: Token numbers are below this.
+
     Raises:
-        ArchitectureError: The runtime has no attention for heads of this size.
+        ArchitectureError: The runtime has no attention for heads of this size, or the weights are not of int8.
     """
 
     def __init__(
@@ -56,13 +61,15 @@ class GemmaDecoder:
         model, self._constants = gemma_graph(architecture, parameters, positions=positions, int8=int8)
         options = _runtime.SessionOptions()
         options.intra_op_num_threads = threads
+        if _saturates():
+            options.add_session_config_entry("session.x64quantprecision", "1")
         # A thread that waits for the other in busy circles is faster, and has no business to go on between two runs.
         options.add_session_config_entry("session.force_spinning_stop", "1")
         options.add_external_initializers(
             list(self._constants), [_runtime.OrtValue.ortvalue_from_numpy(each) for each in self._constants.values()]
         )
         self._session = _runtime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
-        self._vocabulary = architecture.vocabulary
+        self.vocabulary = architecture.vocabulary
         shape = (seats, architecture.key_value_heads, positions, architecture.head_size)
         names = [f"{kind}_{layer}" for layer in range(architecture.layers) for kind in ("keys", "values")]
         self._kept = {name: _Pages(shape) for name in names}
@@ -104,7 +111,7 @@ class GemmaDecoder:
         settings: Mapping[str, str] | None = None,
     ) -> NDArray[np.float32]:
         rows = len(ids)
-        scores = np.empty((rows, self._vocabulary), np.float32)
+        scores = np.empty((rows, self.vocabulary), np.float32)
         inputs = {
             "ids": ids.reshape(-1),
             "shape": np.array(ids.shape, np.int64),
@@ -126,6 +133,19 @@ class GemmaDecoder:
         return scores
 
 
+def _saturates() -> bool:
+    """Whether the processor adds pairs of products of bytes in 16 bits, which are too few: x86 without VNNI.
+
+    See `session.x64quantprecision` in ONNX Runtime's `onnxruntime_session_options_config_keys.h`: matrices are taken as
+    unsigned bytes then, which is exact and slower.
+    """
+    try:
+        flags = set(Path("/proc/cpuinfo").read_text("utf-8").partition("flags")[2].partition("\n")[0].split())
+    except OSError:
+        return platform.machine().lower() in {"x86_64", "amd64"}
+    return bool(flags) and not flags & {"avx512_vnni", "avx_vnni", "avx_vnni_int8", "amx_int8"}
+
+
 class _Pages:
     """An array whose memory is taken as it is written, and can be given back.
 
@@ -133,7 +153,10 @@ class _Pages:
     """
 
     def __init__(self, shape: tuple[int, ...]) -> None:
-        self._map = mmap.mmap(-1, int(np.prod(shape)) * np.dtype(np.float32).itemsize)
+        size = int(np.prod(shape)) * np.dtype(np.float32).itemsize
+        # Private: of memory that could be shared the system would keep what is given back.
+        self._map = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self._map.madvise(mmap.MADV_NOHUGEPAGE)
         self.array: NDArray[np.float32] = np.frombuffer(self._map, np.float32).reshape(shape)
 
     def forget(self) -> None:

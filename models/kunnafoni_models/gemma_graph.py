@@ -1,7 +1,7 @@
 """A Gemma 3 decoder as an ONNX model, with the operators that ONNX Runtime has for such models.
 
-Products of int8 are sums of whole numbers, each token rounded by itself, and attention runs row by row: no row depends
-on what runs beside it. It knows no tokens, no files and no sessions.
+Products of int8 are sums of whole numbers, each token rounded by itself, and attention runs row by row: in int8 no row
+depends on what runs beside it. It knows no tokens, no files and no sessions.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from kunnafoni_models.architecture import Architecture, ArchitectureError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kunnafoni_models.architecture import Architecture
     from kunnafoni_models.gemma_bin import Parameter
 
 Constants = dict[str, NDArray[Any]]
@@ -48,10 +49,13 @@ def gemma_graph(
         architecture: Sizes.
         parameters: As `read_decoder` gives them.
         positions: Most tokens of a row.
-        int8: Multiply matrices that are int8 as such; otherwise all are of float32.
+        int8: Multiply matrices of int8 as such; otherwise all are of float32.
 
     Returns:
         The model, and by name the constants that it takes as external data.
+
+    Raises:
+        ArchitectureError: A matrix is not of int8, and should be.
     """
     graph = _Graph(architecture, parameters, positions=positions, int8=int8)
     return graph.model(), graph.constants
@@ -73,7 +77,9 @@ class _Graph:
         self._sizes = architecture
         self._parameters = parameters
         self._positions = positions
-        self._int8 = int8 and all(each.scale is not None for name, each in parameters.items() if "proj" in name)
+        self._int8 = int8
+        if int8 and any(each.scale is None for each in parameters.values() if each.values.ndim > 1):
+            raise ArchitectureError("its weights are not of int8: set compute_type to float32")
         self._nodes: list[Any] = []
         self._inline: dict[str, onnx.TensorProto] = {}
 
@@ -109,9 +115,9 @@ class _Graph:
     def _embedded(self) -> str:
         table = self._parameters[f"{_EMBEDDING}.weight"]
         factor = np.float32(self._sizes.hidden**0.5)
-        rows = self._node("Gather", [self._constant("table", table.values.copy()), "ids"], "embedded")
+        values = _floats(table.values) * factor if table.scale is None else table.values.copy()
+        rows = self._node("Gather", [self._constant("table", values), "ids"], "embedded")
         if table.scale is None:
-            self.constants["table"] = _floats(table.values) * factor
             return rows
         scales = self._constant("table_scales", factor / _floats(table.scale)[:, None])
         numbers = self._node("Cast", [rows], "embedded_floats", to=TensorProto.FLOAT)

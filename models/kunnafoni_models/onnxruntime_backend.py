@@ -13,7 +13,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from kunnafoni_models import ctranslate2_backend
-from kunnafoni_models.backend import ModelLoadError, Output
+from kunnafoni_models.backend import ModelFileError, ModelLoadError, Output
 from kunnafoni_models.cores import usable_cores
 from kunnafoni_models.free_memory import check_memory, give_memory_back
 from kunnafoni_models.gemma_bin import ArchitectureError, read_decoder
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 _WEIGHTS, _TOKENIZER = "model.bin", "tokenizer.json"
 # A step of the embedded model on 2 cores takes 5.8 ms with 1 row, 24 with 48, 28 with 64, 41 with 96 (2026-11-27).
 _SEATS = 64
-# 36 KB a token of the embedded model.
+# Tokens of rows that run, at worst, 36 KB each of the embedded model. A seat keeps the memory of its longest row until
+# nothing has run for two seconds.
 _TOKENS = 8192
 
 
@@ -52,8 +53,11 @@ def load(entry: CatalogEntry, *, threads: int, parallel: int, device: str) -> Ba
         decoder = _decoder(entry, positions=positions, threads=threads)
         numbers = writer.result().numbers()
     give_memory_back()
-    if end_token not in numbers:
-        raise ModelLoadError(f"{entry.id}: the tokenizer has no token {end_token!r}, the entry's end_token")
+    for token in (end_token, *entry.prompts.begin_tokens):
+        if token not in numbers:
+            raise ModelLoadError(f"{entry.id}: the tokenizer has no token {token!r}, which the entry names")
+    if max(numbers.values()) >= decoder.vocabulary:
+        raise ModelLoadError(f"{entry.id}: the tokenizer has more tokens than the model's {decoder.vocabulary:,}")
     rows = RunningRows(decoder, end=numbers[end_token], seats=_SEATS, positions=positions, max_tokens=_TOKENS)
     others = _OnDemand(entry, threads=threads, parallel=parallel)
     return OnnxRuntimeBackend(rows, writer.result(), numbers, others)
@@ -64,10 +68,11 @@ def _check(entry: CatalogEntry, device: str) -> None:
         raise ModelLoadError(f"{entry.id}: the backend onnxruntime has no option {', '.join(sorted(unknown))}")
     if (kind := entry.options.get("compute_type", "int8")) not in {"int8", "float32"}:
         raise ModelLoadError(f"{entry.id}: the backend onnxruntime computes in int8 or float32, not in {kind}")
-    for name in set(whole_names(entry)) - {_WEIGHTS, _TOKENIZER}:
-        read_file(entry, name)  # raises if it is damaged, now and not when beams are asked for
     if device not in {"auto", "cpu"}:
         raise ModelLoadError(f"{entry.id}: there is no device {device}: set it to cpu, cuda or auto")
+    for name in whole_names(entry):
+        if name not in {_WEIGHTS, _TOKENIZER}:
+            read_file(entry, name)  # raises if it is damaged, now and not when beams are asked for
 
 
 def _decoder(entry: CatalogEntry, *, positions: int, threads: int) -> GemmaDecoder:
@@ -77,8 +82,12 @@ def _decoder(entry: CatalogEntry, *, positions: int, threads: int) -> GemmaDecod
         return GemmaDecoder(architecture, parameters, seats=_SEATS, positions=positions, threads=threads, int8=int8)
     except ArchitectureError as error:
         raise ModelLoadError(f"{entry.id}: the backend onnxruntime cannot run it: {error}") from error
-    except MemoryError as error:
+    except ModelFileError:
+        raise
+    except (MemoryError, OSError) as error:
         raise ModelLoadError(f"{entry.id}: too little memory: free some, or take a smaller model") from error
+    except Exception as error:  # the runtime's errors have no common class
+        raise ModelLoadError(f"{entry.id}: ONNX Runtime cannot load it: {error}") from error
 
 
 class _OnDemand:
@@ -142,11 +151,14 @@ class OnnxRuntimeBackend:
         for _ in rows:
             row = ended.get()
             if row.error:
-                raise row.error
+                continue
             capped = row.watch.looped or len(row.tokens) >= row.max_tokens
             outputs[row] = Output(self._writer.text(row.tokens), len(row.tokens), capped)
             if done:
                 done(rows.index(row), outputs[row])
+        for row in rows:
+            if row.error:
+                raise row.error
         return [outputs[row] for row in rows]
 
     def close(self) -> None:

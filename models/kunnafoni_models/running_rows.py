@@ -6,6 +6,7 @@ or who waits for a row.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+LOG = logging.getLogger(__name__)
 # Prompt tokens that are read between two steps: more make those who run wait, and are read no faster (0.23 ms each from
 # 256 on, 2 cores, 2026-11-27).
 _READ_AT_ONCE = 320
@@ -132,20 +134,25 @@ class RunningRows:
                     self._join()
                     self._step()
                 except Exception as error:  # noqa: BLE001 - whatever the runtime raises belongs to the rows
-                    self._fail(error)
+                    self._fail(0, error)
         finally:
             with self._changed:
                 self._closed = True
                 self._running += self._coming
                 self._coming.clear()
-            self._fail(RuntimeError("the model was closed"))
+            self._fail(0, RuntimeError("the model was closed"))
 
     def _wait(self) -> bool:
         """Until there is something to run; False once closed."""
         with self._changed:
-            if not self._changed.wait_for(self._wanted, timeout=_REST_AFTER_S):
+            rests = not self._changed.wait_for(self._wanted, timeout=_REST_AFTER_S)
+        if rests:
+            try:
                 self._decoder.forget()
-                self._changed.wait_for(self._wanted)
+            except Exception:
+                LOG.exception("memory of a model at rest cannot be given back")
+        with self._changed:
+            self._changed.wait_for(self._wanted)
             return not self._closed
 
     def _wanted(self) -> bool:
@@ -167,9 +174,13 @@ class RunningRows:
                     break
                 self._running.append(self._coming.popleft())
         if coming := self._running[first:]:
-            tokens = self._decoder.read(first, [row.prompt for row in coming]).argmax(axis=1)
-            self._said[first : first + len(coming)] = tokens[:, None]
-            self._take(first, tokens)
+            try:
+                tokens = self._decoder.read(first, [row.prompt for row in coming]).argmax(axis=1)
+            except Exception as error:  # noqa: BLE001 - those who run already have nothing to do with it
+                self._fail(first, error)
+            else:
+                self._said[first : first + len(coming)] = tokens[:, None]
+                self._take(first, tokens)
 
     def _step(self) -> None:
         if not self._running:
@@ -208,8 +219,10 @@ class RunningRows:
             self._decoder.move(len(self._running), seat, len(last.prompt) + len(last.tokens) - 1)
         row.ended(row)
 
-    def _fail(self, error: Exception) -> None:
-        rows, self._running = self._running, []
+    def _fail(self, first: int, error: Exception) -> None:
+        """End the rows from a seat on."""
+        rows = self._running[first:]
+        del self._running[first:]
         for row in rows:
             row.error = error
             row.ended(row)

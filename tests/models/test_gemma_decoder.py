@@ -9,6 +9,7 @@ import pytest
 import torch
 import transformers
 
+from kunnafoni_models.architecture import ArchitectureError
 from kunnafoni_models.conversion import convert
 from kunnafoni_models.gemma_bin import read_decoder
 from kunnafoni_models.gemma_decoder import GemmaDecoder
@@ -92,4 +93,11 @@ def test_memory_of_the_seats_is_given_back_and_taken_anew(checkpoint: Path) -> N
     model = decoder(checkpoint, "int8", int8=True)
     before = scores(model, PROMPTS, NEXT)
     model.forget()
+    kept: Any = getattr(model, "_kept")  # noqa: B009 - what it holds is nobody else's
+    assert not any(pages.array.any() for pages in kept.values())
     np.testing.assert_array_equal(scores(model, PROMPTS, NEXT), before)
+
+
+def test_weights_of_another_kind_are_told(checkpoint: Path) -> None:
+    with pytest.raises(ArchitectureError, match="set compute_type to float32"):
+        decoder(checkpoint, "float32", int8=True)

@@ -26,7 +26,7 @@ class FakeDecoder:
     Attributes:
         read_rows: How many rows each run began.
         most: Most rows that were seated.
-        fail: What the next run raises.
+        fail, fail_read, fail_forget: What the next step, prompt or rest raises.
         scores: Of every row, in place of those sums.
         gate: While closed, steps wait, which `at_gate` tells.
     """
@@ -37,6 +37,8 @@ class FakeDecoder:
         self.read_rows: list[int] = []
         self.most = 0
         self.fail: BaseException | None = None
+        self.fail_read: Exception | None = None
+        self.fail_forget: Exception | None = None
         self.scores: NDArray[np.float32] | None = None
         self.gate = threading.Event()
         self.gate.set()
@@ -44,7 +46,9 @@ class FakeDecoder:
         self.forgot = threading.Event()
 
     def read(self, first_seat: int, prompts: Sequence[Sequence[int]]) -> NDArray[np.float32]:
-        self._trouble()
+        if self.fail_read:
+            error, self.fail_read = self.fail_read, None
+            raise error
         self.read_rows.append(len(prompts))
         seats = range(first_seat, first_seat + len(prompts))
         self.most = max(self.most, seats.stop)
@@ -55,7 +59,9 @@ class FakeDecoder:
     def step(self, tokens: Sequence[int], seen: Sequence[int]) -> NDArray[np.float32]:
         self.at_gate.set()
         self.gate.wait(10)
-        self._trouble()
+        if self.fail:
+            error, self.fail = self.fail, None
+            raise error
         for seat, (token, read) in enumerate(zip(tokens, seen, strict=True)):
             assert len(self.kept[seat]) == read
             self.kept[seat].append(token)
@@ -67,10 +73,8 @@ class FakeDecoder:
 
     def forget(self) -> None:
         self.forgot.set()
-
-    def _trouble(self) -> None:
-        if self.fail:
-            error, self.fail = self.fail, None
+        if self.fail_forget:
+            error, self.fail_forget = self.fail_forget, None
             raise error
 
     def _scores(self, seat: int) -> NDArray[np.float32]:
@@ -169,10 +173,6 @@ def test_prompts_are_read_together_but_not_too_many_and_not_beyond_the_tokens(
 
 def test_what_a_run_raises_ends_the_rows_that_ran_and_no_later_ones(rows: RunningRows, decoder: FakeDecoder) -> None:
     [before] = run(rows, PROMPTS[:1])
-    decoder.fail = MemoryError("no room to read")
-    with pytest.raises(MemoryError, match="to read"):
-        run(rows, PROMPTS[:2])
-    assert run(rows, PROMPTS[:1]) == [before]
     decoder.gate.clear()
     decoder.at_gate.clear()
     made, ended = make(PROMPTS[:2])
@@ -182,6 +182,33 @@ def test_what_a_run_raises_ends_the_rows_that_ran_and_no_later_ones(rows: Runnin
     decoder.gate.set()
     assert {str(ended.get(timeout=10).error) for _ in made} == {"no room to step"}
     assert run(rows, PROMPTS[:1]) == [before]
+
+
+def test_a_prompt_that_cannot_be_read_costs_those_who_run_nothing(rows: RunningRows, decoder: FakeDecoder) -> None:
+    [before] = run(rows, PROMPTS[:1])
+    decoder.gate.clear()
+    decoder.at_gate.clear()
+    (first, *_), ended = make(PROMPTS[:1])
+    rows.add([first])
+    assert decoder.at_gate.wait(10)
+    (poison, *_), _ = make(PROMPTS[1:2])
+    poison.ended = ended.put
+    rows.add([poison])
+    decoder.fail_read = MemoryError("no room to read")
+    decoder.gate.set()
+    assert {ended.get(timeout=10), ended.get(timeout=10)} == {first, poison}
+    assert (first.tokens, first.error, str(poison.error)) == (before, None, "no room to read")
+
+
+def test_memory_that_cannot_be_given_back_ends_nothing(
+    rows: RunningRows, decoder: FakeDecoder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("kunnafoni_models.running_rows._REST_AFTER_S", 0.02)
+    decoder.fail_forget = MemoryError()
+    [before] = run(rows, PROMPTS[:1])
+    assert decoder.forgot.wait(10)
+    assert run(rows, PROMPTS[:1]) == [before]
+    assert [record.message for record in caplog.records] == ["memory of a model at rest cannot be given back"]
 
 
 def test_closing_ends_whatever_runs_or_waits(decoder: FakeDecoder) -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from kunnafoni.engine.policy import Policy
 
 LOG = logging.getLogger(__name__)
-# Rows join when one in so many seats is free: prompts are read at half the cost when some are read together.
+# Rows join when one in so many seats is free, and as much of the weight: prompts that are read together cost half.
 _JOIN_SHARE = 8
 OthersWait = Callable[[], bool]
 Turn = Callable[[], AbstractAsyncContextManager[OthersWait | None]]
@@ -226,10 +226,8 @@ class Batcher(Generic[RowT, OutputT]):
                 begun = False
                 while not (begun and others_wait and others_wait()):
                     self._changed.clear()
-                    room = self._seats - self._meter.running_rows
-                    queue = self._next_queue() if room * _JOIN_SHARE >= self._seats else None
-                    if queue:
-                        batches.create_task(self._runner.run(queue.cut(room)))
+                    if batch := self._joiners():
+                        batches.create_task(self._runner.run(batch))
                         begun = True
                         self._admission.make_room()
                         await asyncio.sleep(0)  # it begins now, and its rows count
@@ -239,6 +237,15 @@ class Batcher(Generic[RowT, OutputT]):
                         break
             if not (self._interactive or self._jobs):
                 self._waiting.clear()
+
+    def _joiners(self) -> list[Slot[RowT]]:
+        """What may begin beside the rows that run."""
+        rows = self._seats - self._meter.running_rows
+        tokens = self._policy.batch_tokens - self._meter.running_tokens
+        if rows * _JOIN_SHARE < self._seats or tokens * _JOIN_SHARE < self._policy.batch_tokens:
+            return []
+        queue = self._next_queue()
+        return queue.cut(rows, tokens) if queue else []
 
     async def _wait_for_company(self, until_s: float) -> None:
         if until_s <= self._loop.time() or self._interactive.fills_batch or self._jobs.fills_batch:

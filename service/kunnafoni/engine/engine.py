@@ -39,6 +39,11 @@ class PromptRow:
     group: tuple[Decoding, int] = field(compare=False)
     weight: int = field(compare=False)
 
+    @property
+    def length(self) -> int:
+        """Prompt tokens."""
+        return len(self.prompt.tokens)
+
 
 @dataclass(frozen=True, slots=True)
 class EngineStats:
@@ -124,7 +129,8 @@ class Engine:
             DeadlineError, CancelledCallError: The caller does not wait any more.
             Exception: Whatever the backend raised on this prompt.
         """
-        length = 0 if self.backend.joins else prompt.length_class
+        joins = self.backend.joins and decoding.beam_size == 1 and not decoding.no_repeat_ngram_size
+        length = 0 if joins else prompt.length_class
         row = PromptRow(prompt, decoding, (decoding, length), self.weight(prompt, decoding))
         if self._cache is None:
             return await self._batcher.submit(row, caller=caller)

@@ -5,7 +5,7 @@ been served, and the lowest tag is due next. A new lane starts at the virtual ti
 does not wait for the articles before it; while newcomers are served, time passes as if all lanes were served at once
 (Demers, Keshav and Shenker 1989), so a stream of lines does not starve an article.
 
-A batch is the row that is due, in the company of rows of its group and of like weight that are due soon.
+A batch is the row that is due, in the company of rows of its group and of like length that are due soon.
 """
 
 from __future__ import annotations
@@ -38,6 +38,11 @@ class Row(Protocol):
     @property
     def weight(self) -> int:
         """Tokens at worst, prompt and output together: what budgets, bounds and shares count. At least 1."""
+        ...
+
+    @property
+    def length(self) -> int:
+        """Tokens that are read. Rows of like length are read together with less padding."""
         ...
 
     def __hash__(self) -> int: ...
@@ -163,9 +168,15 @@ class FairQueue(Generic[RowT]):
         if slot not in lane.slots:
             lane.add(slot)
 
-    def cut(self, most_rows: int) -> list[Slot[RowT]]:
-        """Take out the next batch, of `most_rows` at most, the row that is due first; the queue must not be empty."""
-        batch = self._choose(min(most_rows, self._policy.batch_rows))
+    def cut(self, most_rows: int, most_tokens: int | None = None) -> list[Slot[RowT]]:
+        """Take out the next batch, the row that is due first; the queue must not be empty.
+
+        Nothing is taken out if that row is heavier than `most_tokens`, or without it than a batch may be.
+        """
+        tokens = self._policy.batch_tokens if most_tokens is None else most_tokens
+        batch = self._choose(min(most_rows, self._policy.batch_rows), tokens)
+        if not batch:
+            return []
         due = min((lane for lane in batch[0].lanes if lane.siblings is self._lanes), key=lambda lane: lane.tag)
         self._virtual_time = max(self._virtual_time, due.tag)
         if due.new:
@@ -178,18 +189,20 @@ class FairQueue(Generic[RowT]):
             slot.leave()
         return batch
 
-    def _choose(self, most_rows: int) -> list[Slot[RowT]]:
+    def _choose(self, most_rows: int, most_tokens: int) -> list[Slot[RowT]]:
         due, *others = self._due_soon()
+        if due.row.weight > most_tokens:
+            return []
         company = [slot for slot in others if slot.row.group == due.row.group]
-        # Nearest weights first: their outputs end at about the same time. The sort is stable, so among equal weights
-        # the fair order holds.
-        company.sort(key=lambda slot: abs(slot.row.weight - due.row.weight))
+        # Nearest lengths first, and then weights: their outputs end at about the same time. The sort is stable, so
+        # among equal ones the fair order holds.
+        company.sort(key=lambda slot: (abs(slot.row.length - due.row.length), abs(slot.row.weight - due.row.weight)))
         batch, heaviest = [due], due.row.weight
         for slot in company:
             if len(batch) >= most_rows:
                 break
             heavy = max(heaviest, slot.row.weight)
-            if heavy * (len(batch) + 1) <= self._policy.batch_tokens:
+            if heavy * (len(batch) + 1) <= most_tokens:
                 batch.append(slot)
                 heaviest = heavy
         return batch

@@ -31,7 +31,7 @@ class BatcherStats:
         dropped_rows: Rows that left the queue because nobody waited for them any more.
         refused_requests: Requests that found the queue full.
         drain_tokens_per_s: Weight that the model works off in a second at full work, its turns with other models
-            included; 0 if that is not known yet.
+            included; 0 if that is not known yet. Where rows join, as it has been of late, be that less than full work.
     """
 
     queued_rows: int
@@ -56,6 +56,7 @@ class Meter:
 
     Attributes:
         running_rows: Rows on the model that have no answer yet.
+        running_tokens: Their weight.
     """
 
     def __init__(self, parallel: int, *, seats: int = 0) -> None:
@@ -68,13 +69,17 @@ class Meter:
         self._batches = 0
         self._rows = 0
         self.running_rows = 0
+        self.running_tokens = 0
+        self._last_s = 0.0
         self._tokens = 0
         self._padded_tokens = 0
         self._recent_tokens = 0.0
         self._recent_s = 0.0
 
-    def batch_begins(self, weights: Sequence[int]) -> None:
+    def batch_begins(self, weights: Sequence[int], now_s: float) -> None:
         """Count a batch of rows of these weights."""
+        self._pass_time(now_s)
+        self.running_tokens += sum(weights)
         self._batches += 1
         self._rows += len(weights)
         self.running_rows += len(weights)
@@ -85,16 +90,27 @@ class Meter:
         """Learn that a batch that ran afterwards waited so long for its turn, which others on the processor had."""
         self._recent_s += waited_s
 
-    def row_ends(self) -> None:
+    def row_ends(self, weight: int, now_s: float, *, answered: bool = True) -> None:
         """Learn that a row of a batch was answered, or will be tried again in another."""
+        self._pass_time(now_s)
         self.running_rows -= 1
+        self.running_tokens -= weight
+        if self._seats:
+            memory = MEMORY ** (1 / self._seats)
+            self._recent_tokens = memory * self._recent_tokens + weight * answered
+            self._recent_s *= memory
 
-    def batch_ends(self, rows: int, tokens: int, elapsed_s: float) -> None:
-        """Learn that a batch of so many rows took this time; `tokens` is the weight of those that were answered."""
-        share = rows / self._seats if self._seats else 1.0
-        memory = MEMORY**share
-        self._recent_tokens = memory * self._recent_tokens + tokens
-        self._recent_s = memory * self._recent_s + elapsed_s * share
+    def batch_ends(self, tokens: int, elapsed_s: float) -> None:
+        """Learn that a batch took this time; `tokens` is the weight of the rows that were answered."""
+        if not self._seats:
+            self._recent_tokens = MEMORY * self._recent_tokens + tokens
+            self._recent_s = MEMORY * self._recent_s + elapsed_s
+
+    def _pass_time(self, now_s: float) -> None:
+        """Where rows join, no batch has a time of its own: what counts is how long anything ran."""
+        if self._seats and self.running_rows:
+            self._recent_s += now_s - self._last_s
+        self._last_s = now_s
 
     @property
     def drain_tokens_per_s(self) -> float:

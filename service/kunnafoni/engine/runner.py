@@ -74,14 +74,14 @@ class Runner(Generic[RowT, OutputT]):
         if not wanted:
             return
         weights = [slot.row.weight for slot in wanted]
-        self._meter.batch_begins(weights)
         now_s = asyncio.get_running_loop().time
         begin_s = now_s()
+        self._meter.batch_begins(weights, begin_s)
         unanswered = dict(enumerate(wanted))
 
         def answer(number: int, output: OutputT) -> None:
             if slot := unanswered.pop(number, None):
-                self._meter.row_ends()
+                self._meter.row_ends(slot.row.weight, now_s())
                 self._answer(slot, output, begin_s, now_s() - begin_s)
 
         try:
@@ -89,13 +89,13 @@ class Runner(Generic[RowT, OutputT]):
         except Exception as error:  # noqa: BLE001 - whatever a model raises belongs to the callers of its rows
             rest = list(unanswered.values())
             unanswered.clear()
-            for _ in rest:
-                self._meter.row_ends()
+            for slot in rest:
+                self._meter.row_ends(slot.row.weight, now_s(), answered=False)
             answered_tokens = sum(weights) - sum(slot.row.weight for slot in rest)
-            self._meter.batch_ends(len(wanted), answered_tokens, now_s() - begin_s)
+            self._meter.batch_ends(answered_tokens, now_s() - begin_s)
             await self._isolate(rest, error, alone=len(wanted) == 1)
         else:
-            self._meter.batch_ends(len(wanted), sum(weights), now_s() - begin_s)
+            self._meter.batch_ends(sum(weights), now_s() - begin_s)
             for number, output in enumerate(outputs):
                 answer(number, output)
         finally:

@@ -90,7 +90,7 @@ def test_rows_of_like_length_share_a_batch() -> None:
     model = FakeModel()
     rows = [FakeRow(f"{length}", length=length) for length in (15, 33, 0, 47, 10, 32, 16)]
     answers(model, POLICY, *rows)
-    assert model.batches == [["15", "0", "10"], ["33", "47", "32"], ["16"]]
+    assert model.batches == [["15", "10", "0"], ["33", "32", "47"], ["16"]]
 
 
 def test_rows_of_like_weight_share_a_batch() -> None:

@@ -151,7 +151,32 @@ def test_the_drain_rate_is_that_of_all_seats_together() -> None:
         batcher = Batcher(FakeModel(batch_s=2.0), POLICY, parallel=4, joins=True)
         with Caller() as caller:
             await asyncio.gather(*submit(batcher, caller, *"abcdefghijkl"))
-        assert batcher.stats().drain_tokens_per_s == pytest.approx(4 * 20 / 2.0)
+        assert batcher.stats().drain_tokens_per_s == pytest.approx(4 * 20 / 2.0, rel=0.1)
+        await asyncio.sleep(100)  # time at rest is not counted
+        with Caller() as caller:
+            await asyncio.gather(*submit(batcher, caller, "lone"))
+        assert 30 < batcher.stats().drain_tokens_per_s < 40
+        await batcher.close()
+
+    run(main())
+
+
+def test_the_rows_that_run_weigh_no_more_than_a_batch_may() -> None:
+    async def main() -> None:
+        model = FakeModel()
+        batcher = Batcher(model, Policy(batch_tokens=100, batch_rows=64, queue_tokens=10_000), parallel=64, joins=True)
+        with Caller(priority=Priority.JOB) as job, Caller() as line:
+            work = [
+                asyncio.create_task(batcher.submit(FakeRow(str(number), weight=weight), caller=job))
+                for number, weight in enumerate([30] * 9 + [90])
+            ]
+            await asyncio.sleep(0.5)
+            assert batcher.stats().running_rows == 3
+            [late] = submit(batcher, line, "line")
+            await late
+            assert asyncio.get_running_loop().time() == pytest.approx(2)
+            await asyncio.gather(*work)
+        assert batcher.stats().running_rows == 0
         await batcher.close()
 
     run(main())
