@@ -68,8 +68,8 @@ class Decoding:
 
     Attributes:
         beam_size: Hypotheses kept at each step; 1 is greedy.
-        repetition_penalty: Divides the score of tokens already produced (Keskar et al. 2019, CTRL), and, as the runtime
-            has it, of a few at the end of the prompt; 1.0 is off.
+        repetition_penalty: Divides the score of tokens already produced (Keskar et al. 2019, CTRL), and on CTranslate2
+            of a few at the end of the prompt; 1.0 is off.
         no_repeat_ngram_size: No n-gram of this many tokens is produced twice; 0 is off.
     """
 

@@ -1,4 +1,4 @@
-"""Models on CTranslate2: the embedded model and others like it here, encoder-decoders in `ctranslate2_translator`.
+"""Models on CTranslate2: decoders here, encoder-decoders in `ctranslate2_translator`.
 
 It knows how to run rows so that none depends on its company, and when to stop one. Prompts and texts are
 `PromptWriter`'s, files are `model_files`'s. It does not know how batches come about.

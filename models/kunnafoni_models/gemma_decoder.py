@@ -14,15 +14,15 @@ import numpy as np
 import onnxruntime  # pyright: ignore[reportMissingTypeStubs]
 
 from kunnafoni_models.architecture import ArchitectureError
-from kunnafoni_models.gemma_graph import gemma_graph
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import onnx
     from numpy.typing import NDArray
 
     from kunnafoni_models.architecture import Architecture
-    from kunnafoni_models.gemma_bin import Parameter
+    from kunnafoni_models.gemma_graph import Constants
 
 _HEAD_STEP = 16  # the runtime's attention takes no others
 _runtime: Any = onnxruntime  # has no types of its own
@@ -32,33 +32,33 @@ class GemmaDecoder:
     """Reads prompts and then token by token, many rows at a time. Not for several threads at once.
 
     Args:
-        architecture: See `gemma_graph`.
-        parameters: See there too.
+        architecture: Sizes of the model.
+        model: What `gemma_graph` makes of it.
+        constants: The model's.
         seats: Rows that it can keep.
-        positions: Most tokens of a row, prompt and answer.
+        positions: Most tokens of a row, prompt and answer, as the model has it.
         threads: Of the processor.
-        int8: See `gemma_graph`.
 
     Attributes:
         vocabulary: Token numbers are below this.
 
     Raises:
-        ArchitectureError: The runtime has no attention for heads of this size, or the weights are not of int8.
+        ArchitectureError: The runtime has no attention for heads of this size.
     """
 
     def __init__(
         self,
         architecture: Architecture,
-        parameters: Mapping[str, Parameter],
+        model: onnx.ModelProto,
+        constants: Constants,
         *,
         seats: int,
         positions: int,
         threads: int,
-        int8: bool,
     ) -> None:
         if architecture.head_size % _HEAD_STEP:
             raise ArchitectureError(f"its heads are {architecture.head_size} wide, no multiple of {_HEAD_STEP}")
-        model, self._constants = gemma_graph(architecture, parameters, positions=positions, int8=int8)
+        self._constants = constants  # the runtime reads some of them where they lie
         options = _runtime.SessionOptions()
         options.intra_op_num_threads = threads
         if _saturates():
@@ -66,7 +66,7 @@ class GemmaDecoder:
         # A thread that waits for the other in busy circles is faster, and has no business to go on between two runs.
         options.add_session_config_entry("session.force_spinning_stop", "1")
         options.add_external_initializers(
-            list(self._constants), [_runtime.OrtValue.ortvalue_from_numpy(each) for each in self._constants.values()]
+            list(constants), [_runtime.OrtValue.ortvalue_from_numpy(each) for each in constants.values()]
         )
         self._session = _runtime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
         self.vocabulary = architecture.vocabulary

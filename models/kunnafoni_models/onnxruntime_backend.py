@@ -18,6 +18,7 @@ from kunnafoni_models.cores import usable_cores
 from kunnafoni_models.free_memory import check_memory, give_memory_back
 from kunnafoni_models.gemma_bin import ArchitectureError, read_decoder
 from kunnafoni_models.gemma_decoder import GemmaDecoder
+from kunnafoni_models.gemma_graph import gemma_graph
 from kunnafoni_models.model_files import read_file, whole_names
 from kunnafoni_models.prompt_writer import PromptWriter
 from kunnafoni_models.running_rows import RunningRow, RunningRows
@@ -79,7 +80,9 @@ def _decoder(entry: CatalogEntry, *, positions: int, threads: int) -> GemmaDecod
     int8 = entry.options.get("compute_type", "int8") == "int8"
     try:
         architecture, parameters = read_decoder(read_file(entry, _WEIGHTS))
-        return GemmaDecoder(architecture, parameters, seats=_SEATS, positions=positions, threads=threads, int8=int8)
+        model, constants = gemma_graph(architecture, parameters, positions=positions, int8=int8)
+        del parameters  # and with them the file, before the runtime makes a copy of its own
+        return GemmaDecoder(architecture, model, constants, seats=_SEATS, positions=positions, threads=threads)
     except ArchitectureError as error:
         raise ModelLoadError(f"{entry.id}: the backend onnxruntime cannot run it: {error}") from error
     except ModelFileError:

@@ -1,10 +1,11 @@
 """The peer of the load benchmark: one request, one `generate`, no batches across requests, no queue bound.
 
-    python tests/bench/naive_server.py
+    python tests/bench/naive_server.py [BACKEND]
 
-It serves `TranslationService.Translate` on the embedded model. Sentences are found and prompts are made as the service
-does; the sentences of a request share its one `generate`, which most servers of this kind do not even do. Nothing is
-checked and nothing gets a second try. Prints its address and serves until it is ended.
+BACKEND takes the place of the embedded model's own, as `ctranslate2`, which many servers of this kind run on. It serves
+`TranslationService.Translate` on the embedded model. Sentences are found and prompts are made as the service does; the
+sentences of a request share its one `generate`, which most servers of this kind do not even do. Nothing is checked and
+nothing gets a second try. Prints its address and serves until it is ended.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +60,8 @@ class Naive:
 
 
 async def main() -> None:
-    naive = Naive(registry.load(registry.catalog()[MODEL]))
+    entry = registry.catalog()[MODEL]
+    naive = Naive(registry.load(replace(entry, backend=sys.argv[1]) if len(sys.argv) > 1 else entry))
     rpc: Any = grpc  # its stubs do not know that handlers may be coroutines
     handler = rpc.unary_unary_rpc_method_handler(
         naive.translate,

@@ -13,6 +13,7 @@ from kunnafoni_models.architecture import ArchitectureError
 from kunnafoni_models.conversion import convert
 from kunnafoni_models.gemma_bin import read_decoder
 from kunnafoni_models.gemma_decoder import GemmaDecoder
+from kunnafoni_models.gemma_graph import gemma_graph
 from tests.models.tiny_checkpoints import gemma3
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ def decoder(checkpoint: Path, kind: str, *, int8: bool, seats: int = 6) -> Gemma
     if not into.exists():
         convert(checkpoint, into, quantization=kind)
     sizes, parameters = read_decoder((into / "model.bin").read_bytes())
-    return GemmaDecoder(sizes, parameters, seats=seats, positions=64, threads=2, int8=int8)
+    model, constants = gemma_graph(sizes, parameters, positions=64, int8=int8)
+    return GemmaDecoder(sizes, model, constants, seats=seats, positions=64, threads=2)
 
 
 def scores(model: GemmaDecoder, prompts: Sequence[Sequence[int]], after: Sequence[Sequence[int]]) -> NDArray[Any]:

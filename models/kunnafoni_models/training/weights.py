@@ -65,7 +65,9 @@ def read_weights(start: CatalogEntry | Path, *, prompts: CatalogEntry | None = N
         prompts = prompts or registry.catalog()[EMBEDDED]
     else:
         if start.backend not in DECODER_BACKENDS or "family" in start.options:
-            raise StartError(f"{start.id} is no decoder on CTranslate2: give the folder of its checkpoint instead")
+            raise StartError(
+                f"{start.id} is no decoder in CTranslate2's format: give the folder of its checkpoint instead"
+            )
         architecture, tensors = read_model_bin(read_file(start, "model.bin"))
         tokenizer_json = bytes(read_file(start, "tokenizer.json"))
         prompts = prompts or start

@@ -210,7 +210,7 @@ def test_names_directions_and_test_sets_are_checked_first(tmp_path: Path, parent
     only = replace(parent, directions=tuple(each for each in parent.directions if each.source == "bm"))
     with pytest.raises(TrainingError, match="does not translate en>fr"):
         adapt(order(only, tmp_path), Watch())
-    with pytest.raises(TrainingError, match="is no decoder on CTranslate2"):
+    with pytest.raises(TrainingError, match="is no decoder in CTranslate2's format"):
         adapt(order(replace(parent, backend="transformers"), tmp_path), Watch())
     assert not (tmp_path / "models").exists()
 

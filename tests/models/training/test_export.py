@@ -130,5 +130,5 @@ def test_exports_that_cannot_be(tmp_path: Path, trained: Path) -> None:
         export_hugging_face(trained, tmp_path / "file" / "model")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "taken"]
     entry = export_embedded(trained, tmp_path / "model", name="ours", revision="1")
-    with pytest.raises(StartError, match="is no decoder on CTranslate2: give the folder of its checkpoint"):
+    with pytest.raises(StartError, match="is no decoder in CTranslate2's format: give the folder of its checkpoint"):
         run(replace(entry, options={**entry.options, "family": "nllb"}), tmp_path / "run")
