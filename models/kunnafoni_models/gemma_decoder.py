@@ -61,7 +61,7 @@ class GemmaDecoder:
         self._constants = constants  # the runtime reads some of them where they lie
         options = _runtime.SessionOptions()
         options.intra_op_num_threads = threads
-        if _saturates():
+        if saturates():
             options.add_session_config_entry("session.x64quantprecision", "1")
         # A thread that waits for the other in busy circles is faster, and has no business to go on between two runs.
         options.add_session_config_entry("session.force_spinning_stop", "1")
@@ -133,14 +133,14 @@ class GemmaDecoder:
         return scores
 
 
-def _saturates() -> bool:
+def saturates(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     """Whether the processor adds pairs of products of bytes in 16 bits, which are too few: x86 without VNNI.
 
     See `session.x64quantprecision` in ONNX Runtime's `onnxruntime_session_options_config_keys.h`: matrices are taken as
     unsigned bytes then, which is exact and slower.
     """
     try:
-        flags = set(Path("/proc/cpuinfo").read_text("utf-8").partition("flags")[2].partition("\n")[0].split())
+        flags = set(cpuinfo.read_text("utf-8").partition("flags")[2].partition("\n")[0].split())
     except OSError:
         return platform.machine().lower() in {"x86_64", "amd64"}
     return bool(flags) and not flags & {"avx512_vnni", "avx_vnni", "avx_vnni_int8", "amx_int8"}

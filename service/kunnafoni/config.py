@@ -63,7 +63,11 @@ class Settings(BaseSettings):
     device: Annotated[Literal["auto", "cpu", "cuda"], Field(description="Where models run")] = "auto"
     threads: Annotated[int, Field(ge=0, description="Processor threads of each model; 0 means all cores")] = 0
     parallel_batches: Annotated[
-        int, Field(ge=0, description="Batches at once, which share the threads; 0 means as many as fit, at most 4")
+        int,
+        Field(
+            ge=0,
+            description="Batches at once, which share the threads; 0: as many as fit, at most 4; joining rows share all",
+        ),
     ] = 0
 
     max_contents: Annotated[int, Field(ge=1, le=MAX_INT32, description="Most contents of one call")] = 1_000

@@ -12,7 +12,7 @@ import transformers
 from kunnafoni_models.architecture import ArchitectureError
 from kunnafoni_models.conversion import convert
 from kunnafoni_models.gemma_bin import read_decoder
-from kunnafoni_models.gemma_decoder import GemmaDecoder
+from kunnafoni_models.gemma_decoder import GemmaDecoder, saturates
 from kunnafoni_models.gemma_graph import gemma_graph
 from tests.models.tiny_checkpoints import gemma3
 
@@ -103,3 +103,25 @@ def test_memory_of_the_seats_is_given_back_and_taken_anew(checkpoint: Path) -> N
 def test_weights_of_another_kind_are_told(checkpoint: Path) -> None:
     with pytest.raises(ArchitectureError, match="set compute_type to float32"):
         decoder(checkpoint, "float32", int8=True)
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("flags\t\t: fpu sse4_2 avx2 avx512f\nbugs\t: avx_vnni\n", True),
+        ("flags\t\t: fpu avx2 avx_vnni\n", False),
+        ("flags\t\t: fpu avx512f avx512_vnni\n", False),
+        ("Features\t: fp asimd asimddp i8mm\n", False),  # ARM
+    ],
+)
+def test_processors_that_would_saturate_are_known(tmp_path: Path, told: str, expected: bool) -> None:
+    (tmp_path / "cpuinfo").write_text(f"processor\t: 0\n{told}", "utf-8")
+    assert saturates(tmp_path / "cpuinfo") == expected
+
+
+def test_a_processor_that_multiplies_otherwise_gives_the_same_scores(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = scores(decoder(checkpoint, "int8", int8=True), PROMPTS, NEXT)
+    monkeypatch.setattr("kunnafoni_models.gemma_decoder.saturates", lambda: True)
+    np.testing.assert_array_equal(scores(decoder(checkpoint, "int8", int8=True), PROMPTS, NEXT), before)
