@@ -66,7 +66,8 @@ class Settings(BaseSettings):
         int,
         Field(
             ge=0,
-            description="Batches at once, which share the threads; 0: as many as fit, at most 4; joining rows share all",
+            description="Batches at once, which share the threads; 0 means as many as fit, at most 4; "
+            "rows that join do without",
         ),
     ] = 0
 
