@@ -77,6 +77,11 @@ class Decoding:
     repetition_penalty: float = 1.0
     no_repeat_ngram_size: int = 0
 
+    @property
+    def plain(self) -> bool:
+        """Whether it is greedy and bans nothing, as every runtime can."""
+        return self.beam_size == 1 and not self.no_repeat_ngram_size
+
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
@@ -126,8 +131,8 @@ class Backend(Protocol):
 
     Attributes:
         parallel: How many threads at a time may be inside `generate`.
-        joins: Whether rows join those of other threads at any step. If not, a batch has its cores to itself and runs
-            to its end, and its rows had better be alike. If so, `parallel` is how many rows run at once.
+        joins: Whether plain rows join those of other threads at any step. If not, a batch has its cores to itself and
+            runs to its end, and its rows had better be alike. If so, `parallel` is how many rows run at once.
     """
 
     parallel: int

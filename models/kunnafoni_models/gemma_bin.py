@@ -49,6 +49,13 @@ class Parameter:
     values: NDArray[Any]
     scale: NDArray[np.float32] | None = None
 
+    def floats(self) -> NDArray[np.float32]:
+        """A copy in float32, int8 multiplied out."""
+        if self.values.dtype == np.uint16:
+            return (self.values.astype(np.uint32) << 16).view(np.float32)
+        values = self.values.astype(np.float32)
+        return values if self.scale is None else values / self.scale[:, None]
+
     def rows(self, start: int, stop: int) -> Parameter:
         """Some rows of a matrix."""
         return Parameter(self.values[start:stop], None if self.scale is None else self.scale[start:stop])

@@ -13,18 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnxruntime  # pyright: ignore[reportMissingTypeStubs]
 
-from kunnafoni_models.architecture import ArchitectureError
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import onnx
     from numpy.typing import NDArray
 
-    from kunnafoni_models.architecture import Architecture
     from kunnafoni_models.gemma_graph import Constants
 
-_HEAD_STEP = 16  # the runtime's attention takes no others
 _runtime: Any = onnxruntime  # has no types of its own
 
 
@@ -32,32 +28,16 @@ class GemmaDecoder:
     """Reads prompts and then token by token, many rows at a time. Not for several threads at once.
 
     Args:
-        architecture: Sizes of the model.
-        model: What `gemma_graph` makes of it.
+        model: What `gemma_graph` makes.
         constants: The model's.
         seats: Rows that it can keep.
-        positions: Most tokens of a row, prompt and answer, as the model has it.
         threads: Of the processor.
 
     Attributes:
         vocabulary: Token numbers are below this.
-
-    Raises:
-        ArchitectureError: The runtime has no attention for heads of this size.
     """
 
-    def __init__(
-        self,
-        architecture: Architecture,
-        model: onnx.ModelProto,
-        constants: Constants,
-        *,
-        seats: int,
-        positions: int,
-        threads: int,
-    ) -> None:
-        if architecture.head_size % _HEAD_STEP:
-            raise ArchitectureError(f"its heads are {architecture.head_size} wide, no multiple of {_HEAD_STEP}")
+    def __init__(self, model: onnx.ModelProto, constants: Constants, *, seats: int, threads: int) -> None:
         self._constants = constants  # the runtime reads some of them where they lie
         options = _runtime.SessionOptions()
         options.intra_op_num_threads = threads
@@ -69,10 +49,9 @@ class GemmaDecoder:
             list(constants), [_runtime.OrtValue.ortvalue_from_numpy(each) for each in constants.values()]
         )
         self._session = _runtime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
-        self.vocabulary = architecture.vocabulary
-        shape = (seats, architecture.key_value_heads, positions, architecture.head_size)
-        names = [f"{kind}_{layer}" for layer in range(architecture.layers) for kind in ("keys", "values")]
-        self._kept = {name: _Pages(shape) for name in names}
+        self.vocabulary: int = self._session.get_outputs()[0].shape[1]
+        kept = [each for each in self._session.get_inputs() if each.name.startswith(("keys_", "values_"))]
+        self._kept = {each.name: _Pages((seats, *each.shape[1:])) for each in kept}
 
     def read(self, first_seat: int, prompts: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         """Seat new rows side by side; the scores of what follows each prompt, rows x vocabulary."""

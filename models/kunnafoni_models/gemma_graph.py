@@ -27,6 +27,7 @@ _make: Any = helper  # its types say less than its documentation
 _OPSET, _IR_VERSION = 21, 10
 _RUNTIME = "com.microsoft"
 _EMBEDDING = "model.embed_tokens"
+_HEAD_STEP = 16  # the runtime's attention takes no other sizes
 _RMS_EPSILON = 1e-6
 # Processors multiply unsigned by signed bytes, so tokens are rounded to bytes about this zero; to signed ones it takes
 # ten times as long.
@@ -55,7 +56,7 @@ def gemma_graph(
         The model, and by name the constants that it takes as external data.
 
     Raises:
-        ArchitectureError: A matrix is not of int8, and should be.
+        ArchitectureError: The runtime has no attention for heads of this size, or a matrix is not of int8.
     """
     graph = _Graph(architecture, parameters, positions=positions, int8=int8)
     return graph.model(), graph.constants
@@ -78,6 +79,8 @@ class _Graph:
         self._parameters = parameters
         self._positions = positions
         self._int8 = int8
+        if architecture.head_size % _HEAD_STEP:
+            raise ArchitectureError(f"its heads are {architecture.head_size} wide, no multiple of {_HEAD_STEP}")
         if int8 and any(each.scale is None for each in parameters.values() if each.values.ndim > 1):
             raise ArchitectureError("its weights are not of int8: set compute_type to float32")
         self._nodes: list[Any] = []
@@ -115,11 +118,10 @@ class _Graph:
     def _embedded(self) -> str:
         table = self._parameters[f"{_EMBEDDING}.weight"]
         factor = np.float32(self._sizes.hidden**0.5)
-        values = _floats(table.values) * factor if table.scale is None else table.values.copy()
-        rows = self._node("Gather", [self._constant("table", values), "ids"], "embedded")
         if table.scale is None:
-            return rows
-        scales = self._constant("table_scales", factor / _floats(table.scale)[:, None])
+            return self._node("Gather", [self._constant("table", table.floats() * factor), "ids"], "hidden")
+        rows = self._node("Gather", [self._constant("table", table.values.copy()), "ids"], "embedded")
+        scales = self._constant("table_scales", factor / table.scale[:, None])
         numbers = self._node("Cast", [rows], "embedded_floats", to=TensorProto.FLOAT)
         return self._node("Mul", [numbers, self._node("Gather", [scales, "ids"], "embedded_scales")], "hidden")
 
@@ -182,7 +184,7 @@ class _Graph:
 
     def _norm(self, states: str, name: str) -> str:
         """Root mean square (Zhang and Sennrich 2019); Gemma's weights are what is added to 1."""
-        weight = self._constant(f"{name}.weight", 1 + _floats(self._parameters[f"{name}.weight"].values))
+        weight = self._constant(f"{name}.weight", 1 + self._parameters[f"{name}.weight"].floats())
         return self._node("SimplifiedLayerNormalization", [states, weight], name, axis=-1, epsilon=_RMS_EPSILON)
 
     def _rounded(self, states: str) -> _Rounded:
@@ -201,12 +203,9 @@ class _Graph:
         """With the transpose of a matrix, which has a row for each output."""
         output = output or f"{name}.product"
         parameter = self._parameters[f"{name}.weight"]
-        if not self._int8:
-            values = _floats(parameter.values)
-            if parameter.scale is not None:
-                values /= parameter.scale[:, None]
-            return self._node("MatMul", [states.numbers, self._transpose(name, values)], output)
-        scales = self._constant(f"{name}.scales", 1 / _floats(parameter.scale))
+        if parameter.scale is None or not self._int8:
+            return self._node("MatMul", [states.numbers, self._transpose(name, parameter.floats())], output)
+        scales = self._constant(f"{name}.scales", 1 / parameter.scale)
         inputs = [states.numbers, self._transpose(name, parameter.values), self._number(1), scales, self._zero()]
         unscaled = f"{output}.unscaled" if scaled else output
         self._node("MatMulIntegerToFloat", inputs, unscaled, domain=_RUNTIME)
@@ -247,9 +246,3 @@ def _external(name: str, values: NDArray[Any]) -> onnx.TensorProto:
     told: Any = onnx.TensorProto(name=name, data_type=kind, dims=values.shape, data_location=TensorProto.EXTERNAL)
     told.external_data.add(key="location", value="memory")
     return told
-
-
-def _floats(values: Any) -> NDArray[np.float32]:
-    if values.dtype == np.uint16:  # bfloat16
-        return (values.astype(np.uint32) << 16).view(np.float32)
-    return values.astype(np.float32)

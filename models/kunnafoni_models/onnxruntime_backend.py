@@ -13,10 +13,11 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from kunnafoni_models import ctranslate2_backend
+from kunnafoni_models.architecture import ArchitectureError
 from kunnafoni_models.backend import ModelFileError, ModelLoadError, Output
 from kunnafoni_models.cores import usable_cores
 from kunnafoni_models.free_memory import check_memory, give_memory_back
-from kunnafoni_models.gemma_bin import ArchitectureError, read_decoder
+from kunnafoni_models.gemma_bin import read_decoder
 from kunnafoni_models.gemma_decoder import GemmaDecoder
 from kunnafoni_models.gemma_graph import gemma_graph
 from kunnafoni_models.model_files import read_file, whole_names
@@ -82,7 +83,7 @@ def _decoder(entry: CatalogEntry, *, positions: int, threads: int) -> GemmaDecod
         architecture, parameters = read_decoder(read_file(entry, _WEIGHTS))
         model, constants = gemma_graph(architecture, parameters, positions=positions, int8=int8)
         del parameters  # and with them the file, before the runtime makes a copy of its own
-        return GemmaDecoder(architecture, model, constants, seats=_SEATS, positions=positions, threads=threads)
+        return GemmaDecoder(model, constants, seats=_SEATS, threads=threads)
     except ArchitectureError as error:
         raise ModelLoadError(f"{entry.id}: the backend onnxruntime cannot run it: {error}") from error
     except ModelFileError:
@@ -141,7 +142,7 @@ class OnnxRuntimeBackend:
 
     def generate(self, prompts: Sequence[Prompt], decoding: Decoding, done: Done | None = None) -> list[Output]:
         """See `Backend`. A greedy row that goes round in circles is stopped and counts as one that reached its cap."""
-        if decoding.beam_size > 1 or decoding.no_repeat_ngram_size:
+        if not decoding.plain:
             return self._others.backend().generate(prompts, decoding, done)
         ended: SimpleQueue[RunningRow] = SimpleQueue()
         numbers = [[self._numbers[token] for token in prompt.tokens] for prompt in prompts]

@@ -69,7 +69,7 @@ class RunningRow:
     ended: Callable[[RunningRow], object]
     tokens: list[int] = field(default_factory=list[int])
     watch: RowWatch = field(init=False)
-    error: BaseException | None = None
+    error: Exception | None = None
 
     def __post_init__(self) -> None:
         self.watch = RowWatch(self.max_tokens)

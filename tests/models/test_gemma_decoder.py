@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,13 +35,13 @@ def checkpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     return folder
 
 
-def decoder(checkpoint: Path, kind: str, *, int8: bool, seats: int = 6) -> GemmaDecoder:
+def decoder(checkpoint: Path, kind: str, *, int8: bool) -> GemmaDecoder:
     into = checkpoint / kind
     if not into.exists():
         convert(checkpoint, into, quantization=kind)
     sizes, parameters = read_decoder((into / "model.bin").read_bytes())
     model, constants = gemma_graph(sizes, parameters, positions=64, int8=int8)
-    return GemmaDecoder(sizes, model, constants, seats=seats, positions=64, threads=2)
+    return GemmaDecoder(model, constants, seats=6, threads=2)
 
 
 def scores(model: GemmaDecoder, prompts: Sequence[Sequence[int]], after: Sequence[Sequence[int]]) -> NDArray[Any]:
@@ -103,6 +104,12 @@ def test_memory_of_the_seats_is_given_back_and_taken_anew(checkpoint: Path) -> N
 def test_weights_of_another_kind_are_told(checkpoint: Path) -> None:
     with pytest.raises(ArchitectureError, match="set compute_type to float32"):
         decoder(checkpoint, "float32", int8=True)
+
+
+def test_heads_that_the_runtime_cannot_attend_with_are_told(checkpoint: Path) -> None:
+    sizes, parameters = read_decoder((checkpoint / "int8" / "model.bin").read_bytes())
+    with pytest.raises(ArchitectureError, match="its heads are 8 wide, no multiple of 16"):
+        gemma_graph(replace(sizes, head_size=8), parameters, positions=64, int8=True)
 
 
 @pytest.mark.parametrize(

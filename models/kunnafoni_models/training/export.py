@@ -74,7 +74,7 @@ def export_embedded(run: Path, out: Path, *, name: str, revision: str) -> Catalo
             weights.prompts,
             id=name,
             revision=revision,
-            backend=backend if backend in DECODER_BACKENDS else DECODER_BACKENDS[-1],
+            backend=backend if backend in DECODER_BACKENDS else "ctranslate2",
             folder=out,
             files=(*parts, *others),
             parameters=sum(tensor.numel() for tensor in weights.tensors.values()),

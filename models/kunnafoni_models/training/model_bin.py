@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-import torch
+from typing import TYPE_CHECKING
 
 from kunnafoni_models.architecture import Architecture, ArchitectureError
-from kunnafoni_models.gemma_bin import Parameter, read_decoder
+from kunnafoni_models.gemma_bin import read_decoder
 from kunnafoni_models.training.errors import StartError
 from kunnafoni_models.training.typed_torch import from_numpy
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from torch import Tensor
 
 
@@ -30,15 +26,4 @@ def read_model_bin(data: bytes | bytearray) -> tuple[Architecture, dict[str, Ten
         architecture, parameters = read_decoder(data)
     except ArchitectureError as error:
         raise StartError(f"{error}: that cannot be trained") from error
-    return architecture, {name: _tensor(parameter) for name, parameter in parameters.items()}
-
-
-def _tensor(parameter: Parameter) -> Tensor:
-    values = _floats(parameter.values)
-    return values if parameter.scale is None else values / _floats(parameter.scale)[:, None]
-
-
-def _floats(values: NDArray[Any]) -> Tensor:
-    if values.dtype == np.uint16:
-        return from_numpy(values.view(np.int16).copy()).view(torch.bfloat16).float()
-    return from_numpy(values.astype(np.float32))
+    return architecture, {name: from_numpy(parameter.floats()) for name, parameter in parameters.items()}

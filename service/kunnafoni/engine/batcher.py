@@ -206,8 +206,7 @@ class Batcher(Generic[RowT, OutputT]):
                     continue
                 self._meter.batch_waited(self._loop.time() - ready_s)
                 callers = self._callers()
-                batch = queue.cut(ceil(queue.due_rows / self._idle))
-                self._admission.make_room()
+                batch = self._cut(queue, ceil(queue.due_rows / self._idle))
                 self._idle -= 1
                 try:
                     await self._runner.run(batch)
@@ -229,7 +228,6 @@ class Batcher(Generic[RowT, OutputT]):
                     if batch := self._joiners():
                         batches.create_task(self._runner.run(batch))
                         begun = True
-                        self._admission.make_room()
                         await asyncio.sleep(0)  # it begins now, and its rows count
                     elif self._meter.running_rows:
                         await self._changed.wait()
@@ -245,7 +243,7 @@ class Batcher(Generic[RowT, OutputT]):
         if rows * _JOIN_SHARE < self._seats or tokens * _JOIN_SHARE < self._policy.batch_tokens:
             return []
         queue = self._next_queue()
-        return queue.cut(rows, tokens) if queue else []
+        return self._cut(queue, rows, tokens) if queue else []
 
     async def _wait_for_company(self, until_s: float) -> None:
         if until_s <= self._loop.time() or self._interactive.fills_batch or self._jobs.fills_batch:
@@ -260,13 +258,19 @@ class Batcher(Generic[RowT, OutputT]):
         return self._interactive.callers | self._jobs.callers
 
     def _next_queue(self) -> FairQueue[RowT] | None:
-        if not self._jobs:
-            return self._interactive or None
-        self._batches_since_job += 1
-        if self._interactive and self._batches_since_job < self._policy.job_turn:
-            return self._interactive
-        self._batches_since_job = 0
-        return self._jobs
+        jobs_turn = self._batches_since_job + 1 >= self._policy.job_turn
+        if self._jobs and (jobs_turn or not self._interactive):
+            return self._jobs
+        return self._interactive or None
+
+    def _cut(self, queue: FairQueue[RowT], most_rows: int, most_tokens: int | None = None) -> list[Slot[RowT]]:
+        """Take the next batch out of a queue, which has had its turn then."""
+        jobs_wait = bool(self._jobs)
+        batch = queue.cut(most_rows, most_tokens)
+        if batch and jobs_wait:
+            self._batches_since_job = 0 if queue is self._jobs else self._batches_since_job + 1
+        self._admission.make_room()
+        return batch
 
     def _resolve_all(self, worker: asyncio.Task[None]) -> None:
         """The last act: nobody is left waiting, whether the workers were stopped or one fell over a bug."""

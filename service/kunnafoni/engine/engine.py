@@ -129,8 +129,7 @@ class Engine:
             DeadlineError, CancelledCallError: The caller does not wait any more.
             Exception: Whatever the backend raised on this prompt.
         """
-        joins = self.backend.joins and decoding.beam_size == 1 and not decoding.no_repeat_ngram_size
-        length = 0 if joins else prompt.length_class
+        length = 0 if self.backend.joins and decoding.plain else prompt.length_class
         row = PromptRow(prompt, decoding, (decoding, length), self.weight(prompt, decoding))
         if self._cache is None:
             return await self._batcher.submit(row, caller=caller)

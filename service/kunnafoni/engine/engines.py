@@ -173,7 +173,7 @@ class Engines(Generic[EntryT]):
 
     @asynccontextmanager
     async def _turn(self, turns: int) -> AsyncGenerator[OthersWait]:
-        """So many of the turns, in order of arrival."""
+        """So many of the turns, in order of arrival; gives what says whether others wait for theirs."""
         taken = 0
         try:
             async with self._door:  # whoever needs several gets them before the next one gets any

@@ -171,7 +171,8 @@ class FairQueue(Generic[RowT]):
     def cut(self, most_rows: int, most_tokens: int | None = None) -> list[Slot[RowT]]:
         """Take out the next batch, the row that is due first; the queue must not be empty.
 
-        Nothing is taken out if that row is heavier than `most_tokens`, or without it than a batch may be.
+        It weighs no more than `most_tokens`, or if that is None, than a batch may; none is taken if the row that is due
+        is heavier.
         """
         tokens = self._policy.batch_tokens if most_tokens is None else most_tokens
         batch = self._choose(min(most_rows, self._policy.batch_rows), tokens)

@@ -32,7 +32,7 @@ _GAUGES: dict[str, tuple[str, Callable[[EngineStats], float]]] = {
     "queued_tokens": ("Tokens of the rows that wait, at worst", lambda stats: stats.batcher.queued_tokens),
     "running_rows": ("Rows of the batches on the model", lambda stats: stats.batcher.running_rows),
     "drain_tokens_per_second": (
-        "Tokens worked off in a second at full work, by the last ten batches",
+        "Tokens worked off in a second at full work, of late",
         lambda stats: stats.batcher.drain_tokens_per_s,
     ),
     "cache_entries": ("Outputs remembered", lambda stats: stats.cache.entries if stats.cache else 0),

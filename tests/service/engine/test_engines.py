@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,86 +11,13 @@ from kunnafoni.engine.caller import Caller
 from kunnafoni.engine.engines import Engines, State, Status
 from kunnafoni.engine.policy import Policy
 from kunnafoni.errors import DrainingError, LoadingError, ModelChangedError, NotFoundError
-from kunnafoni_models.backend import Decoding, Done, ModelFileError, Output, Prompt
+from kunnafoni_models.backend import Decoding, ModelFileError
+from tests.service.engine.fake_backend import Upper, make_engines, prompt, submit
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator
 
-    from kunnafoni.engine.runner import Answer
     from kunnafoni_models.backend import Backend
-
-
-@dataclass
-class Upper:
-    """A backend that writes its prompt in capitals; it stops at `gate` while that is closed.
-
-    If it is `early` it tells of its rows before that.
-    """
-
-    parallel: int = 1
-    joins: bool = False
-    gate: threading.Event = field(default_factory=threading.Event)
-    running: threading.Event = field(default_factory=threading.Event)
-    batches: list[list[str]] = field(default_factory=list[list[str]])
-    threads: set[str] = field(default_factory=set[str])
-    early: bool = False
-    inside: int = 0
-    closed: int = 0
-
-    def __post_init__(self) -> None:
-        self.gate.set()
-
-    def count_tokens(self, text: str) -> int:
-        return len(text.split())
-
-    def translation_prompt(self, text: str, *, source: str, target: str) -> Prompt:
-        return Prompt((source, target, *text.split()), 10)
-
-    def summary_prompt(self, text: str, *, language: str) -> Prompt:
-        return Prompt((language, *text.split()), 10)
-
-    def generate(self, prompts: Sequence[Prompt], decoding: Decoding, done: Done | None = None) -> list[Output]:
-        del decoding
-        self.inside += 1
-        assert self.inside <= self.parallel, "too many threads inside"
-        self.threads.add(threading.current_thread().name)
-        self.batches.append([" ".join(prompt.tokens) for prompt in prompts])
-        outputs = [Output(" ".join(prompt.tokens).upper(), len(prompt.tokens), reached_cap=False) for prompt in prompts]
-        if self.early and done:
-            for number, output in enumerate(outputs):
-                done(number, output)
-        self.running.set()
-        self.gate.wait(10)
-        self.running.clear()
-        self.inside -= 1
-        if any("stop" in prompt.tokens for prompt in prompts):
-            raise StopIteration
-        return outputs
-
-    def close(self) -> None:
-        assert not self.inside, "closed while running"
-        self.closed += 1
-
-
-def prompt(text: str) -> Prompt:
-    return Prompt(tuple(text.split()), 10)
-
-
-def load(backend: Backend | Exception) -> Backend:
-    """The loader of these tests: an entry is the backend itself, or what goes wrong."""
-    if isinstance(backend, Exception):
-        raise backend
-    return backend
-
-
-def make_engines(*, cache_bytes: int = 0, parallel_batches: int = 1) -> Engines[Backend | Exception]:
-    return Engines(
-        load,
-        warm_up=lambda _, __: prompt("warm"),
-        policy=Policy(),
-        cache_bytes=cache_bytes,
-        parallel_batches=parallel_batches,
-    )
 
 
 @pytest.fixture
@@ -266,46 +191,6 @@ async def test_a_model_that_is_replaced_loads_when_the_old_one_is_gone(engines: 
     assert engines.statuses()["upper"] == Status(State.READY)
 
 
-async def test_a_backend_that_runs_one_batch_at_a_time_takes_all_turns() -> None:
-    engines = make_engines(parallel_batches=2)
-    wide, narrow = Upper(parallel=2), Upper()
-    engines.load("wide", wide)
-    engines.load("narrow", narrow)
-    await engines.wait()
-    wide.gate.clear()
-    first = asyncio.create_task(engines.engine("wide").submit(prompt("news"), Decoding(), caller=Caller()))
-    await asyncio.to_thread(wide.running.wait, 10)
-    second = asyncio.create_task(engines.engine("narrow").submit(prompt("news"), Decoding(), caller=Caller()))
-    await asyncio.sleep(0.05)
-    assert narrow.batches == [["warm"]]
-    wide.gate.set()
-    assert (await first).output == (await second).output
-    await engines.close()
-
-
-async def test_rows_that_join_share_a_turn_until_another_model_waits_for_one() -> None:
-    engines = make_engines(parallel_batches=2)
-    joining, other = Upper(parallel=4, joins=True), Upper()
-    engines.load("joining", joining)
-    engines.load("other", other)
-    await engines.wait()
-    joining.gate.clear()
-    work = [submit(engines, "joining", "first")]
-    await asyncio.to_thread(joining.running.wait, 10)
-    work.append(submit(engines, "joining", "second"))
-    while joining.inside < 2:  # noqa: ASYNC110 - the backend is in other threads
-        await asyncio.sleep(0.01)
-    work.append(submit(engines, "other", "third"))
-    await asyncio.sleep(0.05)
-    work.append(submit(engines, "joining", "fourth"))
-    await asyncio.sleep(0.05)
-    assert (joining.inside, other.batches) == (2, [["warm"]])
-    joining.gate.set()
-    assert [(await each).output.text for each in work] == ["FIRST", "SECOND", "THIRD", "FOURTH"]
-    assert joining.batches == [["warm"], ["first"], ["second"], ["fourth"]]
-    await engines.close()
-
-
 async def test_a_row_may_begin_before_the_batch_of_the_one_it_replaces_has_ended() -> None:
     engines, backend = make_engines(), Upper(parallel=1, joins=True, early=True)
     engines.load("upper", backend)
@@ -318,23 +203,3 @@ async def test_a_row_may_begin_before_the_batch_of_the_one_it_replaces_has_ended
     backend.gate.set()
     assert (await second).output.text == "SECOND"
     await engines.close()
-
-
-def submit(engines: Engines[Backend | Exception], name: str, text: str) -> asyncio.Task[Answer[Output]]:
-    return asyncio.create_task(engines.engine(name).submit(prompt(text), Decoding(), caller=Caller()))
-
-
-async def test_models_share_the_processor_batch_by_batch(engines: Engines[Backend | Exception]) -> None:
-    first, second = Upper(), Upper()
-    engines.load("first", first)
-    engines.load("second", second)
-    await engines.wait()
-    first.gate.clear()
-    caller = Caller()
-    slow = asyncio.create_task(engines.engine("first").submit(prompt("news"), Decoding(), caller=caller))
-    await asyncio.to_thread(first.running.wait, 10)
-    waiting = asyncio.create_task(engines.engine("second").submit(prompt("news"), Decoding(), caller=caller))
-    await asyncio.sleep(0.05)
-    assert second.batches == [["warm"]]
-    first.gate.set()
-    assert (await slow).output == (await waiting).output

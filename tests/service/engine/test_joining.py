@@ -100,6 +100,22 @@ def test_a_line_runs_beside_an_article_and_a_job() -> None:
     run(main())
 
 
+def test_jobs_do_not_keep_a_heavy_row_waiting_for_ever() -> None:
+    async def main() -> None:
+        early_s = {f"job {number}": 0.1 + number % 97 / 100 for number in range(1000)}
+        policy = Policy(batch_tokens=640, batch_rows=64, queue_tokens=10_000)
+        batcher = Batcher(FakeModel(early_s=early_s), policy, parallel=64, joins=True)
+        with Caller(priority=Priority.JOB) as job, Caller() as caller:
+            work = submit(batcher, job, *early_s)
+            await asyncio.sleep(0.5)
+            await batcher.submit(FakeRow("heavy", weight=600), caller=caller)
+            assert asyncio.get_running_loop().time() < 3
+            await asyncio.gather(*work)
+        await batcher.close()
+
+    run(main())
+
+
 def test_one_poisonous_row_costs_its_neighbours_no_answer() -> None:
     async def main() -> None:
         model = FakeModel(poison={"b"}, miscount={"e"})

@@ -1,0 +1,95 @@
+"""A backend that needs no model, and engines that load it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from kunnafoni.engine.caller import Caller
+from kunnafoni.engine.engines import Engines
+from kunnafoni.engine.policy import Policy
+from kunnafoni_models.backend import Backend, Decoding, Done, Output, Prompt
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kunnafoni.engine.runner import Answer
+
+
+@dataclass
+class Upper:
+    """A backend that writes its prompt in capitals; it stops at `gate` while that is closed.
+
+    If it is `early` it tells of its rows before that.
+    """
+
+    parallel: int = 1
+    joins: bool = False
+    gate: threading.Event = field(default_factory=threading.Event)
+    running: threading.Event = field(default_factory=threading.Event)
+    batches: list[list[str]] = field(default_factory=list[list[str]])
+    threads: set[str] = field(default_factory=set[str])
+    early: bool = False
+    inside: int = 0
+    closed: int = 0
+
+    def __post_init__(self) -> None:
+        self.gate.set()
+
+    def count_tokens(self, text: str) -> int:
+        return len(text.split())
+
+    def translation_prompt(self, text: str, *, source: str, target: str) -> Prompt:
+        return Prompt((source, target, *text.split()), 10)
+
+    def summary_prompt(self, text: str, *, language: str) -> Prompt:
+        return Prompt((language, *text.split()), 10)
+
+    def generate(self, prompts: Sequence[Prompt], decoding: Decoding, done: Done | None = None) -> list[Output]:
+        del decoding
+        self.inside += 1
+        assert self.inside <= self.parallel, "too many threads inside"
+        self.threads.add(threading.current_thread().name)
+        self.batches.append([" ".join(prompt.tokens) for prompt in prompts])
+        outputs = [Output(" ".join(prompt.tokens).upper(), len(prompt.tokens), reached_cap=False) for prompt in prompts]
+        if self.early and done:
+            for number, output in enumerate(outputs):
+                done(number, output)
+        self.running.set()
+        self.gate.wait(10)
+        self.running.clear()
+        self.inside -= 1
+        if any("stop" in prompt.tokens for prompt in prompts):
+            raise StopIteration
+        return outputs
+
+    def close(self) -> None:
+        assert not self.inside, "closed while running"
+        self.closed += 1
+
+
+def prompt(text: str) -> Prompt:
+    return Prompt(tuple(text.split()), 10)
+
+
+def load(backend: Backend | Exception) -> Backend:
+    """The loader of these tests: an entry is the backend itself, or what goes wrong."""
+    if isinstance(backend, Exception):
+        raise backend
+    return backend
+
+
+def make_engines(*, cache_bytes: int = 0, parallel_batches: int = 1) -> Engines[Backend | Exception]:
+    return Engines(
+        load,
+        warm_up=lambda _, __: prompt("warm"),
+        policy=Policy(),
+        cache_bytes=cache_bytes,
+        parallel_batches=parallel_batches,
+    )
+
+
+def submit(engines: Engines[Backend | Exception], name: str, text: str) -> asyncio.Task[Answer[Output]]:
+    return asyncio.create_task(engines.engine(name).submit(prompt(text), Decoding(), caller=Caller()))
