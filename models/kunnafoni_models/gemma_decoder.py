@@ -51,7 +51,8 @@ class GemmaDecoder:
         self._session = _runtime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
         self.vocabulary: int = self._session.get_outputs()[0].shape[1]
         kept = [each for each in self._session.get_inputs() if each.name.startswith(("keys_", "values_"))]
-        self._kept = {each.name: _Pages((seats, *each.shape[1:])) for each in kept}
+        self._names = [each.name for each in kept]
+        self._kept = _Pages((len(kept), seats, *kept[0].shape[1:]))
 
     def read(self, first_seat: int, prompts: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         """Seat new rows side by side; the scores of what follows each prompt, rows x vocabulary."""
@@ -68,8 +69,7 @@ class GemmaDecoder:
 
     def move(self, source: int, target: int, seen: int) -> None:
         """Let the row of one seat, which has read so many tokens, have another."""
-        for pages in self._kept.values():
-            pages.array[target, :, :seen] = pages.array[source, :, :seen]
+        self._kept.array[:, target, :, :seen] = self._kept.array[:, source, :, :seen]
 
     def forget(self) -> None:
         """Give back to the system the memory of all seats, and what the runtime has kept from run to run."""
@@ -77,8 +77,7 @@ class GemmaDecoder:
         self._run(
             0, once[:, None], seen=once, last=once - 1, settings={"memory.enable_memory_arena_shrinkage": "cpu:0"}
         )
-        for pages in self._kept.values():
-            pages.forget()
+        self._kept.forget()
 
     def _run(
         self,
@@ -101,9 +100,9 @@ class GemmaDecoder:
         binding = _runtime.IOBinding(self._session)
         for name, values in inputs.items():
             binding.bind_cpu_input(name, values)
-        for name, pages in self._kept.items():
-            _bind(binding.bind_input, name, pages.array[first_seat : first_seat + rows])
-            _bind(binding.bind_output, f"new_{name}", pages.array[first_seat : first_seat + rows])
+        for name, seats in zip(self._names, self._kept.array, strict=True):
+            _bind(binding.bind_input, name, seats[first_seat : first_seat + rows])
+            _bind(binding.bind_output, f"new_{name}", seats[first_seat : first_seat + rows])
         _bind(binding.bind_output, "scores", scores)
         options = _runtime.RunOptions()
         for name, value in (settings or {}).items():

@@ -117,8 +117,8 @@ def dates_in(text: str, language: str) -> list[DateMention]:
     if language == "bm":
         numbers |= _spelled_days(text)
     letters, places = _letters(text, tokens, numbers, language)
-    start = 0
-    while start < len(letters):
+    start, last = 0, max(map(letters.rfind, "MW"))  # none begins behind the last month or day of the week
+    while start <= last:
         match = next((m for pattern in _PATTERNS[language] if (m := pattern.match(letters, start))), None)
         if match is None:
             start += 1

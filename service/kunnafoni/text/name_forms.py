@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ _FORMS_PATH = Path(__file__).with_name("name_forms.txt")
 _LETTERS = str.maketrans({"ɛ": "e", "ɔ": "o", "ŋ": "n", "ɲ": "ny", "œ": "oe", "æ": "ae", "ß": "ss", "ø": "o", "ł": "l"})
 
 
+@lru_cache(maxsize=8192)
 def folded(word: str) -> str:
     """`word` in lower case without accents, points and apostrophes, the letters of Bambara as plain ones."""
     if word.isascii() and word.isalnum():

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from kunnafoni.text.name_forms import folded, known_names_in
 from kunnafoni.text.spans import Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 WORD = re.compile(r"(?:[^\W\d_]\.){2,}|[^\W_](?:[^\W_]|[\u0300-\u036f])*")
 """One word: letters and digits, with points in an acronym; an apostrophe or hyphen ends it."""
@@ -60,7 +61,8 @@ def names_in(text: str, *, doubtful: bool = False) -> list[NameMention]:
     return mentions
 
 
-def listed_spans(text: str) -> dict[Span, int]:
+@lru_cache(maxsize=16)
+def listed_spans(text: str) -> Mapping[Span, int]:
     """Where the words of listed names stand -> number of the name."""
     matches = list(WORD.finditer(text))
     return {
