@@ -77,11 +77,6 @@ class Decoding:
     repetition_penalty: float = 1.0
     no_repeat_ngram_size: int = 0
 
-    @property
-    def plain(self) -> bool:
-        """Whether it is greedy and bans nothing, as every runtime can."""
-        return self.beam_size == 1 and not self.no_repeat_ngram_size
-
 
 @dataclass(frozen=True, slots=True)
 class Prompt:

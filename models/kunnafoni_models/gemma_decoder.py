@@ -8,7 +8,7 @@ from __future__ import annotations
 import mmap
 import platform
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import onnxruntime  # pyright: ignore[reportMissingTypeStubs]
@@ -22,6 +22,22 @@ if TYPE_CHECKING:
     from kunnafoni_models.gemma_graph import Constants
 
 _runtime: Any = onnxruntime  # has no types of its own
+
+
+class Scores(NamedTuple):
+    """Of what follows in each row.
+
+    Attributes:
+        values: Rows x vocabulary, up to a positive factor of each row.
+        factors: Rows x 1.
+    """
+
+    values: NDArray[np.float32]
+    factors: NDArray[np.float32]
+
+    def logits(self, rows: Sequence[int]) -> NDArray[np.float32]:
+        """Of some rows, rows x vocabulary."""
+        return self.values[rows] * self.factors[rows]
 
 
 class GemmaDecoder:
@@ -54,21 +70,21 @@ class GemmaDecoder:
         self._names = [each.name for each in kept]
         self._kept = _Pages((len(kept), seats, *kept[0].shape[1:]))
 
-    def read(self, first_seat: int, prompts: Sequence[Sequence[int]]) -> NDArray[np.float32]:
-        """Seat new rows side by side; the scores of what follows each prompt, rows x vocabulary."""
+    def read(self, first_seat: int, prompts: Sequence[Sequence[int]]) -> Scores:
+        """Seat new rows side by side."""
         lengths = np.array([len(prompt) for prompt in prompts])
         ids = np.zeros((len(prompts), lengths.max()), np.int64)
         for row, prompt in enumerate(prompts):
             ids[row, : len(prompt)] = prompt
         return self._run(first_seat, ids, seen=lengths, last=lengths - 1)
 
-    def step(self, tokens: Sequence[int], seen: Sequence[int]) -> NDArray[np.float32]:
+    def step(self, tokens: Sequence[int], seen: Sequence[int]) -> Scores:
         """Read one token more of each row, from the first seat on; `seen` are the tokens that it had read before."""
         ids = np.array(tokens, np.int64)[:, None]
         return self._run(0, ids, seen=np.array(seen) + 1, last=np.zeros(len(ids), np.int64))
 
-    def move(self, source: int, target: int, seen: int) -> None:
-        """Let the row of one seat, which has read so many tokens, have another."""
+    def copy(self, source: int, target: int, seen: int) -> None:
+        """Let one seat have read what another has, so many tokens."""
         self._kept.array[:, target, :, :seen] = self._kept.array[:, source, :, :seen]
 
     def forget(self) -> None:
@@ -87,9 +103,9 @@ class GemmaDecoder:
         seen: NDArray[np.int64],
         last: NDArray[np.int64],
         settings: Mapping[str, str] | None = None,
-    ) -> NDArray[np.float32]:
+    ) -> Scores:
         rows = len(ids)
-        scores = np.empty((rows, self.vocabulary), np.float32)
+        scores = Scores(np.empty((rows, self.vocabulary), np.float32), np.empty((rows, 1), np.float32))
         inputs = {
             "ids": ids.reshape(-1),
             "shape": np.array(ids.shape, np.int64),
@@ -103,7 +119,8 @@ class GemmaDecoder:
         for name, seats in zip(self._names, self._kept.array, strict=True):
             _bind(binding.bind_input, name, seats[first_seat : first_seat + rows])
             _bind(binding.bind_output, f"new_{name}", seats[first_seat : first_seat + rows])
-        _bind(binding.bind_output, "scores", scores)
+        _bind(binding.bind_output, "scores", scores.values)
+        _bind(binding.bind_output, "factors", scores.factors)
         options = _runtime.RunOptions()
         for name, value in (settings or {}).items():
             options.add_run_config_entry(name, value)

@@ -44,7 +44,8 @@ def gemma_graph(
     tokens of a row), `seen` (rows; tokens that a row has read after this run, less one), `most_seen` (the greatest of
     `seen`, plus one), `last` (rows; places in `ids` whose followers are asked for); and of each layer `keys_<n>` and
     `values_<n>` (rows x heads x `positions` x size), whose memory is that of the outputs `new_keys_<n>` and
-    `new_values_<n>` as well. Output: `scores` (rows x vocabulary), up to a positive factor of each row.
+    `new_values_<n>` as well. Outputs: `scores` (rows x vocabulary) and `factors` (rows x 1), whose product are the
+    logits.
 
     Args:
         architecture: Sizes.
@@ -95,7 +96,9 @@ class _Graph:
         for layer in range(sizes.layers):
             hidden = self._layer(hidden, layer)
         hidden = self._node("Gather", [hidden, "last"], "last_hidden")
-        self._product(self._rounded(self._norm(hidden, "model.norm")), _EMBEDDING, output="scores", scaled=False)
+        read = self._rounded(self._norm(hidden, "model.norm"))
+        self._product(read, _EMBEDDING, output="scores", scaled=False)
+        self._node("Identity", [read.scale or self._ones("last")], "factors")
         caches = ["rows", sizes.key_value_heads, self._positions, sizes.head_size]
         kept = [f"{kind}_{layer}" for layer in range(sizes.layers) for kind in ("keys", "values")]
         inputs = [
@@ -108,6 +111,7 @@ class _Graph:
         ]
         outputs = [
             _value("scores", TensorProto.FLOAT, ["rows", sizes.vocabulary]),
+            _value("factors", TensorProto.FLOAT, ["rows", 1]),
             *(_value(f"new_{name}", TensorProto.FLOAT, caches) for name in kept),
         ]
         constants = [*self._inline.values(), *(_external(*each) for each in self.constants.items())]
@@ -213,6 +217,11 @@ class _Graph:
 
     def _transpose(self, name: str, values: NDArray[Any]) -> str:
         return self._constant(f"{name}.transpose", np.ascontiguousarray(values.T))
+
+    def _ones(self, like: str) -> str:
+        """As many as there are numbers in a list, one below the other."""
+        shape = [self._node("Shape", [like], f"{like}.shape"), self._integers(1)]
+        return self._node("Expand", [self._number(1), self._node("Concat", shape, "ones.shape", axis=0)], "ones")
 
     def _zero(self) -> str:
         return self._written("zero", np.array(_ZERO, np.uint8))

@@ -1,13 +1,11 @@
 """Gemma 3 models in CTranslate2's format on ONNX Runtime: rows join those that run, and none waits for a batch to end.
 
-Greedy rows run here. Beams and bans on n-grams are left to the backend on CTranslate2, which is loaded when the first
-such row comes, and so is everything on a GPU. It knows how rows become answers; how they run is in `running_rows`, what
-runs them in `gemma_decoder`.
+On a GPU the backend on CTranslate2 is loaded in its place. It knows how rows become answers; how they run is in
+`running_rows`, what runs them in `gemma_decoder`.
 """
 
 from __future__ import annotations
 
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
@@ -16,13 +14,14 @@ from kunnafoni_models import ctranslate2_backend
 from kunnafoni_models.architecture import ArchitectureError
 from kunnafoni_models.backend import ModelFileError, ModelLoadError, Output
 from kunnafoni_models.cores import usable_cores
-from kunnafoni_models.free_memory import check_memory, give_memory_back
+from kunnafoni_models.free_memory import give_memory_back
 from kunnafoni_models.gemma_bin import read_decoder
 from kunnafoni_models.gemma_decoder import GemmaDecoder
 from kunnafoni_models.gemma_graph import gemma_graph
 from kunnafoni_models.model_files import read_file, whole_names
 from kunnafoni_models.prompt_writer import PromptWriter
-from kunnafoni_models.running_rows import RunningRow, RunningRows
+from kunnafoni_models.running_rows import RunningRows
+from kunnafoni_models.seats import RunningRow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,7 +38,7 @@ _TOKENS = 8192
 
 
 def load(entry: CatalogEntry, *, threads: int, parallel: int, device: str) -> Backend:
-    """See `registry.load`. Only beams take notice of `parallel`; other rows run together. Options of an entry.
+    """See `registry.load`. All rows run together whatever `parallel` is. Options of an entry.
 
     compute_type    `int8`, the default, or `float32`
     """
@@ -61,8 +60,7 @@ def load(entry: CatalogEntry, *, threads: int, parallel: int, device: str) -> Ba
     if max(numbers.values()) >= decoder.vocabulary:
         raise ModelLoadError(f"{entry.id}: the tokenizer has more tokens than the model's {decoder.vocabulary:,}")
     rows = RunningRows(decoder, end=numbers[end_token], seats=_SEATS, positions=positions, max_tokens=_TOKENS)
-    others = _OnDemand(entry, threads=threads, parallel=parallel)
-    return OnnxRuntimeBackend(rows, writer.result(), numbers, others)
+    return OnnxRuntimeBackend(rows, writer.result(), numbers)
 
 
 def _check(entry: CatalogEntry, device: str) -> None:
@@ -74,7 +72,7 @@ def _check(entry: CatalogEntry, device: str) -> None:
         raise ModelLoadError(f"{entry.id}: there is no device {device}: set it to cpu, cuda or auto")
     for name in whole_names(entry):
         if name not in {_WEIGHTS, _TOKENIZER}:
-            read_file(entry, name)  # raises if it is damaged, now and not when beams are asked for
+            read_file(entry, name)  # raises if it is damaged, now and not when it is moved to a GPU
 
 
 def _decoder(entry: CatalogEntry, *, positions: int, threads: int) -> GemmaDecoder:
@@ -94,39 +92,16 @@ def _decoder(entry: CatalogEntry, *, positions: int, threads: int) -> GemmaDecod
         raise ModelLoadError(f"{entry.id}: ONNX Runtime cannot load it: {error}") from error
 
 
-class _OnDemand:
-    """The backend on CTranslate2, loaded when it is first asked for."""
-
-    def __init__(self, entry: CatalogEntry, *, threads: int, parallel: int) -> None:
-        self._entry, self._threads, self._parallel = entry, threads, parallel
-        self._loading = threading.Lock()
-        self._backend: Backend | None = None
-
-    def backend(self) -> Backend:
-        with self._loading:
-            if self._backend is None:
-                check_memory(self._entry.id, sum(file.bytes for file in self._entry.files))
-                self._backend = ctranslate2_backend.load(
-                    self._entry, threads=self._threads, parallel=self._parallel, device="cpu"
-                )
-            return self._backend
-
-    def close(self) -> None:
-        if self._backend:
-            self._backend.close()
-
-
 class OnnxRuntimeBackend:
     """A loaded Gemma 3 model; see `Backend`."""
 
     parallel = _SEATS
     joins = True
 
-    def __init__(self, rows: RunningRows, writer: PromptWriter, numbers: Mapping[str, int], others: _OnDemand) -> None:
+    def __init__(self, rows: RunningRows, writer: PromptWriter, numbers: Mapping[str, int]) -> None:
         self._rows = rows
         self._writer = writer
         self._numbers = numbers
-        self._others = others
 
     def count_tokens(self, text: str) -> int:
         """See `Backend`."""
@@ -142,12 +117,10 @@ class OnnxRuntimeBackend:
 
     def generate(self, prompts: Sequence[Prompt], decoding: Decoding, done: Done | None = None) -> list[Output]:
         """See `Backend`. A greedy row that goes round in circles is stopped and counts as one that reached its cap."""
-        if not decoding.plain:
-            return self._others.backend().generate(prompts, decoding, done)
         ended: SimpleQueue[RunningRow] = SimpleQueue()
         numbers = [[self._numbers[token] for token in prompt.tokens] for prompt in prompts]
         rows = [
-            RunningRow(each, prompt.max_output_tokens, decoding.repetition_penalty, ended.put)
+            RunningRow(each, prompt.max_output_tokens, decoding, ended.put)
             for each, prompt in zip(numbers, prompts, strict=True)
         ]
         self._rows.add(rows)
@@ -156,8 +129,7 @@ class OnnxRuntimeBackend:
             row = ended.get()
             if row.error:
                 continue
-            capped = row.watch.looped or len(row.tokens) >= row.max_tokens
-            outputs[row] = Output(self._writer.text(row.tokens), len(row.tokens), capped)
+            outputs[row] = Output(self._writer.text(row.tokens), len(row.tokens), row.capped)
             if done:
                 done(rows.index(row), outputs[row])
         for row in rows:
@@ -168,4 +140,3 @@ class OnnxRuntimeBackend:
     def close(self) -> None:
         """See `Backend`."""
         self._rows.close()
-        self._others.close()

@@ -1,6 +1,11 @@
-"""Tells when a row of tokens has run into a loop. It knows numbers, not words."""
+"""Tells when a row of tokens repeats itself. It knows numbers, not words."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # An n-gram this long that comes back at a steady distance marks a loop; shorter ones come back in honest text.
 _NGRAM = 4
@@ -33,3 +38,9 @@ class LoopGuard:
         self._repeated = 0 if period == 0 else self._repeated + 1 if period == self._period else 1
         self._period = period
         return self._repeated >= max(_MIN_REPEATED_TOKENS, _MIN_REPETITIONS * period)
+
+
+def repeating(tokens: Sequence[int], size: int) -> list[int]:
+    """The next tokens that would say an n-gram of this size again."""
+    last = list(tokens[len(tokens) + 1 - size :])
+    return [tokens[end] for end in range(size - 1, len(tokens)) if list(tokens[end + 1 - size : end]) == last]

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from kunnafoni_models.running_rows import RunningRow, RunningRows
+from kunnafoni_models.backend import Decoding
+from kunnafoni_models.gemma_decoder import Scores
+from kunnafoni_models.running_rows import RunningRows
+from kunnafoni_models.seats import RunningRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,7 +28,8 @@ class FakeDecoder:
 
     Attributes:
         read_rows: How many rows each run began.
-        most: Most rows that were seated.
+        most: Most rows that were seated by reading.
+        most_stepped: Most seats that a step had.
         fail, fail_read, fail_forget: What the next step, prompt or rest raises.
         scores: Of every row, in place of those sums.
         gate: While closed, steps wait, which `at_gate` tells.
@@ -36,6 +40,7 @@ class FakeDecoder:
         self.ends: list[int] = [0] * SEATS
         self.read_rows: list[int] = []
         self.most = 0
+        self.most_stepped = 0
         self.fail: BaseException | None = None
         self.fail_read: Exception | None = None
         self.fail_forget: Exception | None = None
@@ -45,7 +50,7 @@ class FakeDecoder:
         self.at_gate = threading.Event()
         self.forgot = threading.Event()
 
-    def read(self, first_seat: int, prompts: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+    def read(self, first_seat: int, prompts: Sequence[Sequence[int]]) -> Scores:
         if self.fail_read:
             error, self.fail_read = self.fail_read, None
             raise error
@@ -54,28 +59,31 @@ class FakeDecoder:
         self.most = max(self.most, seats.stop)
         for seat, prompt in zip(seats, prompts, strict=True):
             self.kept[seat], self.ends[seat] = list(prompt), 2 * len(prompt) + 5
-        return np.stack([self._scores(seat) for seat in seats])
+        return self._of(seats)
 
-    def step(self, tokens: Sequence[int], seen: Sequence[int]) -> NDArray[np.float32]:
+    def step(self, tokens: Sequence[int], seen: Sequence[int]) -> Scores:
         self.at_gate.set()
         self.gate.wait(10)
         if self.fail:
             error, self.fail = self.fail, None
             raise error
+        self.most_stepped = max(self.most_stepped, len(tokens))
         for seat, (token, read) in enumerate(zip(tokens, seen, strict=True)):
             assert len(self.kept[seat]) == read
             self.kept[seat].append(token)
-        return np.stack([self._scores(seat) for seat in range(len(tokens))])
+        return self._of(range(len(tokens)))
 
-    def move(self, source: int, target: int, seen: int) -> None:
+    def copy(self, source: int, target: int, seen: int) -> None:
         self.kept[target], self.ends[target] = self.kept[source][:seen], self.ends[source]
-        self.kept[source] = []
 
     def forget(self) -> None:
         self.forgot.set()
         if self.fail_forget:
             error, self.fail_forget = self.fail_forget, None
             raise error
+
+    def _of(self, seats: Sequence[int]) -> Scores:
+        return Scores(np.stack([self._scores(seat) for seat in seats]), np.ones((len(seats), 1), np.float32))
 
     def _scores(self, seat: int) -> NDArray[np.float32]:
         if self.scores is not None:
@@ -99,9 +107,12 @@ def rows(decoder: FakeDecoder) -> Iterator[RunningRows]:
     rows.close()
 
 
-def make(prompts: Sequence[Sequence[int]], *, cap: int = 20, penalty: float = 1.0) -> tuple[list[RunningRow], Any]:
+def make(
+    prompts: Sequence[Sequence[int]], *, cap: int = 20, penalty: float = 1.0, beam: int = 1
+) -> tuple[list[RunningRow], Any]:
     ended: SimpleQueue[RunningRow] = SimpleQueue()
-    return [RunningRow(prompt, cap, penalty, ended.put) for prompt in prompts], ended
+    decoding = Decoding(beam_size=beam, repetition_penalty=penalty)
+    return [RunningRow(prompt, cap, decoding, ended.put) for prompt in prompts], ended
 
 
 def run(rows: RunningRows, prompts: Sequence[Sequence[int]], **options: Any) -> list[list[int]]:
@@ -112,7 +123,7 @@ def run(rows: RunningRows, prompts: Sequence[Sequence[int]], **options: Any) -> 
         if row.error:
             raise row.error
     assert ended.empty()
-    return [row.tokens for row in made]
+    return [list(row.tokens) for row in made]
 
 
 PROMPTS = [[3, 4, 5], [9], [2, 2, 2, 2, 2, 2], [30, 20], [8, 8, 1], [40], [11, 12], [6, 6, 6, 6]]
@@ -138,12 +149,29 @@ def test_a_row_joins_those_that_run(rows: RunningRows, decoder: FakeDecoder) -> 
     assert [first.tokens, late.tokens] == alone
 
 
+def test_every_hypothesis_of_a_beam_has_a_seat_and_rows_beside_it_have_theirs(
+    rows: RunningRows, decoder: FakeDecoder
+) -> None:
+    greedy = [run(rows, [prompt])[0] for prompt in PROMPTS]
+    searched = [run(rows, [prompt], beam=3)[0] for prompt in PROMPTS]
+    assert decoder.most == 1  # prompts are read once
+    made, ended = make(PROMPTS)
+    wide, ended_wide = make(PROMPTS, beam=3)
+    rows.add([row for pair in zip(made, wide, strict=True) for row in pair])
+    assert {ended.get(timeout=10) for _ in made} == set(made)
+    assert {ended_wide.get(timeout=10) for _ in wide} == set(wide)
+    assert [row.tokens for row in made] == greedy
+    assert [row.tokens for row in wide] == searched
+    assert decoder.most_stepped == SEATS
+    assert [len(tokens) for tokens in run(rows, PROMPTS, beam=2, cap=3)] == [3] * len(PROMPTS)
+
+
 def test_a_row_stops_at_its_cap_and_in_a_loop(rows: RunningRows, decoder: FakeDecoder) -> None:
     assert [len(tokens) for tokens in run(rows, PROMPTS, cap=3)] == [3] * len(PROMPTS)
     decoder.scores = np.eye(VOCABULARY, dtype=np.float32)[7]
     [row], ended = make([[3] * 4], cap=60)
     rows.add([row])
-    assert ended.get(timeout=10).watch.looped
+    assert ended.get(timeout=10).capped
     assert len(row.tokens) < 60
 
 
@@ -239,6 +267,8 @@ def test_a_thread_that_dies_leaves_nobody_waiting(rows: RunningRows, decoder: Fa
 def test_a_row_that_no_seat_can_keep_is_refused(rows: RunningRows) -> None:
     with pytest.raises(ValueError, match="up to 80 tokens and a seat keeps 64"):
         rows.add(make([[3] * 60])[0])
+    with pytest.raises(ValueError, match="5 hypotheses and there are 4 seats"):
+        rows.add(make([[3]], beam=5)[0])
 
 
 def test_what_the_seats_keep_is_given_back_at_rest(

@@ -129,7 +129,7 @@ class Engine:
             DeadlineError, CancelledCallError: The caller does not wait any more.
             Exception: Whatever the backend raised on this prompt.
         """
-        length = 0 if self.backend.joins and decoding.plain else prompt.length_class
+        length = 0 if self.backend.joins else prompt.length_class
         row = PromptRow(prompt, decoding, (decoding, length), self.weight(prompt, decoding))
         if self._cache is None:
             return await self._batcher.submit(row, caller=caller)

@@ -1,0 +1,225 @@
+"""Seats of a decoder, and who has them: rows, and of those that are searched by beams every hypothesis.
+
+It chooses tokens and ends rows. It does not know texts, who waits for a row, or which thread it runs in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from kunnafoni_models.beam_search import Beam, Hypothesis
+from kunnafoni_models.repetition import repeating
+from kunnafoni_models.row_watch import RowWatch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from kunnafoni_models.backend import Decoding
+    from kunnafoni_models.beam_search import Child
+    from kunnafoni_models.gemma_decoder import Scores
+
+
+class Decoder(Protocol):
+    """What `GemmaDecoder` is; see there."""
+
+    def read(self, first_seat: int, prompts: Sequence[Sequence[int]]) -> Scores:
+        """Seat new rows."""
+        ...
+
+    def step(self, tokens: Sequence[int], seen: Sequence[int]) -> Scores:
+        """Read one token more of each row."""
+        ...
+
+    def copy(self, source: int, target: int, seen: int) -> None:
+        """Let one seat have read what another has."""
+        ...
+
+    def forget(self) -> None:
+        """Give memory back."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class RunningRow:
+    """One row, from its prompt to its end.
+
+    Attributes:
+        prompt: Token numbers.
+        max_tokens: Its cap.
+        decoding: How its answer is searched for; no token of the prompt is penalised or banned.
+        ended: Called once, in the thread that runs the rows; must not fail.
+        tokens: Of the answer, when it has ended, the end token not among them.
+        capped: Whether it was stopped, at its cap or in a loop.
+        error: Why it will have no answer.
+        watch: Says when it must stop, unless it is searched by beams.
+        beam: The search by beams.
+    """
+
+    prompt: Sequence[int]
+    max_tokens: int
+    decoding: Decoding
+    ended: Callable[[RunningRow], object]
+    tokens: Sequence[int] = ()
+    capped: bool = False
+    error: Exception | None = None
+    watch: RowWatch = field(init=False)
+    beam: Beam | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        size = self.decoding.beam_size
+        self.watch = RowWatch(self.max_tokens)
+        self.beam = Beam(size, self.max_tokens) if size > 1 else None
+
+    @property
+    def positions(self) -> int:
+        """Tokens at worst, prompt and answer, of one hypothesis."""
+        return len(self.prompt) + self.max_tokens
+
+
+@dataclass(slots=True)
+class _Seat:
+    """Who has it: a row, or one hypothesis of its beam."""
+
+    row: RunningRow
+    hypothesis: Hypothesis = field(default_factory=Hypothesis)
+
+    @property
+    def tokens(self) -> list[int]:
+        return self.hypothesis.tokens
+
+
+class Seats:
+    """The seats that are taken, side by side from the first.
+
+    Args:
+        decoder: Nobody else may use it.
+        end: The end token's number.
+        seats: How many the decoder has.
+        positions: Most tokens of a row at worst.
+    """
+
+    def __init__(self, decoder: Decoder, *, end: int, seats: int, positions: int) -> None:
+        self._decoder = decoder
+        self._end = end
+        self._taken: list[_Seat] = []
+        self._said = np.zeros((seats, positions), np.int64)
+
+    def __len__(self) -> int:
+        """How many are taken."""
+        return len(self._taken)
+
+    @property
+    def weight(self) -> int:
+        """Tokens at worst of whoever sits there."""
+        return sum(seat.row.positions for seat in self._taken)
+
+    def read(self, rows: Sequence[RunningRow]) -> Scores:
+        """Read the prompts of rows that are to take the next seats."""
+        return self._decoder.read(len(self), [row.prompt for row in rows])
+
+    def take(self, rows: Sequence[RunningRow], scores: Scores) -> None:
+        """Seat rows whose prompts were read, which gave these scores."""
+        first = len(self)
+        self._taken += map(_Seat, rows)
+        self._advance(first, scores)
+
+    def step(self) -> None:
+        """Each seat's next token; rows that are over are told, and leave."""
+        last = [seat.tokens[-1] for seat in self._taken]
+        seen = [len(seat.row.prompt) + len(seat.tokens) - 1 for seat in self._taken]
+        scores = self._decoder.step(last, seen)
+        self._penalise(scores.values)
+        self._advance(0, scores)
+
+    def _penalise(self, scores: NDArray[np.float32]) -> None:
+        """Of each seat the tokens that it has said; each place beyond its end names its first one again."""
+        seats = np.arange(len(self._taken))[:, None]
+        said = self._said[: len(seats), : max(len(seat.tokens) for seat in self._taken)]
+        penalties = np.array([[seat.row.decoding.repetition_penalty] for seat in self._taken], np.float32)
+        old = scores[seats, said]
+        scores[seats, said] = np.where(old < 0, old * penalties, old / penalties)
+        for number, seat in enumerate(self._taken):
+            if size := seat.row.decoding.no_repeat_ngram_size:
+                scores[number, repeating(seat.tokens, size)] = -np.inf
+
+    def _advance(self, first: int, scores: Scores) -> None:
+        """The next token of each seat from one on."""
+        likeliest = scores.values.argmax(axis=1)
+        over: list[int] = []
+        beams: dict[RunningRow, tuple[Beam, list[int]]] = {}
+        for number, seat in enumerate(self._taken[first:], first):
+            if beam := seat.row.beam:
+                beams.setdefault(seat.row, (beam, []))[1].append(number)
+            elif self._say(number, int(likeliest[number - first])):
+                over.append(number)
+        for row, (beam, seats) in beams.items():
+            if self._search(row, beam, seats, scores.logits([number - first for number in seats])):
+                over += seats
+        ended = dict.fromkeys(self._taken[number].row for number in over)
+        for number in sorted(over, reverse=True):
+            self._vacate(number)
+        for row in ended:
+            row.ended(row)
+
+    def _say(self, number: int, token: int) -> bool:
+        """The next token of a row; True if it is over."""
+        seat, row = self._taken[number], self._taken[number].row
+        if token != self._end:
+            self._note(number, len(seat.tokens), token)
+            seat.tokens.append(token)
+            row.capped = row.watch.stop(token)
+        row.tokens = seat.tokens
+        return token == self._end or row.capped
+
+    def _search(self, row: RunningRow, beam: Beam, seats: list[int], logits: NDArray[np.float32]) -> bool:
+        """The next step of a beam; True if it is over."""
+        children = beam.advance([self._taken[number].hypothesis for number in seats], logits, end=self._end)
+        if children:
+            self._seat(row, seats, children)
+            return False
+        row.tokens = beam.best.tokens
+        row.capped = len(row.tokens) == row.max_tokens
+        return True
+
+    def _seat(self, row: RunningRow, seats: list[int], children: Sequence[Child]) -> None:
+        """The first child of a hypothesis takes its seat, and each other one a seat that nobody takes, or a new one."""
+        fresh = range(len(self._taken), len(self._taken) + len(children) - len(seats))
+        parents = [seats[child.parent] for child in children]
+        free = [number for number in (*seats, *fresh) if number not in parents]
+        taken: dict[int, Hypothesis] = {}
+        for parent, (_, hypothesis) in zip(parents, children, strict=True):
+            number = free.pop() if parent in taken else parent
+            if number != parent:
+                self._copy(parent, number)
+            taken[number] = hypothesis
+        self._taken += (_Seat(row) for _ in fresh)
+        for number, hypothesis in taken.items():
+            self._note(number, len(hypothesis.tokens) - 1, hypothesis.tokens[-1])
+            self._taken[number].hypothesis = hypothesis
+
+    def _note(self, number: int, place: int, token: int) -> None:
+        self._said[number, place or slice(None)] = token
+
+    def _vacate(self, number: int) -> None:
+        """Free a seat; who has the last one takes it."""
+        last = len(self._taken) - 1
+        if number < last:
+            self._copy(last, number)
+            self._taken[number] = self._taken[last]
+        del self._taken[last]
+
+    def _copy(self, source: int, target: int) -> None:
+        seat = self._taken[source]
+        self._decoder.copy(source, target, len(seat.row.prompt) + len(seat.tokens))
+        self._said[target] = self._said[source]
+
+    def clear(self) -> list[RunningRow]:
+        """Free all seats and give the rows that had them."""
+        rows = list(dict.fromkeys(seat.row for seat in self._taken))
+        self._taken.clear()
+        return rows
