@@ -7,13 +7,14 @@ Without names all of them run. Each prints what it found and what is wanted, and
 article   A line behind an article of 500 sentences: its latency in batch times, several lines sent at random moments.
           A batch time is the median of the batches that the article filled meanwhile.
 overload  Saturation, then five times its rate for 60 s: p99 of what is accepted, median time to a refusal, memory.
-cancel    1,000 calls, cancelled in flight: what is left queued, rows run after the last was cancelled, memory.
+cancel    1,000 calls, cancelled in flight: what is left queued, rows run after the last was cancelled. Then, four times
+          the same of a server that has worked for 64 callers: memory at rest.
 doubling  Time of 1 to 1,000 segments; the time a character relative to the next smaller number. Small numbers are asked
           for again and again until 64 sentences are done, the same ones for each number.
 company   Requests alone and all at once: how many answers differ.
 
-Minutes on 2 quiet cores: 3, 5, 1, 8 and 7. `overload` asks a server in a process of its own, the others one in this
-process over real gRPC, so that the batches that run can be counted. Caches are off.
+Minutes on 2 quiet cores: 1, 3, 2, 5 and 4. `overload`, and `cancel` for memory, ask a server in a process of its own,
+the others one in this process over real gRPC, so that the batches that run can be counted. Caches are off.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import statistics
 import sys
 import time
 from collections import Counter
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,6 +53,7 @@ MODEL = "kunnafoni-270m"
 REFUSED = grpc.StatusCode.RESOURCE_EXHAUSTED
 FULL_BATCH_ROWS = 4  # fewer are the lines, or the rest of the article
 DOUBLED_SENTENCES = 64
+CANCELLED_TIMES = 4
 Figures = dict[str, Any]
 
 
@@ -128,22 +131,13 @@ async def overload(traffic: Traffic, *, quick: bool) -> Figures:
 async def cancel(traffic: Traffic, *, quick: bool) -> Figures:
     calls = 100 if quick else 1000
     async with serve(registry.catalog()[MODEL], cache_bytes=0, max_queue_tokens=10_000_000) as served:
-        callers, batches, process = Callers(served.address), Batches(served), psutil.Process()
+        callers, batches = Callers(served.address), Batches(served)
         await callers.closed(traffic.requests(8), 8)
-        await asyncio.sleep(2 * REST_AFTER_S)
-        before_mb, began = process.memory_info().rss / 1e6, len(batches.times_s)
-        tasks = [asyncio.create_task(callers.call(traffic.request(1))) for _ in range(calls)]
-        await asyncio.sleep(3.0)
-        queued = served.queued(MODEL)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.sleep(1.0)  # until the server has heard of it
+        began = len(batches.times_s)
+        queued = await _cancelled(callers, traffic, calls, partial(served.queued, MODEL))
         cancelled_s, running = time.monotonic(), len(batches.times_s)
         line = await callers.call(traffic.request(1))
         answered_s, stats = time.monotonic(), served.fleet.engine(MODEL).stats().batcher
-        await asyncio.sleep(2 * REST_AFTER_S)
-        after_mb = process.memory_info().rss / 1e6
         await callers.close()
     return {
         "calls": calls,
@@ -155,11 +149,38 @@ async def cancel(traffic: Traffic, *, quick: bool) -> Figures:
         "rows dropped": stats.dropped_rows,
         "rows queued at the end (wanted: 0)": stats.queued_rows,
         "tokens queued at the end (wanted: 0)": stats.queued_tokens,
-        "memory before, idle, MB": before_mb,
-        "memory after, idle, MB": after_mb,
         "a line right after, s": line.latency_s,
         "until the line was answered, s": answered_s - cancelled_s,
+        "memory at rest, MB, before and each time after (wanted: the same)": await _memory_mb(traffic, calls),
     }
+
+
+async def _memory_mb(traffic: Traffic, calls: int) -> list[float]:
+    found: list[float] = []
+    with local_server(settings={"cache_bytes": 0, "max_queue_tokens": 10_000_000}) as server:
+        callers, process = Callers(server.address), psutil.Process(server.process.pid)
+        await callers.closed(traffic.requests(128), 64)
+        for _ in range(CANCELLED_TIMES):
+            await asyncio.sleep(2 * REST_AFTER_S)
+            found.append(process.memory_info().rss / 1e6)
+            await _cancelled(callers, traffic, calls)
+            await callers.call(traffic.request(1))
+        await asyncio.sleep(2 * REST_AFTER_S)
+        found.append(process.memory_info().rss / 1e6)
+        await callers.close()
+    return found
+
+
+async def _cancelled(callers: Callers, traffic: Traffic, calls: int, queued: Callable[[], int] = lambda: 0) -> int:
+    """Make the calls, cancel them in flight, and give what `queued` said right before."""
+    tasks = [asyncio.create_task(callers.call(traffic.request(1))) for _ in range(calls)]
+    await asyncio.sleep(3.0)
+    found = queued()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.sleep(1.0)  # until the server has heard of it
+    return found
 
 
 async def doubling(traffic: Traffic, *, quick: bool) -> Figures:
