@@ -126,8 +126,9 @@ class Backend(Protocol):
 
     Attributes:
         parallel: How many threads at a time may be inside `generate`.
-        joins: Whether plain rows join those of other threads at any step. If not, a batch has its cores to itself and
-            runs to its end, and its rows had better be alike. If so, `parallel` is how many rows run at once.
+        joins: Whether rows join those of other threads at any step. If not, a batch has its cores to itself and runs to
+            its end, and its rows had better be alike. If so, `parallel` is how many run at once, each hypothesis of a
+            beam as one.
     """
 
     parallel: int

@@ -83,9 +83,9 @@ class GemmaDecoder:
         ids = np.array(tokens, np.int64)[:, None]
         return self._run(0, ids, seen=np.array(seen) + 1, last=np.zeros(len(ids), np.int64))
 
-    def copy(self, source: int, target: int, seen: int) -> None:
-        """Let one seat have read what another has, so many tokens."""
-        self._kept.array[:, target, :, :seen] = self._kept.array[:, source, :, :seen]
+    def copy(self, source: int, target: int, first: int, seen: int) -> None:
+        """Let one seat have read what another has, from token `first` up to `seen`."""
+        self._kept.array[:, target, :, first:seen] = self._kept.array[:, source, :, first:seen]
 
     def forget(self) -> None:
         """Give back to the system the memory of all seats, and what the runtime has kept from run to run."""

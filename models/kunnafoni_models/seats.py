@@ -6,6 +6,7 @@ It chooses tokens and ends rows. It does not know texts, who waits for a row, or
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -35,7 +36,7 @@ class Decoder(Protocol):
         """Read one token more of each row."""
         ...
 
-    def copy(self, source: int, target: int, seen: int) -> None:
+    def copy(self, source: int, target: int, first: int, seen: int) -> None:
         """Let one seat have read what another has."""
         ...
 
@@ -160,11 +161,7 @@ class Seats:
         for row, (beam, seats) in beams.items():
             if self._search(row, beam, seats, scores.logits([number - first for number in seats])):
                 over += seats
-        ended = dict.fromkeys(self._taken[number].row for number in over)
-        for number in sorted(over, reverse=True):
-            self._vacate(number)
-        for row in ended:
-            row.ended(row)
+        self._leave(over)
 
     def _say(self, number: int, token: int) -> bool:
         """The next token of a row; True if it is over."""
@@ -195,27 +192,41 @@ class Seats:
         for parent, (_, hypothesis) in zip(parents, children, strict=True):
             number = free.pop() if parent in taken else parent
             if number != parent:
-                self._copy(parent, number)
+                alike = self._alike(number, parent) if number in seats else 0
+                self._copy(parent, number, self._taken[parent], alike)
             taken[number] = hypothesis
         self._taken += (_Seat(row) for _ in fresh)
         for number, hypothesis in taken.items():
             self._note(number, len(hypothesis.tokens) - 1, hypothesis.tokens[-1])
             self._taken[number].hypothesis = hypothesis
 
+    def _alike(self, number: int, other: int) -> int:
+        """How many tokens two hypotheses of a beam have read alike."""
+        pairs = zip(self._taken[number].tokens, self._taken[other].tokens, strict=True)
+        return len(self._taken[number].row.prompt) + sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
     def _note(self, number: int, place: int, token: int) -> None:
         self._said[number, place or slice(None)] = token
 
-    def _vacate(self, number: int) -> None:
-        """Free a seat; who has the last one takes it."""
-        last = len(self._taken) - 1
-        if number < last:
-            self._copy(last, number)
-            self._taken[number] = self._taken[last]
-        del self._taken[last]
+    def _leave(self, over: Sequence[int]) -> None:
+        """Free seats, tell the rows that had them, and let those in the last seats take them."""
+        rows = dict.fromkeys(self._taken[number].row for number in over)
+        stay = len(self) - len(over)
+        free = [number for number in over if number < stay]
+        moving = [number for number in range(stay, len(self)) if number not in over]
+        for source, target in zip(moving, free, strict=True):
+            self._taken[target] = self._taken[source]
+        del self._taken[stay:]
+        try:
+            for source, target in zip(moving, free, strict=True):
+                self._copy(source, target, self._taken[target])
+        finally:
+            for row in rows:
+                row.ended(row)
 
-    def _copy(self, source: int, target: int) -> None:
-        seat = self._taken[source]
-        self._decoder.copy(source, target, len(seat.row.prompt) + len(seat.tokens))
+    def _copy(self, source: int, target: int, seat: _Seat, first: int = 0) -> None:
+        """Let a seat have read what another has, from a token on."""
+        self._decoder.copy(source, target, first, len(seat.row.prompt) + len(seat.tokens))
         self._said[target] = self._said[source]
 
     def clear(self) -> list[RunningRow]:

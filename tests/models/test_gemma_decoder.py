@@ -87,7 +87,7 @@ def test_a_row_has_the_same_scores_alone_in_company_and_in_another_seat(checkpoi
         np.testing.assert_array_equal(scores(model, [prompt], [after])[0], together[row])
     model.read(0, PROMPTS[:1])
     model.read(1, PROMPTS[1:])
-    model.copy(3, 0, len(PROMPTS[3]))
+    model.copy(3, 0, 0, len(PROMPTS[3]))
     after = [NEXT[3][0], NEXT[1][0], NEXT[2][0]]
     seen = [len(PROMPTS[row]) for row in (3, 1, 2)]
     np.testing.assert_array_equal(model.step(after, seen).logits(range(3)), together[[3, 1, 2], 1])

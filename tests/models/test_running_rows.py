@@ -30,7 +30,7 @@ class FakeDecoder:
         read_rows: How many rows each run began.
         most: Most rows that were seated by reading.
         most_stepped: Most seats that a step had.
-        fail, fail_read, fail_forget: What the next step, prompt or rest raises.
+        fail, fail_read, fail_forget, fail_copy: What the next step, prompt, rest or change of seats raises.
         scores: Of every row, in place of those sums.
         gate: While closed, steps wait, which `at_gate` tells.
     """
@@ -44,6 +44,7 @@ class FakeDecoder:
         self.fail: BaseException | None = None
         self.fail_read: Exception | None = None
         self.fail_forget: Exception | None = None
+        self.fail_copy: Exception | None = None
         self.scores: NDArray[np.float32] | None = None
         self.gate = threading.Event()
         self.gate.set()
@@ -73,7 +74,11 @@ class FakeDecoder:
             self.kept[seat].append(token)
         return self._of(range(len(tokens)))
 
-    def copy(self, source: int, target: int, seen: int) -> None:
+    def copy(self, source: int, target: int, first: int, seen: int) -> None:
+        if self.fail_copy:
+            error, self.fail_copy = self.fail_copy, None
+            raise error
+        assert first == 0 or self.kept[target][:first] == self.kept[source][:first]
         self.kept[target], self.ends[target] = self.kept[source][:seen], self.ends[source]
 
     def forget(self) -> None:
@@ -226,6 +231,20 @@ def test_a_prompt_that_cannot_be_read_costs_those_who_run_nothing(rows: RunningR
     decoder.gate.set()
     assert {ended.get(timeout=10), ended.get(timeout=10)} == {first, poison}
     assert (first.tokens, first.error, str(poison.error)) == (before, None, "no room to read")
+
+
+def test_rows_that_are_over_are_told_though_their_seats_cannot_be_taken(
+    rows: RunningRows, decoder: FakeDecoder
+) -> None:
+    short, long = [[9]] * 2, [[9] * 9] * 2
+    expected = run(rows, short)
+    made, ended = make([*short, *long])
+    decoder.fail_copy = MemoryError("no room to copy")
+    rows.add(made)
+    assert {ended.get(timeout=10) for _ in made} == set(made)
+    assert [list(row.tokens) for row in made if not row.error] == expected
+    assert [str(row.error) for row in made if row.error] == ["no room to copy"] * 2
+    assert ended.empty()
 
 
 def test_memory_that_cannot_be_given_back_ends_nothing(

@@ -45,8 +45,8 @@ class Batcher(Generic[RowT, OutputT]):
             row's number and output.
         policy: Sizes and bounds.
         parallel: Most batches on the model at once. While more than one could begin, they share what waits.
-        joins: Whether rows join those that run. Then a batch is what may begin now, and `parallel` rows run at most, or
-            `batch_rows` if that is less.
+        joins: Whether rows join those that run. Then a batch is what may begin now, and `parallel` seats are taken at
+            most, or `batch_rows` if that is less.
         turn: Gives what is entered before a batch is cut and left when it is done; rows that join share one. Where
             batchers share a processor it says whose turn it is, and what it gives, whether others wait for theirs.
             None if the model has the processor to itself.
@@ -238,12 +238,12 @@ class Batcher(Generic[RowT, OutputT]):
 
     def _joiners(self) -> list[Slot[RowT]]:
         """What may begin beside the rows that run."""
-        rows = self._seats - self._meter.running_rows
+        seats = self._seats - self._meter.running_seats
         tokens = self._policy.batch_tokens - self._meter.running_tokens
-        if rows * _JOIN_SHARE < self._seats or tokens * _JOIN_SHARE < self._policy.batch_tokens:
+        if seats * _JOIN_SHARE < self._seats or tokens * _JOIN_SHARE < self._policy.batch_tokens:
             return []
         queue = self._next_queue()
-        return self._cut(queue, rows, tokens) if queue else []
+        return self._cut(queue, seats, tokens) if queue else []
 
     async def _wait_for_company(self, until_s: float) -> None:
         if until_s <= self._loop.time() or self._interactive.fills_batch or self._jobs.fills_batch:
@@ -263,10 +263,10 @@ class Batcher(Generic[RowT, OutputT]):
             return self._jobs
         return self._interactive or None
 
-    def _cut(self, queue: FairQueue[RowT], most_rows: int, most_tokens: int | None = None) -> list[Slot[RowT]]:
+    def _cut(self, queue: FairQueue[RowT], most_seats: int, most_tokens: int | None = None) -> list[Slot[RowT]]:
         """Take the next batch out of a queue, which has had its turn then."""
         jobs_wait = bool(self._jobs)
-        batch = queue.cut(most_rows, most_tokens)
+        batch = queue.cut(most_seats, most_tokens)
         if batch and jobs_wait:
             self._batches_since_job = 0 if queue is self._jobs else self._batches_since_job + 1
         self._admission.make_room()

@@ -38,6 +38,7 @@ class PromptRow:
     decoding: Decoding
     group: tuple[Decoding, int] = field(compare=False)
     weight: int = field(compare=False)
+    seats: int = field(compare=False)
 
     @property
     def length(self) -> int:
@@ -70,6 +71,7 @@ class Engine:
         turn: Turn | None = None,
     ) -> None:
         self.backend = backend
+        self._batch_rows = policy.batch_rows
         self._threads = threads
         # Of rows that are answered before their batch is done, others may take the place while it is not.
         self._free: asyncio.LifoQueue[ModelThread] = asyncio.LifoQueue()
@@ -129,8 +131,11 @@ class Engine:
             DeadlineError, CancelledCallError: The caller does not wait any more.
             Exception: Whatever the backend raised on this prompt.
         """
-        length = 0 if self.backend.joins else prompt.length_class
-        row = PromptRow(prompt, decoding, (decoding, length), self.weight(prompt, decoding))
+        # Where rows join, each hypothesis of a beam is as good as a row.
+        length, seats = (0, decoding.beam_size) if self.backend.joins else (prompt.length_class, 1)
+        row = PromptRow(
+            prompt, decoding, (decoding, length), self.weight(prompt, decoding), min(seats, self._batch_rows)
+        )
         if self._cache is None:
             return await self._batcher.submit(row, caller=caller)
         caller.check()

@@ -41,6 +41,11 @@ class Row(Protocol):
         ...
 
     @property
+    def seats(self) -> int:
+        """How many rows it is where the number of rows is bounded; alike in a group. At least 1."""
+        ...
+
+    @property
     def length(self) -> int:
         """Tokens that are read. Rows of like length are read together with less padding."""
         ...
@@ -168,14 +173,14 @@ class FairQueue(Generic[RowT]):
         if slot not in lane.slots:
             lane.add(slot)
 
-    def cut(self, most_rows: int, most_tokens: int | None = None) -> list[Slot[RowT]]:
+    def cut(self, most_seats: int, most_tokens: int | None = None) -> list[Slot[RowT]]:
         """Take out the next batch, the row that is due first; the queue must not be empty.
 
         It weighs no more than `most_tokens`, or if that is None, than a batch may; none is taken if the row that is due
-        is heavier.
+        is heavier, or takes more seats.
         """
         tokens = self._policy.batch_tokens if most_tokens is None else most_tokens
-        batch = self._choose(min(most_rows, self._policy.batch_rows), tokens)
+        batch = self._choose(min(most_seats, self._policy.batch_rows), tokens)
         if not batch:
             return []
         due = min((lane for lane in batch[0].lanes if lane.siblings is self._lanes), key=lambda lane: lane.tag)
@@ -190,9 +195,9 @@ class FairQueue(Generic[RowT]):
             slot.leave()
         return batch
 
-    def _choose(self, most_rows: int, most_tokens: int) -> list[Slot[RowT]]:
+    def _choose(self, most_seats: int, most_tokens: int) -> list[Slot[RowT]]:
         due, *others = self._due_soon()
-        if due.row.weight > most_tokens:
+        if due.row.weight > most_tokens or due.row.seats > most_seats:
             return []
         company = [slot for slot in others if slot.row.group == due.row.group]
         # Nearest lengths first, and then weights: their outputs end at about the same time. The sort is stable, so
@@ -200,7 +205,7 @@ class FairQueue(Generic[RowT]):
         company.sort(key=lambda slot: (abs(slot.row.length - due.row.length), abs(slot.row.weight - due.row.weight)))
         batch, heaviest = [due], due.row.weight
         for slot in company:
-            if len(batch) >= most_rows:
+            if (len(batch) + 1) * due.row.seats > most_seats:
                 break
             heavy = max(heaviest, slot.row.weight)
             if heavy * (len(batch) + 1) <= most_tokens:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from kunnafoni.engine.fair_queue import Row
+
 # The drain rate looks back over about the last ten batches: smooth, and still right a minute after the load changed.
 MEMORY = 0.9
 # Until the first batch is done nothing is known; afterwards no caller is sent away for longer than it cares to wait.
@@ -56,6 +58,7 @@ class Meter:
 
     Attributes:
         running_rows: Rows on the model that have no answer yet.
+        running_seats: Their seats.
         running_tokens: Their weight.
     """
 
@@ -69,6 +72,7 @@ class Meter:
         self._batches = 0
         self._rows = 0
         self.running_rows = 0
+        self.running_seats = 0
         self.running_tokens = 0
         self._last_s = 0.0
         self._tokens = 0
@@ -76,28 +80,31 @@ class Meter:
         self._recent_tokens = 0.0
         self._recent_s = 0.0
 
-    def batch_begins(self, weights: Sequence[int], now_s: float) -> None:
-        """Count a batch of rows of these weights."""
+    def batch_begins(self, rows: Sequence[Row], now_s: float) -> None:
+        """Count a batch."""
+        weights = [row.weight for row in rows]
         self._pass_time(now_s)
         self.running_tokens += sum(weights)
         self._batches += 1
-        self._rows += len(weights)
-        self.running_rows += len(weights)
+        self._rows += len(rows)
+        self.running_rows += len(rows)
+        self.running_seats += sum(row.seats for row in rows)
         self._tokens += sum(weights)
-        self._padded_tokens += len(weights) * max(weights)
+        self._padded_tokens += len(rows) * max(weights)
 
     def batch_waited(self, waited_s: float) -> None:
         """Learn that a batch that ran afterwards waited so long for its turn, which others on the processor had."""
         self._recent_s += waited_s
 
-    def row_ends(self, weight: int, now_s: float, *, answered: bool = True) -> None:
+    def row_ends(self, row: Row, now_s: float, *, answered: bool = True) -> None:
         """Learn that a row of a batch was answered, or will be tried again in another."""
         self._pass_time(now_s)
         self.running_rows -= 1
-        self.running_tokens -= weight
+        self.running_seats -= row.seats
+        self.running_tokens -= row.weight
         if self._seats:
             memory = MEMORY ** (1 / self._seats)
-            self._recent_tokens = memory * self._recent_tokens + weight * answered
+            self._recent_tokens = memory * self._recent_tokens + row.weight * answered
             self._recent_s *= memory
 
     def batch_ends(self, tokens: int, elapsed_s: float) -> None:

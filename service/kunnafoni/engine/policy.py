@@ -11,7 +11,7 @@ class Policy:
 
     Attributes:
         batch_tokens: Most that the rows of a batch times their heaviest weight may be. A heavier row is refused.
-        batch_rows: Most rows in a batch; of a model that rows join, most that run at once.
+        batch_rows: Most rows in a batch; of a model that rows join, most that run at once, a beam as many as its width.
         max_wait_ms: How long a model that has become free waits for company while less than a batch is queued, so that
             callers who were answered last can come back; 0 is off, and rows that join do not wait. A model that was
             idle for longer, or whose worker had one caller at its last batch and none waiting after it, runs at once

@@ -6,12 +6,14 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from kunnafoni.engine.caller import fail
 from kunnafoni.engine.fair_queue import RowT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from kunnafoni.engine.fair_queue import Slot
     from kunnafoni.engine.meter import Meter
 
@@ -73,15 +75,14 @@ class Runner(Generic[RowT, OutputT]):
                 self._forget(slot)
         if not wanted:
             return
-        weights = [slot.row.weight for slot in wanted]
         now_s = asyncio.get_running_loop().time
         begin_s = now_s()
-        self._meter.batch_begins(weights, begin_s)
+        self._meter.batch_begins([slot.row for slot in wanted], begin_s)
         unanswered = dict(enumerate(wanted))
 
         def answer(number: int, output: OutputT) -> None:
             if slot := unanswered.pop(number, None):
-                self._meter.row_ends(slot.row.weight, now_s())
+                self._meter.row_ends(slot.row, now_s())
                 self._answer(slot, output, begin_s, now_s() - begin_s)
 
         try:
@@ -90,12 +91,12 @@ class Runner(Generic[RowT, OutputT]):
             rest = list(unanswered.values())
             unanswered.clear()
             for slot in rest:
-                self._meter.row_ends(slot.row.weight, now_s(), answered=False)
-            answered_tokens = sum(weights) - sum(slot.row.weight for slot in rest)
+                self._meter.row_ends(slot.row, now_s(), answered=False)
+            answered_tokens = _weight(wanted) - _weight(rest)
             self._meter.batch_ends(answered_tokens, now_s() - begin_s)
             await self._isolate(rest, error, alone=len(wanted) == 1)
         else:
-            self._meter.batch_ends(sum(weights), now_s() - begin_s)
+            self._meter.batch_ends(_weight(wanted), now_s() - begin_s)
             for number, output in enumerate(outputs):
                 answer(number, output)
         finally:
@@ -129,3 +130,7 @@ class Runner(Generic[RowT, OutputT]):
                 queue_ms = max(begin_s - submit_s, 0.0) * 1000
                 future.set_result(Answer(output, queue_ms, elapsed_s * 1000, cached=shared))
                 shared = True
+
+
+def _weight(slots: Iterable[Slot[Any]]) -> int:
+    return sum(slot.row.weight for slot in slots)

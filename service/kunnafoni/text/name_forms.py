@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from kunnafoni.text.word_cache import word_cache
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +25,7 @@ _FORMS_PATH = Path(__file__).with_name("name_forms.txt")
 _LETTERS = str.maketrans({"ɛ": "e", "ɔ": "o", "ŋ": "n", "ɲ": "ny", "œ": "oe", "æ": "ae", "ß": "ss", "ø": "o", "ł": "l"})
 
 
-@lru_cache(maxsize=8192)
+@word_cache
 def folded(word: str) -> str:
     """`word` in lower case without accents, points and apostrophes, the letters of Bambara as plain ones."""
     if word.isascii() and word.isalnum():

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import re
 from difflib import SequenceMatcher
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from kunnafoni.text.name_forms import common_beginning, folded, same_stem
+from kunnafoni.text.word_cache import word_cache
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,7 +32,7 @@ _SHORTEST_STEM = 4
 _SHORTEST_VARIED = 6  # letters, as they sound, of a name of which one may be another
 
 
-@lru_cache(maxsize=8192)
+@word_cache
 def sound(word: str) -> str:
     """How a word sounds, roughly, in all three languages: spellings of a sound and doubled letters folded."""
     heard = folded(word)
@@ -70,7 +70,7 @@ def _close(word: str, other: str) -> bool:
     return word[same + 1 :] == other[same + 1 :] or word[same:] == other[same + 1 :] or word[same + 1 :] == other[same:]
 
 
-@lru_cache(maxsize=8192)
+@word_cache
 def _stem(word: str) -> str:
     """The sound of a name without the ending that English and French write differently: *Hanovre* is *Hanover*."""
     return sound(_ENDING.sub("", _FRENCH_ER.sub("er", folded(word))))

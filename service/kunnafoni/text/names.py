@@ -61,7 +61,7 @@ def names_in(text: str, *, doubtful: bool = False) -> list[NameMention]:
     return mentions
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=2)  # a sentence and its translation, which several checks ask for
 def listed_spans(text: str) -> Mapping[Span, int]:
     """Where the words of listed names stand -> number of the name."""
     matches = list(WORD.finditer(text))

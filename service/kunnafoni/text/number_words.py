@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import lru_cache
+
+from kunnafoni.text.word_cache import word_cache
 
 
 def _numbered(words: str, first: int, step: int = 1) -> dict[str, int]:
@@ -85,7 +86,7 @@ _BREAK = "."
 """Stands in a list of words where something else than spaces or a hyphen separates them."""
 
 
-@lru_cache(maxsize=8192)
+@word_cache
 def scale_of(word: str, language: str) -> int | None:
     """What `word` multiplies by (`million`, `mille`, `kɛmɛ`), or None; plural forms count."""
     scales, folded = _SCALES[language], _folded(word, language)
@@ -131,7 +132,7 @@ def number_words_in(text: str, language: str) -> list[tuple[int, int, int]]:
     return mentions
 
 
-@lru_cache(maxsize=8192)
+@word_cache
 def _folded(word: str, language: str) -> str:
     if language != "bm":
         return unicodedata.normalize("NFC", word.lower())

@@ -61,6 +61,7 @@ class FakeRow:
     length: int = 10
     weight: int = 20
     decoding: str = "greedy"
+    seats: int = 1
 
     @property
     def group(self) -> tuple[str, int]:

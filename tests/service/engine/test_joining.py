@@ -56,6 +56,24 @@ def test_no_more_rows_run_than_there_are_seats(parallel: int, most: int) -> None
     run(main())
 
 
+def test_a_beam_takes_as_many_seats_as_it_is_wide() -> None:
+    async def main() -> None:
+        model = FakeModel(early_s={"1": 0.1, "3": 0.1})
+        batcher = Batcher(model, POLICY, parallel=4, joins=True)
+        wide = [FakeRow(text, decoding="beam", seats=3) for text in "1234"]
+        with Caller() as caller, Caller() as other:
+            work = [asyncio.create_task(batcher.submit(row, caller=caller)) for row in wide]
+            await asyncio.sleep(0)
+            work += submit(batcher, other, "line")
+            answers = await asyncio.gather(*work)
+        assert texts(answers) == ["<1>", "<2>", "<3>", "<4>", "<line>"]
+        assert model.batches == [["1"], ["line"], ["2"], ["3"], ["4"]]
+        assert batcher.stats().running_rows == 0
+        await batcher.close()
+
+    run(main())
+
+
 def test_a_row_that_is_answered_early_makes_room_for_the_next() -> None:
     async def main() -> None:
         model = FakeModel(early_s={"b": 0.2})

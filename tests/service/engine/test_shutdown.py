@@ -95,6 +95,7 @@ def test_a_bug_in_the_batcher_leaves_nobody_waiting(parallel: int, joins: bool) 
     class Broken:
         text: str
         weight: int = 20
+        seats: int = 1
         length: int = 10
 
         @property
