@@ -87,13 +87,19 @@ class GemmaDecoder:
         """Let one seat have read what another has, from token `first` up to `seen`."""
         self._kept.array[:, target, :, first:seen] = self._kept.array[:, source, :, first:seen]
 
+    def trim(self, seat: int, seen: int) -> None:
+        """Give back to the system what a seat keeps beyond so many tokens."""
+        for heads in self._kept.array[:, seat]:
+            for head in heads:
+                self._kept.forget(head[seen:])
+
     def forget(self) -> None:
         """Give back to the system the memory of all seats, and what the runtime has kept from run to run."""
         once = np.ones(1, np.int64)
         self._run(
             0, once[:, None], seen=once, last=once - 1, settings={"memory.enable_memory_arena_shrinkage": "cpu:0"}
         )
-        self._kept.forget()
+        self._kept.forget(self._kept.array)
 
     def _run(
         self,
@@ -154,8 +160,13 @@ class _Pages:
         self._map.madvise(mmap.MADV_NOHUGEPAGE)
         self.array: NDArray[np.float32] = np.frombuffer(self._map, np.float32).reshape(shape)
 
-    def forget(self) -> None:
-        self._map.madvise(mmap.MADV_DONTNEED)
+    def forget(self, part: NDArray[np.float32]) -> None:
+        """Give back the whole pages of a part that lies in one piece."""
+        start = part.ctypes.data - self.array.ctypes.data
+        end = (start + part.nbytes) // mmap.PAGESIZE * mmap.PAGESIZE
+        start = -(-start // mmap.PAGESIZE) * mmap.PAGESIZE
+        if start < end:
+            self._map.madvise(mmap.MADV_DONTNEED, start, end - start)
 
 
 def _bind(bind: Any, name: str, values: NDArray[np.float32]) -> None:

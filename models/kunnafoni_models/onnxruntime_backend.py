@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 _WEIGHTS, _TOKENIZER = "model.bin", "tokenizer.json"
 # A step of the embedded model on 2 cores takes 5.8 ms with 1 row, 24 with 48, 28 with 64, 41 with 96 (2026-11-27).
 _SEATS = 64
-# Tokens of rows that run, at worst, 36 KB each of the embedded model. A seat keeps the memory of its longest row until
-# nothing has run for two seconds.
+# Tokens of rows that run, at worst and in all hypotheses, 36 KB each of the embedded model. A seat keeps memory for 192
+# (see `seats`) until nothing has run for two seconds.
 _TOKENS = 8192
 
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from kunnafoni_models.beam_search import Child
     from kunnafoni_models.gemma_decoder import Scores
 
+# A seat that is left keeps memory for rows up to so long; that of longer ones would pile up in seat after seat.
+_KEPT = 192
+
 
 class Decoder(Protocol):
     """What `GemmaDecoder` is; see there."""
@@ -38,6 +41,10 @@ class Decoder(Protocol):
 
     def copy(self, source: int, target: int, first: int, seen: int) -> None:
         """Let one seat have read what another has."""
+        ...
+
+    def trim(self, seat: int, seen: int) -> None:
+        """Give back what a seat keeps beyond so many tokens."""
         ...
 
     def forget(self) -> None:
@@ -93,6 +100,11 @@ class _Seat:
     def tokens(self) -> list[int]:
         return self.hypothesis.tokens
 
+    @property
+    def length(self) -> int:
+        """Tokens of its prompt and of what it has said."""
+        return len(self.row.prompt) + len(self.tokens)
+
 
 class Seats:
     """The seats that are taken, side by side from the first.
@@ -132,7 +144,7 @@ class Seats:
     def step(self) -> None:
         """Each seat's next token; rows that are over are told, and leave."""
         last = [seat.tokens[-1] for seat in self._taken]
-        seen = [len(seat.row.prompt) + len(seat.tokens) - 1 for seat in self._taken]
+        seen = [seat.length - 1 for seat in self._taken]
         scores = self._decoder.step(last, seen)
         self._penalise(scores.values)
         self._advance(0, scores)
@@ -214,19 +226,22 @@ class Seats:
         stay = len(self) - len(over)
         free = [number for number in over if number < stay]
         moving = [number for number in range(stay, len(self)) if number not in over]
+        long = [number for number in (*over, *moving) if self._taken[number].length > _KEPT]
         for source, target in zip(moving, free, strict=True):
             self._taken[target] = self._taken[source]
         del self._taken[stay:]
         try:
             for source, target in zip(moving, free, strict=True):
                 self._copy(source, target, self._taken[target])
+            for number in long:
+                self._decoder.trim(number, max(_KEPT, self._taken[number].length if number < stay else 0))
         finally:
             for row in rows:
                 row.ended(row)
 
     def _copy(self, source: int, target: int, seat: _Seat, first: int = 0) -> None:
         """Let a seat have read what another has, from a token on."""
-        self._decoder.copy(source, target, first, len(seat.row.prompt) + len(seat.tokens))
+        self._decoder.copy(source, target, first, seat.length)
         self._said[target] = self._said[source]
 
     def clear(self) -> list[RunningRow]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -100,6 +101,19 @@ def test_memory_of_the_seats_is_given_back_and_taken_anew(checkpoint: Path) -> N
     kept: Any = getattr(model, "_kept")  # noqa: B009 - what it holds is nobody else's
     assert not kept.array.any()
     np.testing.assert_array_equal(scores(model, PROMPTS, NEXT), before)
+
+
+def test_what_a_long_row_has_left_in_a_seat_is_given_back_and_nothing_else(checkpoint: Path) -> None:
+    sizes, parameters = read_decoder((checkpoint / "int8" / "model.bin").read_bytes())
+    model = GemmaDecoder(*gemma_graph(sizes, parameters, positions=320, int8=True), seats=3, threads=1)
+    model.read(0, [[2, *range(3, 303)]] * 3)
+    kept: Any = getattr(model, "_kept")  # noqa: B009 - what it holds is nobody else's
+    before = kept.array.copy()
+    model.trim(1, 40)
+    page = mmap.PAGESIZE // (4 * sizes.head_size)  # tokens of a head
+    assert not kept.array[:, 1, :, 40 + page : 320 - page].any()
+    np.testing.assert_array_equal(kept.array[:, 1, :, :40], before[:, 1, :, :40])
+    np.testing.assert_array_equal(kept.array[:, ::2], before[:, ::2])
 
 
 def test_weights_of_another_kind_are_told(checkpoint: Path) -> None:

@@ -30,6 +30,7 @@ class FakeDecoder:
         read_rows: How many rows each run began.
         most: Most rows that were seated by reading.
         most_stepped: Most seats that a step had.
+        trimmed: Seats that were, and what they kept.
         fail, fail_read, fail_forget, fail_copy: What the next step, prompt, rest or change of seats raises.
         scores: Of every row, in place of those sums.
         gate: While closed, steps wait, which `at_gate` tells.
@@ -41,6 +42,7 @@ class FakeDecoder:
         self.read_rows: list[int] = []
         self.most = 0
         self.most_stepped = 0
+        self.trimmed: list[tuple[int, int]] = []
         self.fail: BaseException | None = None
         self.fail_read: Exception | None = None
         self.fail_forget: Exception | None = None
@@ -80,6 +82,9 @@ class FakeDecoder:
             raise error
         assert first == 0 or self.kept[target][:first] == self.kept[source][:first]
         self.kept[target], self.ends[target] = self.kept[source][:seen], self.ends[source]
+
+    def trim(self, seat: int, seen: int) -> None:
+        self.trimmed.append((seat, seen))
 
     def forget(self) -> None:
         self.forgot.set()
@@ -169,6 +174,16 @@ def test_every_hypothesis_of_a_beam_has_a_seat_and_rows_beside_it_have_theirs(
     assert [row.tokens for row in wide] == searched
     assert decoder.most_stepped == SEATS
     assert [len(tokens) for tokens in run(rows, PROMPTS, beam=2, cap=3)] == [3] * len(PROMPTS)
+
+
+def test_memory_of_long_rows_is_given_back_when_they_leave(
+    rows: RunningRows, decoder: FakeDecoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kunnafoni_models.seats._KEPT", 10)
+    run(rows, [[9]])
+    assert decoder.trimmed == []
+    run(rows, [[2, 2], [3, 4, 5, 6]])  # the second has 12 tokens when the first leaves its seat to it
+    assert decoder.trimmed == [(1, 10), (0, 10)]
 
 
 def test_a_row_stops_at_its_cap_and_in_a_loop(rows: RunningRows, decoder: FakeDecoder) -> None:
