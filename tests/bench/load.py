@@ -3,15 +3,17 @@
     python tests/bench/load.py [raw] [naive] [alone] [open] [--size 1.0] [--rounds 3] [--shared ../shared]
 
 Without names all parts run. All on the same weights, in turns: a real `kunnafoni serve`, a plain one without second
-tries and pivots, and `naive_server.py`, in processes of their own, the raw backend in this one. Caches are off.
-Requests are of FLORES-200 dev, see `traffic.py`. The naive server makes neither second tries nor pivots, so the plain
-server is what compares with it on equal work, and both are shown.
+tries and pivots, and `naive_server.py` twice, on the same runtime and on CTranslate2 as popular servers are, in
+processes of their own, the raw backend in this one. Caches are off. Requests are of FLORES-200 dev, see `traffic.py`. A
+naive server makes neither second tries nor pivots, so the plain server is what compares with it on equal work, and both
+are shown.
 
 raw     64 callers: source characters a second beside those of the rows that the server runs for the same requests,
         offline in the best batches (sizes swept).
-naive   32 callers: beside the naive server on the same requests.
+naive   32 callers: beside the naive servers on the same requests.
 alone   One caller: one-line requests and articles, each sent to all servers.
-open    Open loop: Poisson arrivals at fractions of each server's own throughput with 32 callers; p50, p95, p99.
+open    Open loop: Poisson arrivals at fractions of each server's own throughput with 32 callers; p50, p95, p99. Of the
+        naive ones that on the same runtime.
 
 Prints a table; writes bench-results/load.json and load.png. --size makes everything larger or smaller, in requests or
 seconds.
@@ -51,14 +53,15 @@ RESULTS = Path("bench-results")
 BATCH_ROWS = (16, 32, 64, 128)
 FRACTIONS = (0.25, 0.5, 0.75, 0.9, 1.0)
 PERCENTILES = (50, 95, 99)
+PEERS = ("naive", "naive on CTranslate2")
 COLOURS = ("tab:blue", "tab:red")
 Figures = dict[str, Any]
 
 
 @contextmanager
-def naive_server() -> Generator[str]:
+def naive_server(*backend: str) -> Generator[str]:
     """The peer in a process of its own; gives its address."""
-    command = [sys.executable, str(Path(__file__).with_name("naive_server.py"))]
+    command = [sys.executable, str(Path(__file__).with_name("naive_server.py")), *backend]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout
@@ -74,7 +77,8 @@ class Servers:
     Attributes:
         ours: The server as it comes.
         plain: The same without second tries and pivots.
-        naive: The peer.
+        naive: The peer on the same runtime.
+        popular: The peer on CTranslate2.
         rounds: Over how many rounds medians are taken.
         size: Factor to the numbers of requests and to the seconds of the open loop.
     """
@@ -82,6 +86,7 @@ class Servers:
     ours: Callers
     plain: Callers
     naive: Callers
+    popular: Callers
     traffic: Traffic
     rounds: int
     size: float
@@ -93,7 +98,12 @@ class Servers:
     @property
     def named(self) -> dict[str, Callers]:
         """The servers with their names in the table."""
-        return {"kunnafoni": self.ours, "plain": self.plain, "naive": self.naive}
+        return {
+            "kunnafoni": self.ours,
+            "plain": self.plain,
+            "naive": self.naive,
+            "naive on CTranslate2": self.popular,
+        }
 
 
 async def raw(servers: Servers) -> Figures:
@@ -135,9 +145,10 @@ async def naive(servers: Servers) -> Figures:
     for _ in range(servers.rounds):
         work = servers.requests(128)
         loads = {name: await callers.closed(work, 32) for name, callers in servers.named.items()}
-        peer = loads["naive"].characters_per_s
         figures.append({name: load.characters_per_s for name, load in loads.items()})
-        figures[-1] |= {f"{name}, times naive": load.characters_per_s / peer for name, load in loads.items()}
+        for peer in PEERS:
+            rate = loads[peer].characters_per_s
+            figures[-1] |= {f"{name}, times {peer}": load.characters_per_s / rate for name, load in loads.items()}
         figures[-1] |= {f"{name}, requests/s": len(work) / load.elapsed_s for name, load in loads.items()}
     return _medians(figures)
 
@@ -150,14 +161,14 @@ async def alone(servers: Servers) -> Figures:
         for number in range(max(1, round(requests * servers.size))):
             request = servers.traffic.request(sentences)
             turns = list(servers.named.items())
-            for server, callers in turns[number % 3 :] + turns[: number % 3]:
+            first = number % len(turns)
+            for server, callers in turns[first:] + turns[:first]:
                 latencies_s[server].append((await callers.call(request)).latency_s)
-        peer = latencies_s["naive"]
         for server, latencies in latencies_s.items():
             figures[f"{name}, {server}, s"] = statistics.median(latencies)
-            ratios = [ours / other for ours, other in zip(latencies, peer, strict=True)]
-            figures[f"{name}, {server}, times naive, median"] = statistics.median(ratios)
-            figures[f"{name}, {server}, times naive, sum"] = sum(latencies) / sum(peer)
+            for peer in PEERS:
+                ratios = [ours / other for ours, other in zip(latencies, latencies_s[peer], strict=True)]
+                figures[f"{name}, {server}, times {peer}, median"] = statistics.median(ratios)
     return figures
 
 
@@ -219,12 +230,13 @@ async def run(part: str, options: argparse.Namespace) -> Figures:
         addresses = [stack.enter_context(local_server()).address]
         plainly = {"KUNNAFONI_SECOND_TRIES": "false", "KUNNAFONI_PIVOTS": "false"}
         os.environ |= plainly
-        addresses += [stack.enter_context(local_server()).address, stack.enter_context(naive_server())]
+        addresses.append(stack.enter_context(local_server()).address)
+        addresses += [stack.enter_context(naive_server()), stack.enter_context(naive_server("ctranslate2"))]
         for name in plainly:
             del os.environ[name]
-        ours, plain, peer = map(Callers, addresses)
         traffic = Traffic(options.shared)
-        servers = Servers(ours, plain, peer, traffic, options.rounds, options.size)
+        ours, plain, naive_peer, popular = map(Callers, addresses)
+        servers = Servers(ours, plain, naive_peer, popular, traffic, options.rounds, options.size)
         for callers in servers.named.values():
             await callers.call(traffic.request(1))
         figures: Figures = {
