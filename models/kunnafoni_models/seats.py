@@ -171,9 +171,15 @@ class Seats:
             elif self._say(number, int(likeliest[number - first])):
                 over.append(number)
         for row, (beam, seats) in beams.items():
+            seats.sort(key=self._rank)
             if self._search(row, beam, seats, scores.logits([number - first for number in seats])):
                 over += seats
         self._leave(over)
+
+    def _rank(self, number: int) -> tuple[float, list[int]]:
+        """The order of hypotheses, wherever they sit: which of two equal ones goes on must not depend on company."""
+        hypothesis = self._taken[number].hypothesis
+        return -hypothesis.score, hypothesis.tokens
 
     def _say(self, number: int, token: int) -> bool:
         """The next token of a row; True if it is over."""

@@ -84,7 +84,9 @@ class Settings(BaseSettings):
     max_beam_size: Annotated[int, Field(ge=1, le=16, description="Largest beam that a request may ask for")] = 4
 
     max_batch_tokens: Annotated[int, Field(ge=64, description="Token budget of a batch: rows x longest row")] = 8_192
-    max_batch_rows: Annotated[int, Field(ge=1, description="Most rows of a batch, or that run at once, beams by their width")] = 64
+    max_batch_rows: Annotated[
+        int, Field(ge=1, description="Most rows of a batch, or that run at once, beams by their width")
+    ] = 64
     max_wait_ms: Annotated[
         float, Field(ge=0, description="How long a batch waits for company; rows that join do not wait")
     ] = 5.0

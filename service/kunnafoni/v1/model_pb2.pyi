@@ -289,7 +289,7 @@ class Model(_message.Message):
     revision: _builtins.str
     """Output only. Revision of its weights; part of every result's route."""
     backend: _builtins.str
-    """Output only. What runs it: `ctranslate2`, `transformers`."""
+    """Output only. What runs it: `onnxruntime`, `ctranslate2`, `transformers`."""
     state: Global___ModelState.ValueType
     """Output only. How far it is."""
     state_detail: _builtins.str
