@@ -103,7 +103,7 @@ async def overload(traffic: Traffic, *, quick: bool) -> Figures:
     duration_s = 15.0 if quick else 60.0
     with local_server() as server:
         callers, process = Callers(server.address), psutil.Process(server.process.pid)
-        work = traffic.requests(24 if quick else 96)
+        work = traffic.requests(24 if quick else 256)  # with few, the last ones have the server to themselves
         full = await callers.closed(work, 64)
         rate = len(full.answered) / full.elapsed_s
         saturated = await callers.open(traffic, rate=rate, duration_s=duration_s)
