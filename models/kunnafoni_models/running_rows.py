@@ -38,7 +38,6 @@ class RunningRows:
     """
 
     def __init__(self, decoder: Decoder, *, end: int, seats: int, positions: int, max_tokens: int) -> None:
-        self._decoder = decoder
         self._running = Seats(decoder, end=end, seats=seats, positions=positions)
         self._seats = seats
         self._positions = positions
@@ -59,8 +58,8 @@ class RunningRows:
         for row in rows:
             if row.positions > self._positions:
                 raise ValueError(f"a row takes up to {row.positions} tokens and a seat keeps {self._positions}")
-            if row.decoding.beam_size > self._seats:
-                raise ValueError(f"a beam has {row.decoding.beam_size} hypotheses and there are {self._seats} seats")
+            if row.seats > self._seats:
+                raise ValueError(f"a beam has {row.seats} hypotheses and there are {self._seats} seats")
         with self._changed:
             if self._closed:
                 raise RuntimeError("the model is closed")
@@ -96,7 +95,7 @@ class RunningRows:
             rests = not self._changed.wait_for(self._wanted, timeout=_REST_AFTER_S)
         if rests:
             try:
-                self._decoder.forget()
+                self._running.forget()
             except Exception:
                 LOG.exception("memory of a model at rest cannot be given back")
         with self._changed:
@@ -122,8 +121,8 @@ class RunningRows:
         with self._changed:
             while self._coming:
                 row = self._coming[0]
-                seats += row.decoding.beam_size
-                weight += row.positions * row.decoding.beam_size
+                seats += row.seats
+                weight += row.weight
                 longest = max(longest, len(row.prompt))
                 read = longest * (len(coming) + 1)
                 # One alone is taken whatever it weighs, and read however long it is.

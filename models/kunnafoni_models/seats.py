@@ -64,8 +64,8 @@ class RunningRow:
         tokens: Of the answer, when it has ended, the end token not among them.
         capped: Whether it was stopped, at its cap or in a loop.
         error: Why it will have no answer.
-        watch: Says when it must stop, unless it is searched by beams.
-        beam: The search by beams.
+        watch: Says when a greedy one must stop.
+        beam: The search of one with beams; None if it is greedy.
     """
 
     prompt: Sequence[int]
@@ -79,14 +79,23 @@ class RunningRow:
     beam: Beam | None = field(init=False)
 
     def __post_init__(self) -> None:
-        size = self.decoding.beam_size
         self.watch = RowWatch(self.max_tokens)
-        self.beam = Beam(size, self.max_tokens) if size > 1 else None
+        self.beam = Beam(self.seats, self.max_tokens) if self.seats > 1 else None
 
     @property
     def positions(self) -> int:
-        """Tokens at worst, prompt and answer, of one hypothesis."""
+        """Tokens at worst of one hypothesis, prompt and answer."""
         return len(self.prompt) + self.max_tokens
+
+    @property
+    def seats(self) -> int:
+        """One for each hypothesis."""
+        return self.decoding.beam_size
+
+    @property
+    def weight(self) -> int:
+        """Tokens at worst of all hypotheses."""
+        return self.positions * self.seats
 
 
 @dataclass(slots=True)
@@ -128,7 +137,7 @@ class Seats:
 
     @property
     def weight(self) -> int:
-        """Tokens at worst of whoever sits there."""
+        """Tokens at worst of whoever has them."""
         return sum(seat.row.positions for seat in self._taken)
 
     def read(self, rows: Sequence[RunningRow]) -> Scores:
@@ -195,13 +204,13 @@ class Seats:
         """The next step of a beam; True if it is over."""
         children = beam.advance([self._taken[number].hypothesis for number in seats], logits, end=self._end)
         if children:
-            self._seat(row, seats, children)
+            self._succeed(row, seats, children)
             return False
         row.tokens = beam.best.tokens
         row.capped = len(row.tokens) == row.max_tokens
         return True
 
-    def _seat(self, row: RunningRow, seats: list[int], children: Sequence[Child]) -> None:
+    def _succeed(self, row: RunningRow, seats: list[int], children: Sequence[Child]) -> None:
         """The first child of a hypothesis takes its seat, and each other one a seat that nobody takes, or a new one."""
         fresh = range(len(self._taken), len(self._taken) + len(children) - len(seats))
         parents = [seats[child.parent] for child in children]
@@ -249,6 +258,10 @@ class Seats:
         """Let a seat have read what another has, from a token on."""
         self._decoder.copy(source, target, first, seat.length)
         self._said[target] = self._said[source]
+
+    def forget(self) -> None:
+        """Give the decoder's memory back; none may be taken."""
+        self._decoder.forget()
 
     def clear(self) -> list[RunningRow]:
         """Free all seats and give the rows that had them."""

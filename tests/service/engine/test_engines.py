@@ -15,16 +15,7 @@ from kunnafoni_models.backend import Decoding, ModelFileError
 from tests.service.engine.fake_backend import Upper, make_engines, prompt, submit
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from kunnafoni_models.backend import Backend
-
-
-@pytest.fixture
-async def engines() -> AsyncIterator[Engines[Backend | Exception]]:
-    engines = make_engines()
-    yield engines
-    await engines.close()
 
 
 async def test_a_model_is_ready_when_it_is_warm(engines: Engines[Backend | Exception]) -> None:

@@ -5,23 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-import pytest
-
 from kunnafoni.engine.caller import Caller
 from kunnafoni_models.backend import Backend, Decoding
 from tests.service.engine.fake_backend import Upper, make_engines, prompt, submit
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from kunnafoni.engine.engines import Engines
-
-
-@pytest.fixture
-async def engines() -> AsyncIterator[Engines[Backend | Exception]]:
-    engines = make_engines()
-    yield engines
-    await engines.close()
 
 
 async def test_a_backend_that_runs_one_batch_at_a_time_takes_all_turns() -> None:
