@@ -92,7 +92,7 @@ class Settings(BaseSettings):
     ] = 5.0
     max_queue_tokens: Annotated[
         int, Field(ge=1024, description="Most tokens that a new call may find before it; at least `max_batch_tokens`")
-    ] = 20_000
+    ] = 14_000
     second_tries: Annotated[
         bool,
         Field(description="Whether a sentence that looks wrong is translated once more, read or decoded otherwise"),

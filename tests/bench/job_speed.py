@@ -1,6 +1,6 @@
 """Jobs on the embedded model: throughput beside the raw backend's, and what interactive calls wait for meanwhile.
 
-    python tests/bench/job_speed.py [throughput] [company] [--contents 64] [--rounds 2] [--batch-rows 16 32 64]
+    python tests/bench/job_speed.py [throughput] [company] [--contents 320] [--rounds 2] [--batch-rows 16 32 64]
 
 throughput  The texts of `traffic.py` as one job of a real server, from CreateJob to the end of WatchJob, in turns with
             the raw backend of `raw.py`: the rows that the service runs for the same texts, offline, in the best
@@ -156,7 +156,7 @@ CHECKS: dict[str, Callable[..., Coroutine[Any, Any, Figures]]] = {"throughput": 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checks", nargs="*", metavar="check", help=", ".join(CHECKS))
-    parser.add_argument("--contents", type=int, default=64)
+    parser.add_argument("--contents", type=int, default=320)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--batch-rows", type=int, nargs="+", default=[16, 32, 64], help="of the raw backend, to try")
     parser.add_argument("--shared", type=Path, default=Path("../shared"))

@@ -29,7 +29,7 @@ class Policy:
     batch_rows: int = 64
     max_wait_ms: float = 4.0
     window_batches: int = 16
-    queue_tokens: int = 20_000
+    queue_tokens: int = 14_000
     job_turn: int = 8
 
     def __post_init__(self) -> None:
