@@ -67,11 +67,15 @@ class Admission:
         while self._job_room() <= 0:
             gate: asyncio.Future[None] = caller.promise()
             self._gates.append((weight, gate))
-            await gate
-            self.admit(weight, caller)
+            try:
+                await gate
+                self.admit(weight, caller)
+            except BaseException:
+                self.make_room()  # it may have had some when it went
+                raise
 
     def make_room(self) -> None:
-        """Rows have left a queue: let in the jobs that fit now, in order of arrival."""
+        """Rows have left a queue, or need no place in it: let in the jobs that fit now, in order of arrival."""
         room = self._job_room()
         while self._gates and room > 0:
             weight, gate = self._gates.popleft()

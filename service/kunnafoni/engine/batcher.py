@@ -175,6 +175,7 @@ class Batcher(Generic[RowT, OutputT]):
             self._meter.shared_rows += 1
             if slot.lanes:
                 queue.share(slot, caller)
+            self._admission.make_room()
         future: asyncio.Future[Answer[OutputT]] = caller.promise()
         slot.waiters[future] = self._loop.time()
         future.add_done_callback(partial(self._strike_off, slot))

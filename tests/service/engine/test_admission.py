@@ -6,10 +6,13 @@ import asyncio
 
 import pytest
 
+from kunnafoni.engine.admission import Admission
 from kunnafoni.engine.batcher import Batcher
 from kunnafoni.engine.caller import Caller, Priority
+from kunnafoni.engine.fair_queue import FairQueue
+from kunnafoni.engine.meter import Meter
 from kunnafoni.engine.policy import Policy
-from kunnafoni.errors import DeadlineError, DrainingError, OverloadedError
+from kunnafoni.errors import CancelledCallError, DeadlineError, DrainingError, OverloadedError
 from tests.service.engine.fakes import FakeModel, FakeRow, run
 
 # Rows weigh 20: a batch holds 4 of them, and a request may find 40 before it.
@@ -200,5 +203,39 @@ def test_a_job_at_the_door_is_told_of_deadlines_and_of_the_end() -> None:
         results = await asyncio.gather(*work, return_exceptions=True)
         assert [type(result) for result in results] == [str] * 4 + [DrainingError] * 26
         assert batcher.stats().queued_tokens == 0
+
+    run(main())
+
+
+def test_room_that_a_job_leaves_goes_to_the_next_at_the_door() -> None:
+    async def main() -> None:
+        model = FakeModel()
+        batcher = Batcher(model, Policy(batch_tokens=100, queue_tokens=800, window_batches=1))
+        with Caller(priority=Priority.JOB) as job:
+            rows = [FakeRow(text, weight=100) for text in "abbc"]
+            work = [asyncio.create_task(batcher.submit(row, caller=job)) for row in rows]
+            answers = await asyncio.gather(*work)  # the second `b` needs no room
+        assert [answer.output for answer in answers] == ["<a>", "<b>", "<b>", "<c>"]
+        assert model.seen == list("abc")
+        await batcher.close()
+
+    run(main())
+
+
+def test_room_that_a_job_gets_when_it_has_gone_goes_to_the_next_at_the_door() -> None:
+    async def main() -> None:
+        policy = Policy(batch_tokens=100, queue_tokens=800, window_batches=1)
+        jobs: FairQueue[FakeRow] = FairQueue(policy)
+        admission = Admission(policy, Meter(1), interactive=FairQueue(policy), jobs=jobs)
+        first, second = Caller(priority=Priority.JOB), Caller(priority=Priority.JOB)
+        full = jobs.add(FakeRow("a", weight=100), first)
+        waiting = [asyncio.create_task(admission.wait_for_room(100, caller)) for caller in (first, second)]
+        await asyncio.sleep(1)
+        full.leave()
+        admission.make_room()
+        first.cancel()
+        await asyncio.wait(waiting)
+        assert type(waiting[0].exception()) is CancelledCallError
+        assert waiting[1].exception() is None
 
     run(main())
