@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -80,18 +80,20 @@ class Decoding:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """One row of a batch, made by a backend and opaque to everyone else but for its sizes.
+    """One row of a batch, made by a backend and opaque to everyone else but for its sizes and its `background`.
 
     Attributes:
         tokens: What the model reads, in its own token strings.
         max_output_tokens: The row's output cap; an output that reaches it has `reached_cap` set.
         target_prefix: First tokens forced on the output of an encoder-decoder model (its language code); not counted
             in the output.
+        background: Whether others may overtake it where rows join. It decides no answer, so it is not compared.
     """
 
     tokens: tuple[str, ...]
     max_output_tokens: int
     target_prefix: tuple[str, ...] = ()
+    background: bool = field(default=False, compare=False, repr=False)
 
     @property
     def length_class(self) -> int:
@@ -128,7 +130,7 @@ class Backend(Protocol):
         parallel: How many threads at a time may be inside `generate`.
         joins: Whether rows join those of other threads at any step. If not, a batch has its cores to itself and runs to
             its end, and its rows had better be alike. If so, `parallel` is how many run at once, each hypothesis of a
-            beam as one.
+            beam as one; as many more may run in the background, and as many more threads may be inside.
     """
 
     parallel: int

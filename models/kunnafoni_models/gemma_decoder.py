@@ -78,10 +78,10 @@ class GemmaDecoder:
             ids[row, : len(prompt)] = prompt
         return self._run(first_seat, ids, seen=lengths, last=lengths - 1)
 
-    def step(self, tokens: Sequence[int], seen: Sequence[int]) -> Scores:
-        """Read one token more of each row, from the first seat on; `seen` are the tokens that it had read before."""
+    def step(self, first_seat: int, tokens: Sequence[int], seen: Sequence[int]) -> Scores:
+        """Read one token more of each of some rows side by side; `seen` are the tokens that it had read before."""
         ids = np.array(tokens, np.int64)[:, None]
-        return self._run(0, ids, seen=np.array(seen) + 1, last=np.zeros(len(ids), np.int64))
+        return self._run(first_seat, ids, seen=np.array(seen) + 1, last=np.zeros(len(ids), np.int64))
 
     def copy(self, source: int, target: int, first: int, seen: int) -> None:
         """Let one seat have read what another has, from token `first` up to `seen`."""

@@ -33,7 +33,7 @@ _WEIGHTS, _TOKENIZER = "model.bin", "tokenizer.json"
 # A step of the embedded model on 2 cores takes 5.8 ms with 1 row, 24 with 48, 28 with 64, 41 with 96 (2026-11-27).
 _SEATS = 64
 # Tokens of rows that run, at worst and in all hypotheses, 36 KB each of the embedded model. A seat keeps memory for 192
-# (see `seats`) until nothing has run for two seconds.
+# (see `seats`) until nothing has run for two seconds. Of both there is as much again for the background.
 _TOKENS = 8192
 
 
@@ -81,7 +81,7 @@ def _decoder(entry: CatalogEntry, *, positions: int, threads: int) -> GemmaDecod
         architecture, parameters = read_decoder(read_file(entry, _WEIGHTS))
         model, constants = gemma_graph(architecture, parameters, positions=positions, int8=int8)
         del parameters  # and with them the file, before the runtime makes a copy of its own
-        return GemmaDecoder(model, constants, seats=_SEATS, threads=threads)
+        return GemmaDecoder(model, constants, seats=2 * _SEATS, threads=threads)
     except ArchitectureError as error:
         raise ModelLoadError(f"{entry.id}: the backend onnxruntime cannot run it: {error}") from error
     except ModelFileError:
@@ -120,7 +120,7 @@ class OnnxRuntimeBackend:
         ended: SimpleQueue[RunningRow] = SimpleQueue()
         numbers = [[self._numbers[token] for token in prompt.tokens] for prompt in prompts]
         rows = [
-            RunningRow(each, prompt.max_output_tokens, decoding, ended.put)
+            RunningRow(each, prompt.max_output_tokens, decoding, ended.put, prompt.background)
             for each, prompt in zip(numbers, prompts, strict=True)
         ]
         self._rows.add(rows)

@@ -1,7 +1,8 @@
 """Rows that run together, each from when it comes to when it ends (Yu et al. 2022, Orca).
 
 At every step each gets a token, and whoever has come joins in; of a row that is searched by beams every hypothesis has
-a seat. It knows when rows join and what they weigh. `seats` chooses their tokens and ends them.
+a seat. Rows in the background have seats of their own, and stand still for most of the time while others run. It knows
+when rows join, what they weigh and whose step is next. `seats` chooses their tokens and ends them.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
+from dataclasses import dataclass, field
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from kunnafoni_models.seats import Seats
@@ -26,23 +29,41 @@ _READ_AT_ONCE = 320
 _REST_AFTER_S = 2.0
 
 
+# The background's part of the time while others run; as of batches where rows do not join (`Policy.job_turn`).
+_BACKGROUND_SHARE = 1 / 8
+
+
+@dataclass(slots=True)
+class _Lane:
+    """Rows that have seats and rows that come, all in the background or none."""
+
+    seats: Seats
+    coming: deque[RunningRow] = field(default_factory=deque["RunningRow"])
+
+    def __bool__(self) -> bool:
+        return bool(self.seats or self.coming)
+
+
 class RunningRows:
     """Runs rows in a thread of its own. Rows beyond the seats or the tokens wait, in order of arrival.
 
     Args:
-        decoder: With so many seats; nobody else may use it.
+        decoder: With twice so many seats, the second half for the background; nobody else may use it.
         end: The end token's number.
-        seats: Most rows that run, or hypotheses of rows.
+        seats: Most rows that run, or hypotheses of rows, and as many more in the background.
         positions: Most tokens of a row at worst.
-        max_tokens: Most that the rows that run may weigh together.
+        max_tokens: Most that the rows that run may weigh together, and as much more in the background.
     """
 
     def __init__(self, decoder: Decoder, *, end: int, seats: int, positions: int, max_tokens: int) -> None:
-        self._running = Seats(decoder, end=end, seats=seats, positions=positions)
+        self._decoder = decoder
+        self._foreground, self._background = (
+            _Lane(Seats(decoder, first=first, end=end, seats=seats, positions=positions)) for first in (0, seats)
+        )
+        self._owed_s = 0.0
         self._seats = seats
         self._positions = positions
         self._max_tokens = max_tokens
-        self._coming: deque[RunningRow] = deque()
         self._changed = threading.Condition()
         self._closed = False
         self._thread = threading.Thread(target=self._serve, name="running-rows", daemon=True)
@@ -63,7 +84,8 @@ class RunningRows:
         with self._changed:
             if self._closed:
                 raise RuntimeError("the model is closed")
-            self._coming += rows
+            for row in rows:
+                (self._background if row.background else self._foreground).coming.append(row)
             self._changed.notify()
 
     def close(self) -> None:
@@ -76,17 +98,25 @@ class RunningRows:
     def _serve(self) -> None:
         try:
             while self._wait():
+                both = bool(self._foreground and self._background)
+                lane = self._background if both and self._owed_s > 0 else self._foreground or self._background
+                began_s = monotonic()
                 try:
-                    self._join()
-                    if self._running:
-                        self._running.step()
+                    self._join(lane)
+                    if lane.seats:
+                        lane.seats.step()
                 except Exception as error:  # noqa: BLE001 - whatever the runtime raises belongs to the rows
-                    _fail(self._running.clear(), error)
+                    _fail(lane.seats.clear(), error)
+                if both:  # in seconds, as a step of all seats takes as long as five of one
+                    share = _BACKGROUND_SHARE - (lane is self._background)
+                    self._owed_s += share * (monotonic() - began_s)
         finally:
             with self._changed:
                 self._closed = True
-                rows = [*self._running.clear(), *self._coming]
-                self._coming.clear()
+                lanes = self._foreground, self._background
+                rows = [row for lane in lanes for row in (*lane.seats.clear(), *lane.coming)]
+                for lane in lanes:
+                    lane.coming.clear()
             _fail(rows, RuntimeError("the model was closed"))
 
     def _wait(self) -> bool:
@@ -95,7 +125,7 @@ class RunningRows:
             rests = not self._changed.wait_for(self._wanted, timeout=_REST_AFTER_S)
         if rests:
             try:
-                self._running.forget()
+                self._decoder.forget()
             except Exception:
                 LOG.exception("memory of a model at rest cannot be given back")
         with self._changed:
@@ -103,34 +133,34 @@ class RunningRows:
             return not self._closed
 
     def _wanted(self) -> bool:
-        return bool(self._running or self._coming or self._closed)
+        return bool(self._foreground or self._background or self._closed)
 
-    def _join(self) -> None:
+    def _join(self, lane: _Lane) -> None:
         """Seat those who come, as many as are read at once."""
-        if coming := self._next():
+        if coming := self._next(lane):
             try:
-                scores = self._running.read(coming)
+                scores = lane.seats.read(coming)
             except Exception as error:  # noqa: BLE001 - those who run already have nothing to do with it
                 _fail(coming, error)
             else:
-                self._running.take(coming, scores)
+                lane.seats.take(coming, scores)
 
-    def _next(self) -> list[RunningRow]:
+    def _next(self, lane: _Lane) -> list[RunningRow]:
         coming: list[RunningRow] = []
-        seats, weight, longest = len(self._running), self._running.weight, 0
+        seats, weight, longest = len(lane.seats), lane.seats.weight, 0
         with self._changed:
-            while self._coming:
-                row = self._coming[0]
+            while lane.coming:
+                row = lane.coming[0]
                 seats += row.seats
                 weight += row.weight
                 longest = max(longest, len(row.prompt))
                 read = longest * (len(coming) + 1)
                 # One alone is taken whatever it weighs, and read however long it is.
-                if (self._running or coming) and (seats > self._seats or weight > self._max_tokens):
+                if (lane.seats or coming) and (seats > self._seats or weight > self._max_tokens):
                     break
                 if coming and read > _READ_AT_ONCE:
                     break
-                coming.append(self._coming.popleft())
+                coming.append(lane.coming.popleft())
         return coming
 
 

@@ -35,8 +35,8 @@ class Decoder(Protocol):
         """Seat new rows."""
         ...
 
-    def step(self, tokens: Sequence[int], seen: Sequence[int]) -> Scores:
-        """Read one token more of each row."""
+    def step(self, first_seat: int, tokens: Sequence[int], seen: Sequence[int]) -> Scores:
+        """Read one token more of each of some rows."""
         ...
 
     def copy(self, source: int, target: int, first: int, seen: int) -> None:
@@ -64,6 +64,7 @@ class RunningRow:
         tokens: Of the answer, when it has ended, the end token not among them.
         capped: Whether it was stopped, at its cap or in a loop.
         error: Why it will have no answer.
+        background: Whether others may overtake it.
         watch: Says when a greedy one must stop.
         beam: The search of one with beams; None if it is greedy.
     """
@@ -72,6 +73,7 @@ class RunningRow:
     max_tokens: int
     decoding: Decoding
     ended: Callable[[RunningRow], object]
+    background: bool = False
     tokens: Sequence[int] = ()
     capped: bool = False
     error: Exception | None = None
@@ -119,14 +121,16 @@ class Seats:
     """The seats that are taken, side by side from the first.
 
     Args:
-        decoder: Nobody else may use it.
+        decoder: Nobody else may use these seats of it.
+        first: Of the decoder's seats.
         end: The end token's number.
-        seats: How many the decoder has.
+        seats: How many there are.
         positions: Most tokens of a row at worst.
     """
 
-    def __init__(self, decoder: Decoder, *, end: int, seats: int, positions: int) -> None:
+    def __init__(self, decoder: Decoder, *, first: int, end: int, seats: int, positions: int) -> None:
         self._decoder = decoder
+        self._first = first
         self._end = end
         self._taken: list[_Seat] = []
         self._said = np.zeros((seats, positions), np.int64)
@@ -142,7 +146,7 @@ class Seats:
 
     def read(self, rows: Sequence[RunningRow]) -> Scores:
         """Read the prompts of rows that are to take the next seats."""
-        return self._decoder.read(len(self), [row.prompt for row in rows])
+        return self._decoder.read(self._first + len(self), [row.prompt for row in rows])
 
     def take(self, rows: Sequence[RunningRow], scores: Scores) -> None:
         """Seat rows whose prompts were read, which gave these scores."""
@@ -154,7 +158,7 @@ class Seats:
         """Each seat's next token; rows that are over are told, and leave."""
         last = [seat.tokens[-1] for seat in self._taken]
         seen = [seat.length - 1 for seat in self._taken]
-        scores = self._decoder.step(last, seen)
+        scores = self._decoder.step(self._first, last, seen)
         self._penalise(scores.values)
         self._advance(0, scores)
 
@@ -249,19 +253,15 @@ class Seats:
             for source, target in zip(moving, free, strict=True):
                 self._copy(source, target, self._taken[target])
             for number in long:
-                self._decoder.trim(number, max(_KEPT, self._taken[number].length if number < stay else 0))
+                self._decoder.trim(self._first + number, max(_KEPT, self._taken[number].length if number < stay else 0))
         finally:
             for row in rows:
                 row.ended(row)
 
     def _copy(self, source: int, target: int, seat: _Seat, first: int = 0) -> None:
         """Let a seat have read what another has, from a token on."""
-        self._decoder.copy(source, target, first, seat.length)
+        self._decoder.copy(self._first + source, self._first + target, first, seat.length)
         self._said[target] = self._said[source]
-
-    def forget(self) -> None:
-        """Give the decoder's memory back; none may be taken."""
-        self._decoder.forget()
 
     def clear(self) -> list[RunningRow]:
         """Free all seats and give the rows that had them."""

@@ -85,7 +85,8 @@ class Settings(BaseSettings):
 
     max_batch_tokens: Annotated[int, Field(ge=64, description="Token budget of a batch: rows x longest row")] = 8_192
     max_batch_rows: Annotated[
-        int, Field(ge=1, description="Most rows of a batch, or that run at once, beams by their width")
+        int,
+        Field(ge=1, description="Most rows of a batch, or that run at once, beams by their width, and as many of jobs"),
     ] = 64
     max_wait_ms: Annotated[
         float, Field(ge=0, description="How long a batch waits for company; rows that join do not wait")

@@ -25,6 +25,7 @@ class FakeDecoder:
         read_rows: How many rows each run began.
         most: Most rows that were seated by reading.
         most_stepped: Most seats that a step had.
+        steps: Whose each one was, in order: `f`oreground or `b`ackground.
         trimmed: Seats that were, and what they kept.
         fail, fail_read, fail_forget, fail_copy: What the next step, prompt, rest or change of seats raises.
         scores: Of every row, in place of those sums.
@@ -32,11 +33,12 @@ class FakeDecoder:
     """
 
     def __init__(self) -> None:
-        self.kept: list[list[int]] = [[] for _ in range(SEATS)]
-        self.ends: list[int] = [0] * SEATS
+        self.kept: list[list[int]] = [[] for _ in range(2 * SEATS)]
+        self.ends: list[int] = [0] * 2 * SEATS
         self.read_rows: list[int] = []
         self.most = 0
         self.most_stepped = 0
+        self.steps: list[str] = []
         self.trimmed: list[tuple[int, int]] = []
         self.fail: BaseException | None = None
         self.fail_read: Exception | None = None
@@ -59,17 +61,18 @@ class FakeDecoder:
             self.kept[seat], self.ends[seat] = list(prompt), 2 * len(prompt) + 5
         return self._of(seats)
 
-    def step(self, tokens: Sequence[int], seen: Sequence[int]) -> Scores:
+    def step(self, first_seat: int, tokens: Sequence[int], seen: Sequence[int]) -> Scores:
         self.at_gate.set()
         self.gate.wait(10)
         if self.fail:
             error, self.fail = self.fail, None
             raise error
         self.most_stepped = max(self.most_stepped, len(tokens))
-        for seat, (token, read) in enumerate(zip(tokens, seen, strict=True)):
+        self.steps.append("b" if first_seat else "f")
+        for seat, (token, read) in enumerate(zip(tokens, seen, strict=True), first_seat):
             assert len(self.kept[seat]) == read
             self.kept[seat].append(token)
-        return self._of(range(len(tokens)))
+        return self._of(range(first_seat, first_seat + len(tokens)))
 
     def copy(self, source: int, target: int, first: int, seen: int) -> None:
         if self.fail_copy:

@@ -96,7 +96,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_finds_what_ctranslate2_finds(checkpoint: Path, decoding: Decoding) -> None:
     sizes, parameters = read_decoder((checkpoint / "model.bin").read_bytes())
     graph = gemma_graph(sizes, parameters, positions=POSITIONS, int8=False)
-    decoder = GemmaDecoder(*graph, seats=SEATS, threads=1)
+    decoder = GemmaDecoder(*graph, seats=2 * SEATS, threads=1)
     words = json.loads((checkpoint / "vocabulary.json").read_text("utf-8"))
     other: Any = cast("Any", ctranslate2).Generator(str(checkpoint), compute_type="float32")
     prompts = [[2, first, second, 9] for first in range(3, 13) for second in (5, 40)]

@@ -49,7 +49,7 @@ def scores(model: GemmaDecoder, prompts: Sequence[Sequence[int]], after: Sequenc
     """Rows x steps x vocabulary: of the prompts, and of each token after them."""
     found = [model.read(0, prompts)]
     for number, tokens in enumerate(zip(*after, strict=True)):
-        found.append(model.step(tokens, [len(prompt) + number for prompt in prompts]))
+        found.append(model.step(0, tokens, [len(prompt) + number for prompt in prompts]))
     return np.stack([each.logits(range(len(prompts))) for each in found], axis=1)
 
 
@@ -91,7 +91,8 @@ def test_a_row_has_the_same_scores_alone_in_company_and_in_another_seat(checkpoi
     model.copy(3, 0, 0, len(PROMPTS[3]))
     after = [NEXT[3][0], NEXT[1][0], NEXT[2][0]]
     seen = [len(PROMPTS[row]) for row in (3, 1, 2)]
-    np.testing.assert_array_equal(model.step(after, seen).logits(range(3)), together[[3, 1, 2], 1])
+    np.testing.assert_array_equal(model.step(0, after, seen).logits(range(3)), together[[3, 1, 2], 1])
+    np.testing.assert_array_equal(model.step(1, after[1:], seen[1:]).logits(range(2)), together[[1, 2], 1])
 
 
 def test_memory_of_the_seats_is_given_back_and_taken_anew(checkpoint: Path) -> None:

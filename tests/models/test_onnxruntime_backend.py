@@ -67,12 +67,16 @@ def test_more_rows_than_seats_wait_for_one(model: Backend) -> None:
     assert sorted(told) == list(range(100))
 
 
-def test_beams_run_beside_other_rows_and_neither_depends_on_the_other(model: Backend) -> None:
+@pytest.mark.parametrize("background", [False, True])
+def test_beams_run_beside_other_rows_and_neither_depends_on_the_other(model: Backend, background: bool) -> None:
     rows = [model.translation_prompt(text, source="en", target="fr") for text in TEXTS]
+    behind = [replace(row, background=background) for row in rows]
     wide = Decoding(beam_size=4)
     alone = [model.generate(rows, decoding) for decoding in (GREEDY, wide)]
     with ThreadPoolExecutor(8) as threads:
-        together = [threads.submit(model.generate, rows, decoding) for decoding in (GREEDY, wide) * 4]
+        together = [
+            threads.submit(model.generate, each, decoding) for each in (rows, behind) * 2 for decoding in (GREEDY, wide)
+        ]
         assert [each.result() for each in together] == alone * 4
 
 
@@ -81,7 +85,7 @@ def test_what_a_row_raises_reaches_its_caller_when_the_others_are_done(
 ) -> None:
     rows = [model.translation_prompt(text, source="en", target="fr") for text in TEXTS]
     before = model.generate(rows, GREEDY)
-    running: Any = getattr(model, "_rows")._running  # noqa: B009 - a Backend has none
+    running: Any = getattr(model, "_rows")._foreground.seats  # noqa: B009 - a Backend has none
 
     def fail(*_: object) -> None:
         monkeypatch.undo()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -31,11 +32,11 @@ def rows(decoder: FakeDecoder) -> Iterator[RunningRows]:
 
 
 def make(
-    prompts: Sequence[Sequence[int]], *, cap: int = 20, penalty: float = 1.0, beam: int = 1
+    prompts: Sequence[Sequence[int]], *, cap: int = 20, penalty: float = 1.0, beam: int = 1, background: bool = False
 ) -> tuple[list[RunningRow], Any]:
     ended: SimpleQueue[RunningRow] = SimpleQueue()
     decoding = Decoding(beam_size=beam, repetition_penalty=penalty)
-    return [RunningRow(prompt, cap, decoding, ended.put) for prompt in prompts], ended
+    return [RunningRow(prompt, cap, decoding, ended.put, background) for prompt in prompts], ended
 
 
 def run(rows: RunningRows, prompts: Sequence[Sequence[int]], **options: Any) -> list[list[int]]:
@@ -70,6 +71,29 @@ def test_a_row_joins_those_that_run(rows: RunningRows, decoder: FakeDecoder) -> 
     decoder.gate.set()
     assert {ended.get(timeout=10), ended.get(timeout=10)} == {first, late}
     assert [first.tokens, late.tokens] == alone
+
+
+def test_rows_in_the_background_stand_still_for_most_of_the_time_while_others_run(
+    rows: RunningRows, decoder: FakeDecoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = itertools.count()  # a step takes a second
+    monkeypatch.setattr("kunnafoni_models.running_rows.monotonic", lambda: next(now_s))
+    alone = [run(rows, [prompt])[0] for prompt in PROMPTS]
+    decoder.gate.clear()
+    decoder.at_gate.clear()
+    behind, ended = make(PROMPTS, background=True)
+    rows.add(behind)
+    assert decoder.at_gate.wait(10)  # all seats of the background are taken
+    before, ended_before = make(PROMPTS)
+    rows.add(before)
+    decoder.steps.clear()
+    decoder.gate.set()
+    assert {ended_before.get(timeout=10) for _ in before} == set(before)
+    steps = "".join(decoder.steps)
+    assert {ended.get(timeout=10) for _ in behind} == set(behind)
+    assert [row.tokens for row in before] == [row.tokens for row in behind] == alone
+    meanwhile = steps[steps.index("f") : steps.rindex("f") + 1]
+    assert 0 < meanwhile.count("b") <= len(meanwhile) / 8 + 1
 
 
 def test_every_hypothesis_of_a_beam_has_a_seat_and_rows_beside_it_have_theirs(

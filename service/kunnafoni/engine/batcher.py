@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from kunnafoni.engine.policy import Policy
 
 LOG = logging.getLogger(__name__)
-# Rows join when one in so many seats is free, and as much of the weight: prompts that are read together cost half.
+# Rows join when one in so many of their seats is free, and as much of the weight: read together, prompts cost half.
 _JOIN_SHARE = 8
 OthersWait = Callable[[], bool]
 Turn = Callable[[], AbstractAsyncContextManager[OthersWait | None]]
@@ -46,7 +46,7 @@ class Batcher(Generic[RowT, OutputT]):
         policy: Sizes and bounds.
         parallel: Most batches on the model at once. While more than one could begin, they share what waits.
         joins: Whether rows join those that run. Then a batch is what may begin now, and `parallel` seats are taken at
-            most, or `batch_rows` if that is less.
+            most, or `batch_rows` if that is less, and as many more by rows in the background.
         turn: Gives what is entered before a batch is cut and left when it is done; rows that join share one. Where
             batchers share a processor it says whose turn it is, and what it gives, whether others wait for theirs.
             None if the model has the processor to itself.
@@ -138,10 +138,8 @@ class Batcher(Generic[RowT, OutputT]):
 
     def stats(self) -> BatcherStats:
         """Take a snapshot."""
-        queues = self._interactive, self._jobs
-        return self._meter.stats(
-            queued_rows=sum(queue.rows for queue in queues), queued_tokens=sum(queue.tokens for queue in queues)
-        )
+        rows, tokens = self._interactive.rows + self._jobs.rows, self._interactive.tokens + self._jobs.tokens
+        return self._meter.stats(queued_rows=rows, queued_tokens=tokens)
 
     async def drain(self, grace_s: float) -> None:
         """Let nobody new in, work off for at most `grace_s` what callers wait for, then `close`.
@@ -226,7 +224,7 @@ class Batcher(Generic[RowT, OutputT]):
                 begun = False
                 while not (begun and others_wait and others_wait()):
                     self._changed.clear()
-                    if batch := self._joiners():
+                    if batch := self._joiners(alone=not (others_wait and others_wait())):
                         batches.create_task(self._runner.run(batch))
                         begun = True
                         await asyncio.sleep(0)  # it begins now, and its rows count
@@ -237,14 +235,20 @@ class Batcher(Generic[RowT, OutputT]):
             if not (self._interactive or self._jobs):
                 self._waiting.clear()
 
-    def _joiners(self) -> list[Slot[RowT]]:
-        """What may begin beside the rows that run."""
-        seats = self._seats - self._meter.running_seats
-        tokens = self._policy.batch_tokens - self._meter.running_tokens
+    def _joiners(self, *, alone: bool) -> list[Slot[RowT]]:
+        """What may begin beside the rows that run. While other models wait for their turn, one of both queues may."""
+        for queue in (self._interactive, self._jobs) if alone else (self._next_queue(),):
+            if queue and (batch := self._cut_joiners(queue)):
+                return batch
+        return []
+
+    def _cut_joiners(self, queue: FairQueue[RowT]) -> list[Slot[RowT]]:
+        running = self._meter.background if queue is self._jobs else self._meter.foreground
+        seats = self._seats - running.seats
+        tokens = self._policy.batch_tokens - running.tokens
         if seats * _JOIN_SHARE < self._seats or tokens * _JOIN_SHARE < self._policy.batch_tokens:
             return []
-        queue = self._next_queue()
-        return self._cut(queue, seats, tokens) if queue else []
+        return self._cut(queue, seats, tokens)
 
     async def _wait_for_company(self, until_s: float) -> None:
         if until_s <= self._loop.time() or self._interactive.fills_batch or self._jobs.fills_batch:
@@ -259,17 +263,17 @@ class Batcher(Generic[RowT, OutputT]):
         return self._interactive.callers | self._jobs.callers
 
     def _next_queue(self) -> FairQueue[RowT] | None:
-        jobs_turn = self._batches_since_job + 1 >= self._policy.job_turn
-        if self._jobs and (jobs_turn or not self._interactive):
-            return self._jobs
-        return self._interactive or None
+        """Whose turn it is, and has been with that."""
+        if not self._jobs:
+            return self._interactive or None
+        self._batches_since_job += 1
+        if self._interactive and self._batches_since_job < self._policy.job_turn:
+            return self._interactive
+        self._batches_since_job = 0
+        return self._jobs
 
     def _cut(self, queue: FairQueue[RowT], most_seats: int, most_tokens: int | None = None) -> list[Slot[RowT]]:
-        """Take the next batch out of a queue, which has had its turn then."""
-        jobs_wait = bool(self._jobs)
         batch = queue.cut(most_seats, most_tokens)
-        if batch and jobs_wait:
-            self._batches_since_job = 0 if queue is self._jobs else self._batches_since_job + 1
         self._admission.make_room()
         return batch
 

@@ -6,12 +6,13 @@ Prompts go in, answers come out. It knows nothing of languages, sentences or req
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from kunnafoni.engine.batcher import Batcher
 from kunnafoni.engine.cache import OutputCache
+from kunnafoni.engine.caller import Priority
 from kunnafoni.engine.runner import Answer
 from kunnafoni_models.free_memory import give_memory_back
 
@@ -32,10 +33,14 @@ REST_AFTER_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class PromptRow:
-    """A prompt as the batcher sees it. Rows share batches that are of like length and decoded in one way."""
+    """A prompt as the batcher sees it. Rows share batches that are of like length and decoded in one way.
+
+    A person who asks for the row of a job gets one of their own where a job's may be overtaken.
+    """
 
     prompt: Prompt
     decoding: Decoding
+    background: bool
     group: tuple[Decoding, int] = field(compare=False)
     weight: int = field(compare=False)
     seats: int = field(compare=False)
@@ -80,7 +85,7 @@ class Engine:
         self._rest: asyncio.TimerHandle | None = None
         self._cache = OutputCache(cache_bytes) if cache_bytes else None
         self._batcher: Batcher[PromptRow, Output] = Batcher(
-            self._generate, policy, parallel=len(threads), joins=backend.joins, turn=turn
+            self._generate, policy, parallel=backend.parallel, joins=backend.joins, turn=turn
         )
 
     @property
@@ -133,8 +138,14 @@ class Engine:
         """
         # Where rows join, each hypothesis of a beam is as good as a row.
         length, seats = (0, decoding.beam_size) if self.backend.joins else (prompt.length_class, 1)
+        background = self.backend.joins and caller.priority is Priority.JOB
         row = PromptRow(
-            prompt, decoding, (decoding, length), self.weight(prompt, decoding), min(seats, self._batch_rows)
+            replace(prompt, background=background),
+            decoding,
+            background,
+            (decoding, length),
+            self.weight(prompt, decoding),
+            min(seats, self._batch_rows),
         )
         if self._cache is None:
             return await self._batcher.submit(row, caller=caller)

@@ -46,6 +46,11 @@ class Row(Protocol):
         ...
 
     @property
+    def background(self) -> bool:
+        """Whether it has a seat among those that others may overtake, on a model that rows join; alike in a queue."""
+        ...
+
+    @property
     def length(self) -> int:
         """Tokens that are read. Rows of like length are read together with less padding."""
         ...

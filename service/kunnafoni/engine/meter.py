@@ -49,17 +49,36 @@ class BatcherStats:
     drain_tokens_per_s: float
 
 
+@dataclass(slots=True)
+class Running:
+    """Rows on the model that have no answer yet.
+
+    Attributes:
+        rows: How many.
+        seats: How many they are where their number is bounded.
+        tokens: Their weight.
+    """
+
+    rows: int = 0
+    seats: int = 0
+    tokens: int = 0
+
+    def add(self, row: Row, number: int = 1) -> None:
+        """Count a row that begins, or with -1 one that ends."""
+        self.rows += number
+        self.seats += number * row.seats
+        self.tokens += number * row.weight
+
+
 class Meter:
     """The counters behind `BatcherStats`, which explains them.
 
     Args:
         parallel: Batches that the model runs at once.
-        seats: If rows join those that run: how many run at once. Else 0.
+        seats: If rows join those that run: how many run at once, and as many in the background. Else 0.
 
     Attributes:
-        running_rows: Rows on the model that have no answer yet.
-        running_seats: Their seats.
-        running_tokens: Their weight.
+        foreground, background: What runs.
     """
 
     def __init__(self, parallel: int, *, seats: int = 0) -> None:
@@ -71,9 +90,8 @@ class Meter:
         self.refused_requests = 0
         self._batches = 0
         self._rows = 0
-        self.running_rows = 0
-        self.running_seats = 0
-        self.running_tokens = 0
+        self.foreground = Running()
+        self.background = Running()
         self._last_s = 0.0
         self._tokens = 0
         self._padded_tokens = 0
@@ -84,11 +102,10 @@ class Meter:
         """Count a batch."""
         weights = [row.weight for row in rows]
         self._pass_time(now_s)
-        self.running_tokens += sum(weights)
+        for row in rows:
+            self._running(row).add(row)
         self._batches += 1
         self._rows += len(rows)
-        self.running_rows += len(rows)
-        self.running_seats += sum(row.seats for row in rows)
         self._tokens += sum(weights)
         self._padded_tokens += len(rows) * max(weights)
 
@@ -99,9 +116,7 @@ class Meter:
     def row_ends(self, row: Row, now_s: float, *, answered: bool = True) -> None:
         """Learn that a row of a batch was answered, or will be tried again in another."""
         self._pass_time(now_s)
-        self.running_rows -= 1
-        self.running_seats -= row.seats
-        self.running_tokens -= row.weight
+        self._running(row).add(row, -1)
         if self._seats:
             memory = MEMORY ** (1 / self._seats)
             self._recent_tokens = memory * self._recent_tokens + row.weight * answered
@@ -112,6 +127,14 @@ class Meter:
         if not self._seats:
             self._recent_tokens = MEMORY * self._recent_tokens + tokens
             self._recent_s = MEMORY * self._recent_s + elapsed_s
+
+    def _running(self, row: Row) -> Running:
+        return self.background if row.background else self.foreground
+
+    @property
+    def running_rows(self) -> int:
+        """Rows on the model that have no answer yet."""
+        return self.foreground.rows + self.background.rows
 
     def _pass_time(self, now_s: float) -> None:
         """Where rows join, no batch has a time of its own: what counts is how long anything ran."""

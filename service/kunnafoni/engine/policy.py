@@ -11,7 +11,8 @@ class Policy:
 
     Attributes:
         batch_tokens: Most that the rows of a batch times their heaviest weight may be. A heavier row is refused.
-        batch_rows: Most rows in a batch; of a model that rows join, most that run at once, a beam as many as its width.
+        batch_rows: Most rows in a batch; of a model that rows join, most that run at once, a beam as many as its width,
+            and as many more of jobs; `batch_tokens` is doubled in the same way.
         max_wait_ms: How long a model that has become free waits for company while less than a batch is queued, so that
             callers who were answered last can come back; 0 is off, and rows that join do not wait. A model that was
             idle for longer, or whose worker had one caller at its last batch and none waiting after it, runs at once
@@ -22,7 +23,8 @@ class Policy:
             fair, so of each caller that waits as much counts as the request itself weighs, and no more: a line is not
             refused for an archive, and an archive gets in when little else waits. The queue holds little more than the
             largest request and this.
-        job_turn: While interactive callers and jobs both wait, one batch in this many is for jobs.
+        job_turn: While interactive callers and jobs both wait, one batch in this many is for jobs. A model that rows
+            join has turns of its own.
     """
 
     batch_tokens: int = 8192

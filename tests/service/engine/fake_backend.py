@@ -30,6 +30,7 @@ class Upper:
     gate: threading.Event = field(default_factory=threading.Event)
     running: threading.Event = field(default_factory=threading.Event)
     batches: list[list[str]] = field(default_factory=list[list[str]])
+    background: list[bool] = field(default_factory=list[bool])
     threads: set[str] = field(default_factory=set[str])
     early: bool = False
     inside: int = 0
@@ -50,9 +51,10 @@ class Upper:
     def generate(self, prompts: Sequence[Prompt], decoding: Decoding, done: Done | None = None) -> list[Output]:
         del decoding
         self.inside += 1
-        assert self.inside <= self.parallel, "too many threads inside"
+        assert self.inside <= self.parallel * (1 + self.joins), "too many threads inside"
         self.threads.add(threading.current_thread().name)
         self.batches.append([" ".join(prompt.tokens) for prompt in prompts])
+        self.background += (prompt.background for prompt in prompts)
         outputs = [Output(" ".join(prompt.tokens).upper(), len(prompt.tokens), reached_cap=False) for prompt in prompts]
         if self.early and done:
             for number, output in enumerate(outputs):

@@ -62,6 +62,7 @@ class FakeRow:
     weight: int = 20
     decoding: str = "greedy"
     seats: int = 1
+    background: bool = False
 
     @property
     def group(self) -> tuple[str, int]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kunnafoni.engine.caller import Caller
+from kunnafoni.engine.caller import Caller, Priority
 from kunnafoni.engine.engines import Engines, State, Status
 from kunnafoni.engine.policy import Policy
 from kunnafoni.errors import DrainingError, LoadingError, ModelChangedError, NotFoundError
@@ -188,9 +188,24 @@ async def test_a_row_may_begin_before_the_batch_of_the_one_it_replaces_has_ended
     await engines.wait()
     backend.gate.clear()
     assert (await submit(engines, "upper", "first")).output.text == "FIRST"
-    second = submit(engines, "upper", "second")
+    assert (await submit(engines, "upper", "second")).output.text == "SECOND"
+    third = submit(engines, "upper", "third")
     await asyncio.sleep(0.05)
-    assert backend.batches == [["warm"], ["first"]]
+    assert backend.batches == [["warm"], ["first"], ["second"]], "there are two threads, one for the background"
     backend.gate.set()
-    assert (await second).output.text == "SECOND"
+    assert (await third).output.text == "THIRD"
+    await engines.close()
+
+
+@pytest.mark.parametrize("joins", [False, True])
+async def test_rows_of_jobs_run_in_the_background_where_rows_join(joins: bool) -> None:
+    engines, backend = make_engines(cache_bytes=10_000), Upper(joins=joins)
+    engines.load("upper", backend)
+    await engines.wait()
+    for text in ("of a job", "remembered"):
+        for priority in (Priority.JOB, Priority.INTERACTIVE):
+            await engines.engine("upper").submit(prompt(text), Decoding(), caller=Caller(priority=priority))
+    await engines.engine("upper").submit(prompt("a line"), Decoding(), caller=Caller())
+    assert backend.batches == [["warm"], ["of a job"], ["remembered"], ["a line"]]
+    assert backend.background == [False, joins, joins, False]
     await engines.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,13 +14,18 @@ from kunnafoni.engine.policy import Policy
 from tests.service.engine.fakes import FakeModel, FakeRow, run, texts
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from kunnafoni.engine.batcher import OthersWait
     from kunnafoni.engine.runner import Answer
 
 POLICY = Policy(batch_tokens=10_000, batch_rows=4, queue_tokens=20_000)
 
 
 def submit(batcher: Batcher[FakeRow, str], caller: Caller, *rows: str) -> list[asyncio.Task[Answer[str]]]:
-    return [asyncio.create_task(batcher.submit(FakeRow(text), caller=caller)) for text in rows]
+    background = caller.priority is Priority.JOB
+    made = [FakeRow(text, background=background) for text in rows]
+    return [asyncio.create_task(batcher.submit(row, caller=caller)) for row in made]
 
 
 def test_a_row_begins_when_it_comes_and_not_when_a_batch_has_ended() -> None:
@@ -101,30 +107,71 @@ def test_rows_join_a_few_together_while_nearly_all_seats_are_taken() -> None:
     run(main())
 
 
-def test_a_line_runs_beside_an_article_and_a_job() -> None:
+def test_a_line_runs_beside_an_article_and_at_once_beside_a_job() -> None:
     async def main() -> None:
         model = FakeModel()
         batcher = Batcher(model, POLICY, parallel=4, joins=True)
         with Caller() as article, Caller(priority=Priority.JOB) as job, Caller() as line:
-            work = submit(batcher, article, *(f"article {number}" for number in range(20)))
-            work += submit(batcher, job, *(f"job {number}" for number in range(20)))
-            await asyncio.sleep(0.5)
-            [late] = submit(batcher, line, "line")
+            work = submit(batcher, job, *(f"job {number}" for number in range(40)))
+            await asyncio.sleep(0.25)
+            [early] = submit(batcher, line, "early")
+            await early
+            assert asyncio.get_running_loop().time() == pytest.approx(1.25)
+            assert batcher.stats().running_rows == 4
+            work += submit(batcher, article, *(f"article {number}" for number in range(20)))
+            await asyncio.sleep(0.25)
+            assert batcher.stats().running_rows == 8
+            [late] = submit(batcher, line, "late")
             await late
-            assert asyncio.get_running_loop().time() == pytest.approx(2)
+            assert asyncio.get_running_loop().time() == pytest.approx(3.25)
             await asyncio.gather(*work)
         await batcher.close()
 
     run(main())
 
 
-def test_jobs_do_not_keep_a_heavy_row_waiting_for_ever() -> None:
+def test_whoever_asks_for_the_row_of_a_job_does_not_wait_like_one() -> None:
     async def main() -> None:
-        early_s = {f"job {number}": 0.1 + number % 97 / 100 for number in range(1000)}
-        policy = Policy(batch_tokens=640, batch_rows=64, queue_tokens=10_000)
+        model = FakeModel()
+        batcher = Batcher(model, POLICY, parallel=4, joins=True)
+        with Caller(priority=Priority.JOB) as job, Caller() as line:
+            work = submit(batcher, job, *"abcdefgh")
+            await asyncio.sleep(0.5)
+            assert texts([*await asyncio.gather(*submit(batcher, line, *"ah"))]) == ["<a>", "<h>"]
+            assert asyncio.get_running_loop().time() == pytest.approx(1.5)
+            await asyncio.gather(*work)
+        assert model.batches == [list("abcd"), list("ah"), list("efgh")]
+        assert batcher.stats().running_rows == 0
+        await batcher.close()
+
+    run(main())
+
+
+def test_jobs_have_one_turn_in_so_many_while_other_models_wait_for_theirs() -> None:
+    @asynccontextmanager
+    async def turn() -> AsyncGenerator[OthersWait]:
+        yield lambda: True
+
+    async def main() -> None:
+        model = FakeModel()
+        policy = Policy(batch_tokens=10_000, batch_rows=4, job_turn=3)
+        batcher = Batcher(model, policy, parallel=4, joins=True, turn=turn)
+        with Caller(priority=Priority.JOB) as job, Caller() as line:
+            work = submit(batcher, job, *"abcdef") + submit(batcher, line, *map(str, range(16)))
+            await asyncio.gather(*work)
+        assert ["".join(batch) for batch in model.batches] == ["0123", "4567", "abcd", "891011", "12131415", "ef"]
+        await batcher.close()
+
+    run(main())
+
+
+def test_others_do_not_keep_a_heavy_row_waiting_for_ever() -> None:
+    async def main() -> None:
+        early_s = {f"row {number}": 0.1 + number % 97 / 100 for number in range(1000)}
+        policy = Policy(batch_tokens=640, batch_rows=64, queue_tokens=100_000)
         batcher = Batcher(FakeModel(early_s=early_s), policy, parallel=64, joins=True)
-        with Caller(priority=Priority.JOB) as job, Caller() as caller:
-            work = submit(batcher, job, *early_s)
+        with Caller() as archive, Caller() as caller:
+            work = submit(batcher, archive, *early_s)
             await asyncio.sleep(0.5)
             await batcher.submit(FakeRow("heavy", weight=600), caller=caller)
             assert asyncio.get_running_loop().time() < 3
@@ -199,9 +246,9 @@ def test_the_rows_that_run_weigh_no_more_than_a_batch_may() -> None:
     async def main() -> None:
         model = FakeModel()
         batcher = Batcher(model, Policy(batch_tokens=100, batch_rows=64, queue_tokens=10_000), parallel=64, joins=True)
-        with Caller(priority=Priority.JOB) as job, Caller() as line:
+        with Caller() as article, Caller() as line:
             work = [
-                asyncio.create_task(batcher.submit(FakeRow(str(number), weight=weight), caller=job))
+                asyncio.create_task(batcher.submit(FakeRow(str(number), weight=weight), caller=article))
                 for number, weight in enumerate([30] * 9 + [90])
             ]
             await asyncio.sleep(0.5)

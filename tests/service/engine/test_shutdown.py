@@ -96,6 +96,7 @@ def test_a_bug_in_the_batcher_leaves_nobody_waiting(parallel: int, joins: bool) 
         text: str
         weight: int = 20
         seats: int = 1
+        background: bool = False
         length: int = 10
 
         @property
