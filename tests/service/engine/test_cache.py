@@ -44,16 +44,18 @@ def test_putting_twice_counts_once() -> None:
 
 @pytest.mark.parametrize("letters", ["a", "ɛ"])
 def test_the_bound_is_one_of_real_memory(letters: str) -> None:
-    gc.collect()
-    tracemalloc.start()
-    cache = OutputCache(500_000)
-    for number in range(6_000):
-        cache.put(cache.key(Prompt((str(number),), 10), Decoding()), output(f"{number}{letters * (number % 200)}"))
-    gc.collect()
-    taken, _ = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert cache.stats().size_bytes <= 500_000
-    assert 400_000 < taken < 550_000
+    taken: list[int] = []
+    for _ in range(2):  # the interpreter's table of strings may grow meanwhile, but not twice
+        gc.collect()
+        tracemalloc.start()
+        cache = OutputCache(500_000)
+        for number in range(6_000):
+            cache.put(cache.key(Prompt((str(number),), 10), Decoding()), output(f"{number}{letters * (number % 200)}"))
+        gc.collect()
+        taken.append(tracemalloc.get_traced_memory()[0])
+        tracemalloc.stop()
+        assert cache.stats().size_bytes <= 500_000
+    assert 400_000 < min(taken) < 550_000
 
 
 def test_the_key_is_everything_that_decides_the_output() -> None:
