@@ -93,6 +93,11 @@ class GemmaDecoder:
             for head in heads:
                 self._kept.forget(head[seen:])
 
+    def free(self, first_seat: int, seats: int) -> None:
+        """Give back to the system the memory of some seats side by side."""
+        for kept in self._kept.array:
+            self._kept.forget(kept[first_seat : first_seat + seats])
+
     def forget(self) -> None:
         """Give back to the system the memory of all seats, and what the runtime has kept from run to run."""
         once = np.ones(1, np.int64)

@@ -93,7 +93,11 @@ class PromptWriter:
         fillers = self._fillers(len(begin) + len(encoded)) if filled else []
         tokens = (*begin, *fillers, *encoded)
         total = self._entry.limits.total_tokens
-        return Prompt(tokens, cap if total is None else max(1, min(cap, total - len(tokens))))
+        if total is None:
+            return Prompt(tokens, cap)
+        if len(tokens) >= total:  # an entry may promise more for a text than its template leaves
+            raise InputTooLongError(len(tokens), total - 1)
+        return Prompt(tokens, min(cap, total - len(tokens)))
 
     def _fillers(self, length: int) -> list[str]:
         filler = self._entry.prompts.filler

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from kunnafoni_models.seats import Seats
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from kunnafoni_models.seats import Decoder, RunningRow
 
@@ -25,7 +25,7 @@ LOG = logging.getLogger(__name__)
 # Prompt tokens that are read between two steps: more make those who run wait, and are read no faster (0.2 ms each from
 # 140 on, 2 cores, 2026-11-27).
 _READ_AT_ONCE = 320
-# When nothing has run for so long, what the seats keep is given back.
+# When nothing has run in seats for so long, what they keep is given back.
 _REST_AFTER_S = 2.0
 
 
@@ -35,10 +35,15 @@ _BACKGROUND_SHARE = 1 / 8
 
 @dataclass(slots=True)
 class _Lane:
-    """Rows that have seats and rows that come, all in the background or none."""
+    """Rows that have seats and rows that come, all in the background or none.
+
+    Attributes:
+        ran_s: When it had its last step, until its seats are given back.
+    """
 
     seats: Seats
     coming: deque[RunningRow] = field(default_factory=deque["RunningRow"])
+    ran_s: float | None = None
 
     def __bool__(self) -> bool:
         return bool(self.seats or self.coming)
@@ -98,18 +103,7 @@ class RunningRows:
     def _serve(self) -> None:
         try:
             while self._wait():
-                both = bool(self._foreground and self._background)
-                lane = self._background if both and self._owed_s > 0 else self._foreground or self._background
-                began_s = monotonic()
-                try:
-                    self._join(lane)
-                    if lane.seats:
-                        lane.seats.step()
-                except Exception as error:  # noqa: BLE001 - whatever the runtime raises belongs to the rows
-                    _fail(lane.seats.clear(), error)
-                if both:  # in seconds, as a step of all seats takes as long as five of one
-                    share = _BACKGROUND_SHARE - (lane is self._background)
-                    self._owed_s += share * (monotonic() - began_s)
+                self._turn()
         finally:
             with self._changed:
                 self._closed = True
@@ -119,15 +113,31 @@ class RunningRows:
                     lane.coming.clear()
             _fail(rows, RuntimeError("the model was closed"))
 
+    def _turn(self) -> None:
+        """A step of one lane: while rows wait for both, the background's when time is owed to it."""
+        began_s, both = monotonic(), bool(self._foreground and self._background)
+        lane, other = self._foreground, self._background
+        if not lane or (both and self._owed_s > 0):
+            lane, other = other, lane
+        try:
+            self._join(lane)
+            if lane.seats:
+                lane.seats.step()
+        except Exception as error:  # noqa: BLE001 - whatever the runtime raises belongs to the rows
+            _fail(lane.seats.clear(), error)
+        lane.ran_s = monotonic()
+        if both:  # time and not steps, as one of all seats takes as long as five of one seat
+            self._owed_s += (_BACKGROUND_SHARE - (lane is self._background)) * (lane.ran_s - began_s)
+        if other.ran_s is not None and not other and lane.ran_s - other.ran_s > _REST_AFTER_S:
+            _give_back(other.seats.free)
+            other.ran_s = None
+
     def _wait(self) -> bool:
         """Until there is something to run; False once closed."""
         with self._changed:
             rests = not self._changed.wait_for(self._wanted, timeout=_REST_AFTER_S)
         if rests:
-            try:
-                self._decoder.forget()
-            except Exception:
-                LOG.exception("memory of a model at rest cannot be given back")
+            _give_back(self._decoder.forget)
         with self._changed:
             self._changed.wait_for(self._wanted)
             return not self._closed
@@ -162,6 +172,13 @@ class RunningRows:
                     break
                 coming.append(lane.coming.popleft())
         return coming
+
+
+def _give_back(what: Callable[[], None]) -> None:
+    try:
+        what()
+    except Exception:
+        LOG.exception("memory of a model at rest cannot be given back")
 
 
 def _fail(rows: Iterable[RunningRow], error: Exception) -> None:

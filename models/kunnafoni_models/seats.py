@@ -47,8 +47,12 @@ class Decoder(Protocol):
         """Give back what a seat keeps beyond so many tokens."""
         ...
 
+    def free(self, first_seat: int, seats: int) -> None:
+        """Give back what some seats keep."""
+        ...
+
     def forget(self) -> None:
-        """Give memory back."""
+        """Give back all memory that can be."""
         ...
 
 
@@ -262,6 +266,10 @@ class Seats:
         """Let a seat have read what another has, from a token on."""
         self._decoder.copy(self._first + source, self._first + target, first, seat.length)
         self._said[target] = self._said[source]
+
+    def free(self) -> None:
+        """Give back what the seats keep; none may be taken."""
+        self._decoder.free(self._first, len(self._said))
 
     def clear(self) -> list[RunningRow]:
         """Free all seats and give the rows that had them."""

@@ -26,6 +26,7 @@ class FakeDecoder:
         most: Most rows that were seated by reading.
         most_stepped: Most seats that a step had.
         steps: Whose each one was, in order: `f`oreground or `b`ackground.
+        freed: Seats that were given back, the first and how many.
         trimmed: Seats that were, and what they kept.
         fail, fail_read, fail_forget, fail_copy: What the next step, prompt, rest or change of seats raises.
         scores: Of every row, in place of those sums.
@@ -39,6 +40,7 @@ class FakeDecoder:
         self.most = 0
         self.most_stepped = 0
         self.steps: list[str] = []
+        self.freed: list[tuple[int, int]] = []
         self.trimmed: list[tuple[int, int]] = []
         self.fail: BaseException | None = None
         self.fail_read: Exception | None = None
@@ -83,6 +85,12 @@ class FakeDecoder:
 
     def trim(self, seat: int, seen: int) -> None:
         self.trimmed.append((seat, seen))
+
+    def free(self, first_seat: int, seats: int) -> None:
+        if self.fail_forget:
+            error, self.fail_forget = self.fail_forget, None
+            raise error
+        self.freed.append((first_seat, seats))
 
     def forget(self) -> None:
         self.forgot.set()

@@ -124,6 +124,16 @@ def test_the_longest_text_passes_and_one_token_more_is_refused(
         embedded_model.summary_prompt("a\t" * embedded_entry.limits.summarize_input_tokens, language="en")
 
 
+def test_a_text_that_leaves_no_room_for_an_answer_is_too_long(embedded_entry: CatalogEntry) -> None:
+    entry = replace(embedded_entry, limits=replace(embedded_entry.limits, total_tokens=40))
+    writer = PromptWriter(entry, (entry.folder / "tokenizer.json").read_bytes(), fill=False)
+    prompts = list[Prompt]()
+    with pytest.raises(InputTooLongError) as caught:
+        prompts.extend(writer.translation("a\t" * words, source="en", target="fr") for words in range(1, 40))
+    assert caught.value.max_tokens == 39
+    assert prompts[-1].max_output_tokens == 40 - len(prompts[-1].tokens) in {1, 2}
+
+
 def test_special_tokens_in_a_text_are_only_letters(embedded_model: Backend) -> None:
     prompt = embedded_model.translation_prompt("a <eos> b <bos> {text}", source="en", target="fr")
     assert prompt.tokens.count("<bos>") == 1

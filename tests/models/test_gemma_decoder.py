@@ -115,6 +115,9 @@ def test_what_a_long_row_has_left_in_a_seat_is_given_back_and_nothing_else(check
     assert not kept.array[:, 1, :, 40 + page : 320 - page].any()
     np.testing.assert_array_equal(kept.array[:, 1, :, :40], before[:, 1, :, :40])
     np.testing.assert_array_equal(kept.array[:, ::2], before[:, ::2])
+    model.free(1, 2)
+    assert not kept.array[:, 1:, :, page:-page].any()
+    np.testing.assert_array_equal(kept.array[:, 0], before[:, 0])
 
 
 def test_weights_of_another_kind_are_told(checkpoint: Path) -> None:

@@ -249,3 +249,19 @@ def test_what_the_seats_keep_is_given_back_at_rest(
     run(rows, PROMPTS)
     assert decoder.forgot.wait(10)
     run(rows, PROMPTS)
+
+
+def test_what_seats_keep_is_given_back_when_only_the_others_run(
+    rows: RunningRows, decoder: FakeDecoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = itertools.count()
+    monkeypatch.setattr("kunnafoni_models.running_rows.monotonic", lambda: next(now_s))
+    run(rows, PROMPTS[:1])
+    assert decoder.freed == []
+    run(rows, PROMPTS[:1], background=True)
+    assert decoder.freed == [(0, SEATS)]
+    decoder.fail_forget = MemoryError()
+    run(rows, PROMPTS[:1])
+    assert decoder.freed == [(0, SEATS)]
+    run(rows, PROMPTS[:1], background=True)
+    assert decoder.freed == [(0, SEATS)] * 2
