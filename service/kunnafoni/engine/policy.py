@@ -24,7 +24,7 @@ class Policy:
             refused for an archive, and an archive gets in when little else waits. The queue holds little more than the
             largest request and this.
         job_turn: While interactive callers and jobs both wait, one batch in this many is for jobs. A model that rows
-            join has turns of its own.
+            join does so only while other models wait for their turn; else it runs both, and shares time out itself.
     """
 
     batch_tokens: int = 8192
