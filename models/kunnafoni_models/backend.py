@@ -87,13 +87,14 @@ class Prompt:
         max_output_tokens: The row's output cap; an output that reaches it has `reached_cap` set.
         target_prefix: First tokens forced on the output of an encoder-decoder model (its language code); not counted
             in the output.
-        background: Whether others may overtake it where rows join. It decides no answer, so it is not compared.
+        background: Whether others may overtake it where rows join. It decides no answer, so that the representation,
+            by which answers are remembered, leaves it out.
     """
 
     tokens: tuple[str, ...]
     max_output_tokens: int
     target_prefix: tuple[str, ...] = ()
-    background: bool = field(default=False, compare=False, repr=False)
+    background: bool = field(default=False, repr=False)
 
     @property
     def length_class(self) -> int:

@@ -27,8 +27,6 @@ LOG = logging.getLogger(__name__)
 _READ_AT_ONCE = 320
 # When nothing has run in seats for so long, what they keep is given back.
 _REST_AFTER_S = 2.0
-
-
 # The background's part of the time while others run; as of batches where rows do not join (`Policy.job_turn`).
 _BACKGROUND_SHARE = 1 / 8
 
@@ -115,8 +113,8 @@ class RunningRows:
 
     def _turn(self) -> None:
         """A step of one lane: while rows wait for both, the background's when time is owed to it."""
-        began_s, both = monotonic(), bool(self._foreground and self._background)
         lane, other = self._foreground, self._background
+        began_s, both = monotonic(), bool(lane and other)
         if not lane or (both and self._owed_s > 0):
             lane, other = other, lane
         try:

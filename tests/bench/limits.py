@@ -171,13 +171,12 @@ async def _memory_mb(traffic: Traffic, calls: int) -> list[float]:
     with local_server(settings={"cache_bytes": 0, "max_queue_tokens": 10_000_000}) as server:
         callers, process = Callers(server.address), psutil.Process(server.process.pid)
         await callers.closed(traffic.requests(128), 64)
-        for _ in range(CANCELLED_TIMES):
+        for number in range(1 + CANCELLED_TIMES):
+            if number:
+                await _cancelled(callers, traffic, calls)
+                await callers.call(traffic.request(1))
             await asyncio.sleep(2 * REST_AFTER_S)
             found.append(process.memory_info().rss / 1e6)
-            await _cancelled(callers, traffic, calls)
-            await callers.call(traffic.request(1))
-        await asyncio.sleep(2 * REST_AFTER_S)
-        found.append(process.memory_info().rss / 1e6)
         await callers.close()
     return found
 

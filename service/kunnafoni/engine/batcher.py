@@ -222,9 +222,9 @@ class Batcher(Generic[RowT, OutputT]):
             async with self._turn() as others_wait, asyncio.TaskGroup() as batches:
                 self._meter.batch_waited(self._loop.time() - ready_s)
                 begun = False
-                while not (begun and others_wait and others_wait()):
+                while not ((contended := bool(others_wait and others_wait())) and begun):
                     self._changed.clear()
-                    if batch := self._joiners(alone=not (others_wait and others_wait())):
+                    if batch := self._joiners(contended=contended):
                         batches.create_task(self._runner.run(batch))
                         begun = True
                         await asyncio.sleep(0)  # it begins now, and its rows count
@@ -235,9 +235,9 @@ class Batcher(Generic[RowT, OutputT]):
             if not (self._interactive or self._jobs):
                 self._waiting.clear()
 
-    def _joiners(self, *, alone: bool) -> list[Slot[RowT]]:
+    def _joiners(self, *, contended: bool) -> list[Slot[RowT]]:
         """What may begin beside the rows that run. While other models wait for their turn, one of both queues may."""
-        for queue in (self._interactive, self._jobs) if alone else (self._next_queue(),):
+        for queue in (self._next_queue(),) if contended else (self._interactive, self._jobs):
             if queue and (batch := self._cut_joiners(queue)):
                 return batch
         return []

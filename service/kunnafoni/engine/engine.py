@@ -40,10 +40,14 @@ class PromptRow:
 
     prompt: Prompt
     decoding: Decoding
-    background: bool
     group: tuple[Decoding, int] = field(compare=False)
     weight: int = field(compare=False)
     seats: int = field(compare=False)
+
+    @property
+    def background(self) -> bool:
+        """Whether it is a job's, where rows join."""
+        return self.prompt.background
 
     @property
     def length(self) -> int:
@@ -138,14 +142,10 @@ class Engine:
         """
         # Where rows join, each hypothesis of a beam is as good as a row.
         length, seats = (0, decoding.beam_size) if self.backend.joins else (prompt.length_class, 1)
-        background = self.backend.joins and caller.priority is Priority.JOB
+        if self.backend.joins and caller.priority is Priority.JOB:
+            prompt = replace(prompt, background=True)
         row = PromptRow(
-            replace(prompt, background=background),
-            decoding,
-            background,
-            (decoding, length),
-            self.weight(prompt, decoding),
-            min(seats, self._batch_rows),
+            prompt, decoding, (decoding, length), self.weight(prompt, decoding), min(seats, self._batch_rows)
         )
         if self._cache is None:
             return await self._batcher.submit(row, caller=caller)
