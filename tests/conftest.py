@@ -15,8 +15,8 @@ import pytest
 
 from kunnafoni.cli.local_server import LocalServer, local_server
 from kunnafoni.config import Settings
-from kunnafoni.fleet import Fleet
 from kunnafoni.rpc.run import make_engines, make_server
+from kunnafoni.translation.model_pool import ModelPool
 from kunnafoni.v1 import model_pb2_grpc, translation_pb2_grpc
 from kunnafoni_models import registry
 
@@ -37,7 +37,7 @@ class Served:
     """A server in this process, and stubs for it."""
 
     server: Server
-    fleet: Fleet
+    model_pool: ModelPool
     engines: Engines[CatalogEntry]
     channel: grpc.aio.Channel
     address: str
@@ -52,12 +52,12 @@ class Served:
 
     def queued(self, model_id: str = "echo") -> int:
         """Rows that wait for a model."""
-        return self.fleet.engine(model_id).stats().batcher.queued_rows
+        return self.model_pool.engine(model_id).stats().batcher.queued_rows
 
     @contextmanager
     def held(self, model_id: str = "echo") -> Generator[None]:
         """Let no batch of a model end in this context."""
-        backend: Any = self.fleet.engine(model_id).backend
+        backend: Any = self.model_pool.engine(model_id).backend
         generate, go_on = backend.generate, threading.Event()
 
         def waiting(*batch: Any) -> Any:
@@ -95,7 +95,7 @@ async def serve(*entries: CatalogEntry, **settings: Any) -> AsyncGenerator[Serve
     settings.setdefault("address", "localhost:0")
     configured = Settings(**settings)
     engines = make_engines(configured)
-    fleet = Fleet(
+    model_pool = ModelPool(
         {entry.id: entry for entry in entries},
         engines,
         routes=configured.routes,
@@ -103,7 +103,7 @@ async def serve(*entries: CatalogEntry, **settings: Any) -> AsyncGenerator[Serve
         second_tries=configured.second_tries,
         pivots=configured.pivots,
     )
-    server, _ = make_server(configured, fleet)
+    server, _ = make_server(configured, model_pool)
     address = await server.start(configured.address)
     try:
         for entry in entries:
@@ -113,7 +113,7 @@ async def serve(*entries: CatalogEntry, **settings: Any) -> AsyncGenerator[Serve
         # A send limit above the server's receive limit, so that it is the server that refuses.
         options = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
         async with grpc.aio.insecure_channel(address, options=options) as channel:
-            yield Served(server, fleet, engines, channel, address)
+            yield Served(server, model_pool, engines, channel, address)
     finally:
         await server.stop(grace_s=0)
         await engines.close()

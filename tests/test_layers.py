@@ -13,16 +13,18 @@ MODELS = ROOT / "models" / "kunnafoni_models"
 
 # Who may import whom inside the service: the parts of each layer see those of the layers below, never above.
 LAYERS = [
-    {"cli", "client", "async_client", "job_client", "__main__"},
-    {"connection"},
+    {"cli", "__main__"},
+    {"client"},
     {"rpc"},
-    {"translator", "summarizer", "editions", "jobs"},
-    {"fleet"},
-    {"hops"},
-    {"text", "engine", "routes"},
-    {"errors", "languages", "config", "text_threads", "v1"},
+    {"app"},
+    {"summarization", "jobs"},
+    {"translation", "documents"},
+    {"checks", "engine", "storage"},
+    {"text"},
+    {"errors", "languages", "config", "v1"},
 ]
-WIRE_USERS = {"rpc", "client", "async_client", "job_client", "connection", "cli", "jobs", "v1"}
+# `jobs` and `documents` still read and write the messages of jobs.
+WIRE_USERS = {"rpc", "client", "cli", "jobs", "documents", "v1"}
 HEAVY = {"torch", "transformers", "ctranslate2", "onnx", "onnxruntime", "ray"}
 
 

@@ -14,8 +14,8 @@ import pytest
 
 from kunnafoni.config import Settings
 from kunnafoni.errors import KunnafoniError
-from kunnafoni.fleet import Fleet
 from kunnafoni.rpc.run import make_engines
+from kunnafoni.translation.model_pool import ModelPool
 from kunnafoni.v1 import job_pb2, model_pb2, summarization_pb2, translation_pb2
 from kunnafoni_models import registry
 
@@ -86,7 +86,7 @@ def test_settings_are_right(text: str) -> None:
     assert set(settings.models) < set(settings.models_to_load)
     assert set(settings.models_to_load) <= registry.catalog().keys()
     engines = make_engines(settings)
-    Fleet(registry.catalog(), engines, routes=settings.routes, summaries=settings.summaries)
+    ModelPool(registry.catalog(), engines, routes=settings.routes, summaries=settings.summaries)
 
 
 def test_every_setting_is_listed_with_its_default() -> None:

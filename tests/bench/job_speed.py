@@ -30,9 +30,9 @@ import grpc
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from kunnafoni.cli.local_server import local_server
+from kunnafoni.client import JobClient
 from kunnafoni.config import Settings
-from kunnafoni.job_client import JobClient
-from kunnafoni.rpc.run import load_fleet, make_engines, make_server
+from kunnafoni.rpc.run import load_models, make_engines, make_server
 from kunnafoni.v1 import job_pb2, job_pb2_grpc, translation_pb2_grpc
 from tests.bench.limits import FULL_BATCH_ROWS, Batches
 from tests.bench.raw import RawBackend
@@ -108,17 +108,17 @@ async def company(traffic: Traffic, options: argparse.Namespace) -> Figures:
 
 async def _company(traffic: Traffic, options: argparse.Namespace, settings: Settings) -> Figures:
     engines = make_engines(settings)
-    fleet = load_fleet(settings, engines)
-    server, desk = make_server(settings, fleet)
+    model_pool = load_models(settings, engines)
+    server, job_service = make_server(settings, model_pool)
     address = await server.start(settings.address)
     await engines.wait()
     await server.serve()
-    desk.start()
-    await usable(desk)
+    job_service.start()
+    await usable(job_service)
     waits_s: list[float] = []
     latencies_s: list[float] = []
     async with grpc.aio.insecure_channel(address) as channel:
-        batches = Batches(Served(server, fleet, engines, channel, address))
+        batches = Batches(Served(server, model_pool, engines, channel, address))
         jobs: Any = job_pb2_grpc.JobServiceStub(channel)
         calls: Any = translation_pb2_grpc.TranslationServiceStub(channel)
         work = items_of(traffic.requests(options.contents))
@@ -134,7 +134,7 @@ async def _company(traffic: Traffic, options: argparse.Namespace, settings: Sett
             waits_s.append(answer.translations[0].usage.queue_milliseconds / 1000)
         await ended
     await server.stop(0)
-    await desk.stop()
+    await job_service.stop()
     await engines.close()
     full_s = [elapsed_s for rows, elapsed_s in batches.times_s if rows >= FULL_BATCH_ROWS]
     batch_s = statistics.median(full_s)

@@ -27,8 +27,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from kunnafoni.client import JobClient
 from kunnafoni.errors import UnavailableError
-from kunnafoni.job_client import JobClient
 from kunnafoni.v1 import job_pb2
 from tests.service.jobs.calls import spec, texts
 from tests.service.jobs.job_process import JobProcess

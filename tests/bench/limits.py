@@ -65,7 +65,7 @@ class Batches:
     """
 
     def __init__(self, served: Served) -> None:
-        backend: Any = served.fleet.engine(MODEL).backend
+        backend: Any = served.model_pool.engine(MODEL).backend
         self.times_s: list[tuple[int, float]] = []
         self._generate = backend.generate
         backend.generate = self._watched
@@ -148,7 +148,7 @@ async def cancel(traffic: Traffic, *, quick: bool) -> Figures:
         queued = await _cancelled(callers, traffic, calls, partial(served.queued, MODEL))
         cancelled_s, running = time.monotonic(), len(batches.times_s)
         line = await callers.call(traffic.request(1))
-        answered_s, stats = time.monotonic(), served.fleet.engine(MODEL).stats().batcher
+        answered_s, stats = time.monotonic(), served.model_pool.engine(MODEL).stats().batcher
         await callers.close()
     return {
         "calls": calls,

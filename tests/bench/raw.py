@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from kunnafoni.config import Settings
 from kunnafoni.engine.caller import Caller
-from kunnafoni.fleet import Fleet
 from kunnafoni.rpc.run import make_engines
-from kunnafoni.translator import Translator
+from kunnafoni.translation.model_pool import ModelPool
+from kunnafoni.translation.translator import Translator
 from kunnafoni_models import registry
 from kunnafoni_models.backend import Decoding
 
@@ -65,8 +65,8 @@ class RawBackend:
         `plain` is without second tries and pivots, one row a sentence.
         """
         self._rows.clear()
-        fleet = Fleet(registry.catalog(), self._engines, second_tries=not plain, pivots=not plain)
-        translator = Translator(fleet)
+        model_pool = ModelPool(registry.catalog(), self._engines, second_tries=not plain, pivots=not plain)
+        translator = Translator(model_pool)
         await asyncio.gather(*(_translate(translator, request) for request in requests))
         return list(self._rows)
 

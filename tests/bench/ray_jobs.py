@@ -19,7 +19,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.conftest import until
-from tests.service.jobs.ray_cluster import (
+from tests.service.jobs.cluster.ray_cluster import (
     Cluster,
     finish,
     killed_at_the_end,

@@ -26,16 +26,16 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from kunnafoni.editions.articles import LONG, MEDIUM, SHORT, Article, Draft, Length, read
-from kunnafoni.editions.readings import Reader
-from kunnafoni.editions.summaries import SEARCHES, Method, Summary, SummaryWriter, extractive
 from kunnafoni.engine.caller import Caller
 from kunnafoni.engine.engines import Engines
 from kunnafoni.engine.policy import Policy
-from kunnafoni.fleet import Fleet
-from kunnafoni.routes import Hop
-from kunnafoni.text.ranking import extract
-from kunnafoni.translator import Translator
+from kunnafoni.summarization.article_analysis import LONG, MEDIUM, SHORT, Article, Draft, Length, read
+from kunnafoni.summarization.model_input import Reader
+from kunnafoni.summarization.ranking import extract
+from kunnafoni.summarization.summaries import SEARCHES, Method, Summary, SummaryWriter, extractive
+from kunnafoni.translation.model_pool import ModelPool
+from kunnafoni.translation.routes import Hop
+from kunnafoni.translation.translator import Translator
 from kunnafoni_models.registry import catalog, load
 from tests.bench.kept_answers import KeptAnswers
 from tests.bench.summary_scores import METRICS, SIGNATURE, Document, measure, rouge_gain, word_count
@@ -63,11 +63,11 @@ def read_documents(shared: Path, language: str, chosen: str) -> list[Document]:
 class Product:
     """The product's summaries of one model."""
 
-    def __init__(self, fleet: Fleet, model: str) -> None:
-        self._fleet = fleet
-        self._entry = fleet.entries[model]
-        self._reader = Reader(fleet, Translator(fleet))
-        self._writer = SummaryWriter(fleet, self._reader, max_row_weight=Policy().batch_tokens)
+    def __init__(self, model_pool: ModelPool, model: str) -> None:
+        self._model_pool = model_pool
+        self._entry = model_pool.entries[model]
+        self._reader = Reader(model_pool, Translator(model_pool))
+        self._writer = SummaryWriter(model_pool, self._reader, max_row_weight=Policy().batch_tokens)
 
     @classmethod
     @asynccontextmanager
@@ -86,17 +86,17 @@ class Product:
             cache_bytes=1 << 25,
         )
         try:
-            fleet = Fleet({model: entry}, engines)
+            model_pool = ModelPool({model: entry}, engines)
             engines.load(model, entry)
             await engines.wait()
-            yield cls(fleet, model)
+            yield cls(model_pool, model)
         finally:
             await engines.close()
 
     async def write(self, draft: Draft, length: Length) -> tuple[str, Summary]:
         """What the model writes first, and the summary as it goes out; by the model even where extraction is better."""
         hop = Hop(self._entry.id, self._entry.revision, draft.language, draft.language)
-        engine = self._fleet.engine(hop.model_id)
+        engine = self._model_pool.engine(hop.model_id)
         with Caller() as caller:
             reading = await self._reader.read(draft, hop, caller=caller)
             prompt = engine.backend.summary_prompt(" ".join(reading.sentences), language=draft.language)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 from rouge_score.rouge_scorer import RougeScorer  # pyright: ignore[reportMissingTypeStubs]
 from rouge_score.tokenizers import Tokenizer  # pyright: ignore[reportMissingTypeStubs]
 
-from kunnafoni.text.faithfulness import FindingKind, unsupported
+from kunnafoni.checks.faithfulness import FindingKind, unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,7 +12,7 @@ from rich.text import Text
 from kunnafoni.cli.local_server import local_server
 from kunnafoni.cli.marked_text import method_of
 from kunnafoni.client import Client
-from kunnafoni.jobs.articles import article_of
+from kunnafoni.documents.articles import article_of
 from kunnafoni.v1.summarization_pb2 import Edition
 
 SAMPLE = "sample_article.txt"

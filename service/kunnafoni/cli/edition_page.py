@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from kunnafoni.cli.marked_text import Note
-    from kunnafoni.jobs.articles import FileArticle
+    from kunnafoni.documents.articles import FileArticle
     from kunnafoni.v1.summarization_pb2 import Edition, KeyPoint, SummarizeResponse
 
 

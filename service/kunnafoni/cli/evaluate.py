@@ -22,8 +22,8 @@ from kunnafoni.cli.report import Result, html
 from kunnafoni.cli.scores import summary_scores, translation_scores
 from kunnafoni.client import Client
 from kunnafoni.config import load_settings
-from kunnafoni.fleet import entry_of
 from kunnafoni.languages import known_code
+from kunnafoni.translation.model_pool import entry_of
 from kunnafoni_models import registry
 from kunnafoni_models.entries import Figures, Quality, updated
 from kunnafoni_models.entry_file import FIGURES_SUFFIX, read_figures

@@ -9,9 +9,9 @@ import typer
 from rich.console import Console
 
 from kunnafoni.cli.options import check_files
+from kunnafoni.client import JobClient
 from kunnafoni.config import load_settings
-from kunnafoni.job_client import JobClient
-from kunnafoni.jobs.writing import SUFFIXES, OutputFormat, errors_path, output_path, write_results
+from kunnafoni.documents.writing import SUFFIXES, OutputFormat, errors_path, output_path, write_results
 from kunnafoni.languages import known_code
 from kunnafoni.v1 import job_pb2
 

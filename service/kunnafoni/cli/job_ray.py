@@ -10,7 +10,7 @@ import typer
 
 from kunnafoni.cli.job_options import source_of, targets_of
 from kunnafoni.config import load_settings
-from kunnafoni.jobs.ray_runner import RayJob, run_ray
+from kunnafoni.jobs.cluster.runner import RayJob, run_ray
 from kunnafoni.v1 import job_pb2
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def _models(settings: Settings) -> tuple[str, ...]:
     Raises:
         CatalogError: one is not in the catalog.
     """
-    from kunnafoni.fleet import entry_of  # noqa: PLC0415
+    from kunnafoni.translation.model_pool import entry_of  # noqa: PLC0415
     from kunnafoni_models import registry  # noqa: PLC0415
 
     entries = registry.catalog([settings.models_dir] if settings.models_dir else [])

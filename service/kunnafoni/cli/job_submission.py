@@ -21,9 +21,9 @@ from kunnafoni.cli.job_options import (
 )
 from kunnafoni.cli.job_progress import incomplete, show_progress
 from kunnafoni.cli.options import Address, Force, connect
-from kunnafoni.jobs.lines import Problem
-from kunnafoni.jobs.reading import Fields, Reader
-from kunnafoni.jobs.records import InputError, InputFormat
+from kunnafoni.documents.lines import Problem
+from kunnafoni.documents.reading import Fields, Reader
+from kunnafoni.documents.records import InputError, InputFormat
 from kunnafoni.v1 import job_pb2, summarization_pb2, translation_pb2
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from rich.console import Console
 from kunnafoni.cli.edition_page import page
 from kunnafoni.cli.edition_text import markdown, plain, show
 from kunnafoni.cli.options import Address, Force, Local, Timeout, check_files, connect, read_contents
-from kunnafoni.jobs.articles import article_of
-from kunnafoni.jobs.records import InputError
-from kunnafoni.jobs.writing import whole_file
+from kunnafoni.documents.articles import article_of
+from kunnafoni.documents.records import InputError
+from kunnafoni.documents.writing import whole_file
 
 
 class Length(StrEnum):

@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, delete, exists, func, insert, select, true, update
 
 from kunnafoni.jobs.packing import pack, unpack
-from kunnafoni.jobs.tables import State, chunks, items, jobs, results, runners
 from kunnafoni.jobs.work import SUSPECT_AFTER, ClaimedItem
+from kunnafoni.storage.tables import State, chunks, items, jobs, results, runners
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy import Connection, Row, Select
 
-    from kunnafoni.jobs.database import Database
     from kunnafoni.jobs.work import Outcome
+    from kunnafoni.storage.database import Database
 
 
 class Leases:

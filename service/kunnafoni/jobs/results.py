@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, select
 
 from kunnafoni.jobs.packing import unpack
-from kunnafoni.jobs.tables import State, items, results
+from kunnafoni.storage.tables import State, items, results
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Select
 
-    from kunnafoni.jobs.database import Database
     from kunnafoni.jobs.store import JobRow
+    from kunnafoni.storage.database import Database
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kunnafoni.errors import OverloadedError, UnavailableError
-from kunnafoni.jobs.database import Database, JobStoreError
 from kunnafoni.jobs.leases import Leases
 from kunnafoni.jobs.store import JobStore
 from kunnafoni.jobs.work import GIVE_UP_AFTER, SUSPECT_AFTER, Outcome
+from kunnafoni.storage.database import Database, JobStoreError
 
 if TYPE_CHECKING:
     from kunnafoni.jobs.work import ClaimedItem, Work

@@ -13,12 +13,12 @@ from sqlalchemy import and_, delete, exists, func, insert, select, update
 
 from kunnafoni.errors import NotFoundError
 from kunnafoni.jobs.chunking import cut
-from kunnafoni.jobs.tables import ENDED, VISIBLE, State, chunks, items, jobs, results
+from kunnafoni.storage.tables import ENDED, VISIBLE, State, chunks, items, jobs, results
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, RowMapping
 
-    from kunnafoni.jobs.database import Database
+    from kunnafoni.storage.database import Database
 
 PURGE_SLICE_ITEMS = 5_000
 PURGE_SLICE_PAGES = 50_000

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import grpc
 
-    from kunnafoni.fleet import Fleet
+    from kunnafoni.translation.model_pool import ModelPool
 
 HEALTH_SERVICE = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 [TRANSLATION, SUMMARIZATION, JOBS, MODELS] = SERVICES = [
@@ -33,10 +33,10 @@ LOOK_EVERY_S = 1.0
 
 
 class Health:
-    """The health service of a server with `fleet`: NOT_SERVING until `follow`, and for good from `stop` on."""
+    """The health service of a server with `model_pool`: NOT_SERVING until `follow`, and for good from `stop` on."""
 
-    def __init__(self, fleet: Fleet) -> None:
-        self._fleet = fleet
+    def __init__(self, model_pool: ModelPool) -> None:
+        self._model_pool = model_pool
         self._servicer = health.aio.HealthServicer()
         self._told: set[str] = set()
         self._following: asyncio.Task[None] | None = None
@@ -73,11 +73,11 @@ class Health:
 
     def _states(self) -> dict[str, bool]:
         """By service, and by model as `models/ID`. Summaries need any model, if only to count tokens."""
-        models = {model_id: status.state is State.READY for model_id, status in self._fleet.statuses().items()}
+        models = {model_id: status.state is State.READY for model_id, status in self._model_pool.statuses().items()}
         any_ready = any(models.values())
         return {
             "": any_ready,
-            TRANSLATION: bool(self._fleet.routes()),
+            TRANSLATION: bool(self._model_pool.routes()),
             SUMMARIZATION: any_ready,
             JOBS: any_ready and self._jobs_usable(),
             MODELS: True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from kunnafoni.rpc.run import check_ready, load_fleet, make_engines
+from kunnafoni.rpc.run import check_ready, load_models, make_engines
 from kunnafoni.rpc.servicers import Servicers
 
 if TYPE_CHECKING:
@@ -23,10 +23,10 @@ async def pipeline_work(settings: Settings) -> AsyncGenerator[PipelineWork]:
         ModelError: a model is not in the catalog or cannot be loaded.
     """
     engines = make_engines(settings)
-    fleet = load_fleet(settings, engines)
+    model_pool = load_models(settings, engines)
     await engines.wait()
     try:
         check_ready(engines)
-        yield Servicers(settings, fleet).work
+        yield Servicers(settings, model_pool).work
     finally:
         await engines.close()

@@ -7,13 +7,13 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from kunnafoni.errors import InvalidInputError, RequestConflictError
-from kunnafoni.jobs.inbox import DuplicateIdError, NewItem
+from kunnafoni.jobs.ingest import DuplicateIdError, NewItem
 from kunnafoni.rpc.job_options import check_item, check_request_id, check_spec
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from kunnafoni.jobs.desk import JobDesk
+    from kunnafoni.jobs.service import JobService
     from kunnafoni.rpc.requests import Limits
     from kunnafoni.v1 import job_pb2
 
@@ -25,8 +25,8 @@ BATCH_CODE_POINTS = 1_000_000
 class Reception:
     """Receives one job; what it holds never grows beyond a batch."""
 
-    def __init__(self, desk: JobDesk, limits: Limits) -> None:
-        self._desk = desk
+    def __init__(self, job_service: JobService, limits: Limits) -> None:
+        self._job_service = job_service
         self._limits = limits
         self._digest = hashlib.blake2b(digest_size=16)
         self._batch: list[NewItem] = []
@@ -48,17 +48,17 @@ class Reception:
         check_spec(first.spec, self._limits)
         request_id = check_request_id(first.request_id)
         self._update_digest(first.spec.SerializeToString(deterministic=True))
-        earlier = await asyncio.to_thread(self._desk.inbox.find_request, request_id) if request_id else None
+        earlier = await asyncio.to_thread(self._job_service.inbox.find_request, request_id) if request_id else None
         if earlier is None:
-            owner = self._desk.runner.leases.owner
+            owner = self._job_service.runner.leases.owner
             spec = first.spec.SerializeToString(deterministic=True)
-            self._job = await asyncio.to_thread(self._desk.inbox.begin, spec, receiver=owner)
+            self._job = await asyncio.to_thread(self._job_service.inbox.begin, spec, receiver=owner)
         try:
             await self._take_all(first, requests)
         except BaseException:
             if self._job is not None:
                 # Shielded: the call may have been cancelled, and the rows should go now, not when this server ends.
-                await asyncio.shield(asyncio.to_thread(self._desk.inbox.abandon, self._job))
+                await asyncio.shield(asyncio.to_thread(self._job_service.inbox.abandon, self._job))
             raise
         return await self._complete(request_id, earlier)
 
@@ -66,11 +66,11 @@ class Reception:
         digest = self._digest.digest()
         if self._job is not None:
             try:
-                complete = self._desk.inbox.complete
+                complete = self._job_service.inbox.complete
                 await asyncio.to_thread(complete, self._job, request_id=request_id, digest=digest)
-                return await asyncio.to_thread(self._desk.inbox.id_of, self._job), False
+                return await asyncio.to_thread(self._job_service.inbox.id_of, self._job), False
             except RequestConflictError:  # two calls with one request id at the same time: the other was quicker
-                earlier = await asyncio.to_thread(self._desk.inbox.find_request, request_id or "")
+                earlier = await asyncio.to_thread(self._job_service.inbox.find_request, request_id or "")
         if earlier is None or earlier[1] != digest:
             raise RequestConflictError(request_id=request_id)
         return earlier[0], True
@@ -104,7 +104,7 @@ class Reception:
         if self._job is None or not batch:
             return
         try:
-            await asyncio.to_thread(self._desk.inbox.add, self._job, batch)
+            await asyncio.to_thread(self._job_service.inbox.add, self._job, batch)
         except DuplicateIdError as error:
             field = f"items[{error.item.position}].id"
             raise InvalidInputError(field, "is that of an earlier item of the job") from error

@@ -11,7 +11,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from kunnafoni.jobs.store import MS_PER_DAY
-from kunnafoni.jobs.tables import ENDED, State
+from kunnafoni.storage.tables import ENDED, State
 from kunnafoni.v1 import job_pb2
 
 if TYPE_CHECKING:

@@ -30,8 +30,8 @@ from kunnafoni_models.backend import Decoding
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Sequence
 
-    from kunnafoni.fleet import Fleet
     from kunnafoni.jobs.work import ClaimedItem
+    from kunnafoni.translation.model_pool import ModelPool
     from kunnafoni.v1 import translation_pb2
 
 LOG = logging.getLogger(__name__)
@@ -162,16 +162,18 @@ def _fingerprint(item: ClaimedItem, revisions: str) -> bytes:
     return digest.digest()
 
 
-def revisions_of(fleet: Fleet) -> str:
+def revisions_of(model_pool: ModelPool) -> str:
     """What results depend on beside content and options: this version, its settings, and which models do what."""
-    routes = [hops for _, hops in sorted(fleet.routes().items())]
-    models = [fleet.entries[model_id].fingerprint for model_id in sorted(fleet.statuses())]
+    routes = [hops for _, hops in sorted(model_pool.routes().items())]
+    models = [model_pool.entries[model_id].fingerprint for model_id in sorted(model_pool.statuses())]
     try:
-        summaries = [f"{fleet.summary_hop(language)} {fleet.extracts_better(language)}" for language in LANGUAGES]
+        summaries = [
+            f"{model_pool.summary_hop(language)} {model_pool.extracts_better(language)}" for language in LANGUAGES
+        ]
     except LoadingError:  # models are being changed: items wait for them
         summaries = []
     return " ".join(
-        (kunnafoni.__version__, f"second_tries={fleet.second_tries}", *models, *map(str, routes), *summaries)
+        (kunnafoni.__version__, f"second_tries={model_pool.second_tries}", *models, *map(str, routes), *summaries)
     )
 
 

@@ -7,9 +7,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from kunnafoni.errors import InvalidInputError
-from kunnafoni.jobs.tables import ENDED
 from kunnafoni.rpc.job_reception import Reception
 from kunnafoni.rpc.job_values import STATES, RateMeter, job_message, result_message
+from kunnafoni.storage.tables import ENDED
 from kunnafoni.v1 import job_pb2, job_pb2_grpc
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     import grpc
 
-    from kunnafoni.jobs.desk import JobDesk
     from kunnafoni.jobs.results import StoredResult
+    from kunnafoni.jobs.service import JobService
     from kunnafoni.jobs.store import JobRow
     from kunnafoni.rpc.job_values import Rate
     from kunnafoni.rpc.requests import Limits
@@ -40,8 +40,8 @@ MAX_TOKEN_DIGITS = 18
 class JobServicer(job_pb2_grpc.JobServiceServicer):
     """Serves `job.proto`."""
 
-    def __init__(self, desk: JobDesk, limits: Limits, *, expiry_days: float) -> None:
-        self._desk = desk
+    def __init__(self, job_service: JobService, limits: Limits, *, expiry_days: float) -> None:
+        self._job_service = job_service
         self._limits = limits
         self._expiry_days = expiry_days
 
@@ -51,21 +51,21 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
         context: Context,  # noqa: ARG002 - the signature is gRPC's
     ) -> job_pb2.CreateJobResponse:
         """See the proto."""
-        await self._desk.check()
-        job_id, already_created = await Reception(self._desk, self._limits).receive(request_iterator)
-        self._desk.runner.wake()
-        job = await asyncio.to_thread(self._desk.store.get, job_id)
+        await self._job_service.check()
+        job_id, already_created = await Reception(self._job_service, self._limits).receive(request_iterator)
+        self._job_service.runner.wake()
+        job = await asyncio.to_thread(self._job_service.store.get, job_id)
         return job_pb2.CreateJobResponse(job=self._message(job), already_created=already_created)
 
     async def GetJob(self, request: job_pb2.GetJobRequest, context: Context) -> job_pb2.GetJobResponse:  # noqa: N802, ARG002
         """See the proto."""
-        await self._desk.check()
-        job = await asyncio.to_thread(self._desk.store.get, request.job_id)
+        await self._job_service.check()
+        job = await asyncio.to_thread(self._job_service.store.get, request.job_id)
         return job_pb2.GetJobResponse(job=self._message(job))
 
     async def ListJobs(self, request: job_pb2.ListJobsRequest, context: Context) -> job_pb2.ListJobsResponse:  # noqa: N802, ARG002
         """See the proto."""
-        await self._desk.check()
+        await self._job_service.check()
         if request.page_size < 0:
             raise InvalidInputError("page_size", f"is {request.page_size}; 1 to {MAX_PAGE_SIZE} are taken, 0 is 100")
         if request.state not in (job_pb2.JOB_STATE_UNSPECIFIED, *STATES.values()):
@@ -79,15 +79,15 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
 
     async def CancelJob(self, request: job_pb2.CancelJobRequest, context: Context) -> job_pb2.CancelJobResponse:  # noqa: N802, ARG002
         """See the proto."""
-        await self._desk.check()
-        job = await asyncio.to_thread(self._desk.store.cancel, request.job_id)
+        await self._job_service.check()
+        job = await asyncio.to_thread(self._job_service.store.cancel, request.job_id)
         return job_pb2.CancelJobResponse(job=self._message(job))
 
     async def RetryJob(self, request: job_pb2.RetryJobRequest, context: Context) -> job_pb2.RetryJobResponse:  # noqa: N802, ARG002
         """See the proto."""
-        await self._desk.check()
-        job = await asyncio.to_thread(self._desk.store.retry, request.job_id)
-        self._desk.runner.wake()
+        await self._job_service.check()
+        job = await asyncio.to_thread(self._job_service.store.retry, request.job_id)
+        self._job_service.runner.wake()
         return job_pb2.RetryJobResponse(job=self._message(job))
 
     async def WatchJob(  # noqa: N802
@@ -98,8 +98,8 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
         """See the proto."""
         meter, before, sent_s = RateMeter(), None, 0.0
         while True:
-            await self._desk.check()
-            job = await asyncio.to_thread(self._desk.store.get, request.job_id)
+            await self._job_service.check()
+            job = await asyncio.to_thread(self._job_service.store.get, request.job_id)
             rate = meter.look(job)
             if job != before or time.monotonic() - sent_s > WATCH_SIGN_OF_LIFE_S:
                 yield job_pb2.WatchJobResponse(job=self._message(job, rate))
@@ -107,7 +107,7 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
             if job.state in ENDED:
                 return
             await asyncio.sleep(WATCH_PAUSE_S)
-            await self._desk.runner.progress(WATCH_EVERY_S - WATCH_PAUSE_S)
+            await self._job_service.runner.progress(WATCH_EVERY_S - WATCH_PAUSE_S)
 
     async def ReadJobResults(  # noqa: N802
         self,
@@ -121,9 +121,9 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
         if request.order not in job_pb2.JobResultOrder.values():
             raise InvalidInputError("order", f"is {request.order}, which is no JobResultOrder")
         while True:
-            await self._desk.check()
+            await self._job_service.check()
             # The state is read before the page: results that come between are found by the next look.
-            job = await asyncio.to_thread(self._desk.store.get, request.job_id)
+            job = await asyncio.to_thread(self._job_service.store.get, request.job_id)
             page = await asyncio.to_thread(self._read, job, request, offset)
             for part in _parts(page):
                 offset = part[-1].next_offset
@@ -135,15 +135,15 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
 
     async def DeleteJob(self, request: job_pb2.DeleteJobRequest, context: Context) -> job_pb2.DeleteJobResponse:  # noqa: N802, ARG002
         """See the proto."""
-        await self._desk.check()
-        await asyncio.to_thread(self._desk.store.delete, request.job_id)
+        await self._job_service.check()
+        await asyncio.to_thread(self._job_service.store.delete, request.job_id)
         return job_pb2.DeleteJobResponse()
 
     def _message(self, job: JobRow, rate: Rate | None = None) -> job_pb2.Job:
         return job_message(job, expiry_days=self._expiry_days, rate=rate)
 
     def _read(self, job: JobRow, request: job_pb2.ReadJobResultsRequest, offset: int) -> list[StoredResult]:
-        results = self._desk.results_with_items if request.include_items else self._desk.results
+        results = self._job_service.results_with_items if request.include_items else self._job_service.results
         if request.order == job_pb2.JOB_RESULT_ORDER_COMPLETION:
             return results.in_completion_order(job, offset=offset, limit=RESULTS_A_PAGE)
         return results.in_input_order(job, offset=offset, limit=RESULTS_A_PAGE)
@@ -154,7 +154,7 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
         state = next((state for state, wire in STATES.items() if wire == request.state), None)
         found: list[JobRow] = []
         while len(found) <= size:
-            rows = self._desk.store.list(before=before, limit=MAX_PAGE_SIZE, state=state)
+            rows = self._job_service.store.list(before=before, limit=MAX_PAGE_SIZE, state=state)
             found.extend(row for row in rows if _has_labels(row, request))
             if len(rows) < MAX_PAGE_SIZE:
                 break

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
 
     from kunnafoni.engine.engine import EngineStats
-    from kunnafoni.fleet import Fleet
+    from kunnafoni.translation.model_pool import ModelPool
 
 # From an answer out of the cache to an archive.
 _CALL_BUCKETS_S = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
@@ -53,8 +53,8 @@ _COUNTERS: dict[str, tuple[str, Callable[[EngineStats], float]]] = {
 class Metrics:
     """The page; starts with `start`, ends with `stop`. `jobs_usable` says whether the job store can be used."""
 
-    def __init__(self, fleet: Fleet, *, jobs_usable: Callable[[], bool]) -> None:
-        self._fleet = fleet
+    def __init__(self, model_pool: ModelPool, *, jobs_usable: Callable[[], bool]) -> None:
+        self._model_pool = model_pool
         self._jobs_usable = jobs_usable
         self._registry = CollectorRegistry()
         self._calls = Histogram(
@@ -98,12 +98,12 @@ class Metrics:
 
     async def _reading(self) -> list[Metric]:
         """A snapshot of each model. Runs in the event loop, where nothing changes meanwhile."""
-        statuses = self._fleet.statuses()
+        statuses = self._model_pool.statuses()
         ready = GaugeMetricFamily("kunnafoni_model_ready", "1 if the model serves, else 0", labels=["model"])
         for model_id, status in statuses.items():
             ready.add_metric([model_id], float(status.state is State.READY))
         stats = {
-            model_id: self._fleet.engine(model_id).stats()
+            model_id: self._model_pool.engine(model_id).stats()
             for model_id, status in statuses.items()
             if status.state is State.READY
         }

@@ -1,4 +1,4 @@
-"""ModelService: what the server is and which models it has. Values of the fleet to messages."""
+"""ModelService: what the server is and which models it has. Values of the model_pool to messages."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from kunnafoni.v1 import model_pb2, model_pb2_grpc
 if TYPE_CHECKING:
     import grpc
 
-    from kunnafoni.fleet import Fleet
     from kunnafoni.rpc.requests import Limits
+    from kunnafoni.translation.model_pool import ModelPool
     from kunnafoni_models.entries import CatalogEntry
 
     Context = grpc.aio.ServicerContext[Any, Any]
@@ -25,8 +25,8 @@ MAX_PAGE_SIZE = 1_000
 class ModelServicer(model_pb2_grpc.ModelServiceServicer):
     """Serves `model.proto`."""
 
-    def __init__(self, fleet: Fleet, limits: Limits) -> None:
-        self._fleet = fleet
+    def __init__(self, model_pool: ModelPool, limits: Limits) -> None:
+        self._model_pool = model_pool
         self._limits = limits
 
     async def GetServerInfo(  # noqa: N802 - the names of RPCs are the wire's
@@ -52,7 +52,7 @@ class ModelServicer(model_pb2_grpc.ModelServiceServicer):
                 model_pb2.LanguagePair(
                     source_language_code=source, target_language_code=target, model_ids=[hop.model_id for hop in route]
                 )
-                for (source, target), route in self._fleet.routes().items()
+                for (source, target), route in self._model_pool.routes().items()
             ],
         )
 
@@ -64,19 +64,19 @@ class ModelServicer(model_pb2_grpc.ModelServiceServicer):
         """See the proto; the page token is the identifier of the last model of the page before."""
         if request.page_size < 0:
             raise InvalidInputError("page_size", f"is {request.page_size}; 0 to {MAX_PAGE_SIZE} are taken")
-        if request.page_token and request.page_token not in self._fleet.entries:
+        if request.page_token and request.page_token not in self._model_pool.entries:
             raise InvalidInputError("page_token", "is not one that this server gave out")
         size = min(request.page_size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
-        rest = sorted(model_id for model_id in self._fleet.entries if model_id > request.page_token)
+        rest = sorted(model_id for model_id in self._model_pool.entries if model_id > request.page_token)
         page = rest[:size]
         return model_pb2.ListModelsResponse(
-            models=[_model_message(self._fleet.entries[model_id], self._fleet) for model_id in page],
+            models=[_model_message(self._model_pool.entries[model_id], self._model_pool) for model_id in page],
             next_page_token=page[-1] if len(rest) > size else "",
         )
 
 
-def _model_message(entry: CatalogEntry, fleet: Fleet) -> model_pb2.Model:
-    status = fleet.status(entry.id)
+def _model_message(entry: CatalogEntry, model_pool: ModelPool) -> model_pb2.Model:
+    status = model_pool.status(entry.id)
     return model_pb2.Model(
         id=entry.id,
         revision=entry.revision,
@@ -88,7 +88,7 @@ def _model_message(entry: CatalogEntry, fleet: Fleet) -> model_pb2.Model:
                 source_language_code=direction.source,
                 target_language_code=direction.target,
                 quality=_quality(entry, direction.source, direction.target),
-                in_use=fleet.translates(entry.id, direction.source, direction.target),
+                in_use=model_pool.translates(entry.id, direction.source, direction.target),
             )
             for direction in entry.directions
         ],
@@ -97,7 +97,7 @@ def _model_message(entry: CatalogEntry, fleet: Fleet) -> model_pb2.Model:
             model_pb2.SummaryLanguage(
                 language_code=language,
                 quality=_quality(entry, language, language),
-                in_use=fleet.summarizes(entry.id, language),
+                in_use=model_pool.summarizes(entry.id, language),
             )
             for language in entry.summary_languages
         ],

@@ -12,9 +12,9 @@ from kunnafoni.v1 import result_pb2
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kunnafoni.hops import Usage
-    from kunnafoni.routes import Hop
-    from kunnafoni.text.checks import Finding, Span
+    from kunnafoni.checks.registry import Finding, Span
+    from kunnafoni.translation.routes import Hop
+    from kunnafoni.translation.sentence_translator import Usage
 
 # IPTC NewsCodes, digital source type: created by a model trained on samples.
 TRAINED_ALGORITHMIC_MEDIA = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"

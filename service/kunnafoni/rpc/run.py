@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kunnafoni.config import SettingsError
 from kunnafoni.engine.engines import Engines, State
 from kunnafoni.engine.policy import Policy
-from kunnafoni.fleet import Fleet, entry_of
+from kunnafoni.translation.model_pool import ModelPool, entry_of
 from kunnafoni_models import registry
 from kunnafoni_models.backend import ModelError, ModelLoadError
 from kunnafoni_models.cores import parallel_batches, usable_cores
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from kunnafoni.config import Settings
-    from kunnafoni.jobs.desk import JobDesk
+    from kunnafoni.jobs.service import JobService
     from kunnafoni.rpc.server import Server
     from kunnafoni_models.backend import Backend, Prompt
     from kunnafoni_models.entries import CatalogEntry
@@ -50,34 +50,34 @@ async def run(settings: Settings, read_again: Callable[[], Settings]) -> None:
     loop.add_signal_handler(signal.SIGHUP, changing.set)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # see `__main__.py`
     engines = make_engines(settings)
-    fleet = load_fleet(settings, engines)
+    model_pool = load_models(settings, engines)
     await asyncio.sleep(0)  # the models begin to load; the rest is imported and put together meanwhile
-    server, desk = make_server(settings, fleet)
+    server, job_service = make_server(settings, model_pool)
     try:
         LOG.info("listening on %s", await server.start(settings.address))
         await _first(engines.wait(), stopping.wait())
         if not stopping.is_set():
             _log_models(engines)
             check_ready(engines)
-            desk.start()
+            job_service.start()
             await server.serve()
             LOG.info("serving")
-            await _first(stopping.wait(), _change(changing, fleet, engines, read_again))
+            await _first(stopping.wait(), _change(changing, model_pool, engines, read_again))
         LOG.info("stopping, at most %.0f s for running calls", settings.grace_s)
     finally:
         await server.stop(settings.grace_s)
-        await desk.stop()
+        await job_service.stop()
         await engines.close()
     LOG.info("stopped")
 
 
-def load_fleet(settings: Settings, engines: Engines[CatalogEntry]) -> Fleet:
+def load_models(settings: Settings, engines: Engines[CatalogEntry]) -> ModelPool:
     """The catalog, and the settings' models, which begin to load. Needs a running event loop.
 
     Raises:
         CatalogError: the catalog is wrong, or a model is not in it or cannot do what it is chosen for.
     """
-    fleet = Fleet(
+    model_pool = ModelPool(
         _catalog(settings),
         engines,
         routes=settings.routes,
@@ -85,24 +85,24 @@ def load_fleet(settings: Settings, engines: Engines[CatalogEntry]) -> Fleet:
         second_tries=settings.second_tries,
         pivots=settings.pivots,
     )
-    for entry in [entry_of(fleet.entries, model_id) for model_id in settings.models_to_load]:
+    for entry in [entry_of(model_pool.entries, model_id) for model_id in settings.models_to_load]:
         engines.load(entry.id, entry)
-    return fleet
+    return model_pool
 
 
-async def refit(fleet: Fleet, engines: Engines[CatalogEntry], settings: Settings) -> None:
-    """Make the fleet what `settings` say: models that are no longer named or have changed go, new ones come.
+async def reload_models(model_pool: ModelPool, engines: Engines[CatalogEntry], settings: Settings) -> None:
+    """Make the model_pool what `settings` say: models that are no longer named or have changed go, new ones come.
 
     Models that failed are tried again. Returns when none is loading any more.
 
     Raises:
-        CatalogError: as for `load_fleet`; nothing has changed then.
+        CatalogError: as for `load_models`; nothing has changed then.
         ModelFileError: a file of what is to take a loaded model's place is missing or damaged; likewise.
     """
     entries = _catalog(settings)
     wanted = {model_id: entry_of(entries, model_id) for model_id in settings.models_to_load}
-    Fleet(entries, engines, routes=settings.routes, summaries=settings.summaries)  # raises if they do not fit
-    changed = [each for each in engines.statuses() if not _is_same(fleet.entries[each], wanted.get(each))]
+    ModelPool(entries, engines, routes=settings.routes, summaries=settings.summaries)  # raises if they do not fit
+    changed = [each for each in engines.statuses() if not _is_same(model_pool.entries[each], wanted.get(each))]
     for model_id in wanted.keys() & changed:
         for problem in await asyncio.to_thread(problems, wanted[model_id]):
             raise problem
@@ -111,9 +111,9 @@ async def refit(fleet: Fleet, engines: Engines[CatalogEntry], settings: Settings
         for model_id, status in engines.statuses().items()
         if status.state is State.FAILED or model_id in changed
     ]
-    fleet.adopt(entries, routes=settings.routes, summaries=settings.summaries)
+    model_pool.replace(entries, routes=settings.routes, summaries=settings.summaries)
     for model_id, entry in wanted.items():
-        if fleet.status(model_id) is None:
+        if model_pool.status(model_id) is None:
             engines.load(model_id, entry, after=leaving)  # in the memory that those leave
     await asyncio.gather(*leaving)
     await engines.wait()
@@ -125,14 +125,14 @@ def _is_same(loaded: CatalogEntry, wanted: CatalogEntry | None) -> bool:
 
 
 async def _change(
-    changing: asyncio.Event, fleet: Fleet, engines: Engines[CatalogEntry], read_again: Callable[[], Settings]
+    changing: asyncio.Event, model_pool: ModelPool, engines: Engines[CatalogEntry], read_again: Callable[[], Settings]
 ) -> None:
-    """For ever: when told to, read the settings again and refit the fleet; wrong ones are logged and change nothing."""
+    """For ever: when told to, read the settings again and reload the models; wrong ones are logged."""
     while True:
         await changing.wait()
         changing.clear()
         try:
-            await refit(fleet, engines, read_again())
+            await reload_models(model_pool, engines, read_again())
         except (SettingsError, ModelError) as error:
             LOG.error("the models stay as they are: %s", error)  # noqa: TRY400 - the operator's mistake, not a bug
         except Exception:
@@ -141,25 +141,27 @@ async def _change(
             _log_models(engines)
 
 
-def make_server(settings: Settings, fleet: Fleet) -> tuple[Server, JobDesk]:
+def make_server(settings: Settings, model_pool: ModelPool) -> tuple[Server, JobService]:
     """The server and its jobs; nothing listens and no database is opened before they start.
 
     What it imports takes a third of the time that the embedded model takes to load: import it when that has begun.
     """
-    from kunnafoni.jobs.desk import JobDesk, store_url  # noqa: PLC0415
     from kunnafoni.jobs.runner import Pace  # noqa: PLC0415
+    from kunnafoni.jobs.service import JobService, store_url  # noqa: PLC0415
     from kunnafoni.rpc.server import Server  # noqa: PLC0415
     from kunnafoni.rpc.servicers import Servicers  # noqa: PLC0415
 
-    servicers = Servicers(settings, fleet)
+    servicers = Servicers(settings, model_pool)
     url = store_url(settings.jobs_url, settings.data_dir)
-    desk = JobDesk(url, servicers.work, Pace(lease_s=settings.job_lease_s, expiry_days=settings.job_expiry_days))
+    job_service = JobService(
+        url, servicers.work, Pace(lease_s=settings.job_lease_s, expiry_days=settings.job_expiry_days)
+    )
     metrics = None
     if settings.metrics_address:
         from kunnafoni.rpc.metrics import Metrics  # noqa: PLC0415
 
-        metrics = Metrics(fleet, jobs_usable=lambda: desk.usable)
-    return Server(settings, servicers, desk, metrics), desk
+        metrics = Metrics(model_pool, jobs_usable=lambda: job_service.usable)
+    return Server(settings, servicers, job_service, metrics), job_service
 
 
 def make_engines(settings: Settings) -> Engines[CatalogEntry]:

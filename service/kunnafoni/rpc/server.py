@@ -22,7 +22,7 @@ from kunnafoni.v1 import job_pb2_grpc, model_pb2_grpc, summarization_pb2_grpc, t
 
 if TYPE_CHECKING:
     from kunnafoni.config import Settings
-    from kunnafoni.jobs.desk import JobDesk
+    from kunnafoni.jobs.service import JobService
     from kunnafoni.rpc.metrics import Metrics
     from kunnafoni.rpc.servicers import Servicers
 
@@ -34,10 +34,12 @@ class ListenError(OSError):
 
 
 class Server:
-    """A server of `servicers` and of the jobs at `desk`, with a page of metrics or none; see `start` and `stop`."""
+    """Serves `servicers` and the jobs of `job_service`, with metrics or without; see `start` and `stop`."""
 
-    def __init__(self, settings: Settings, servicers: Servicers, desk: JobDesk, metrics: Metrics | None) -> None:
-        self._desk = desk
+    def __init__(
+        self, settings: Settings, servicers: Servicers, job_service: JobService, metrics: Metrics | None
+    ) -> None:
+        self._job_service = job_service
         self._health = servicers.health
         self._metrics = metrics
         self._metrics_address = settings.metrics_address
@@ -57,7 +59,7 @@ class Server:
         summarization_pb2_grpc.add_SummarizationServiceServicer_to_server(servicers.summarization, self._server)
         model_pb2_grpc.add_ModelServiceServicer_to_server(servicers.models, self._server)
         job_pb2_grpc.add_JobServiceServicer_to_server(
-            JobServicer(desk, servicers.limits, expiry_days=settings.job_expiry_days), self._server
+            JobServicer(job_service, servicers.limits, expiry_days=settings.job_expiry_days), self._server
         )
         reflection.enable_server_reflection((*SERVICES, HEALTH_SERVICE, reflection.SERVICE_NAME), self._server)
 
@@ -81,12 +83,12 @@ class Server:
 
     async def serve(self) -> None:
         """Say in health what the models and the job store can serve, from now on."""
-        await self._health.follow(jobs_usable=lambda: self._desk.usable)
+        await self._health.follow(jobs_usable=lambda: self._job_service.usable)
 
     async def stop(self, grace_s: float) -> None:
         """Refuse new calls with UNAVAILABLE, let running ones end for at most `grace_s`, then cut them off."""
         self._calls.draining = True
-        self._desk.draining = True
+        self._job_service.draining = True
         await self._health.stop()
         await self._calls.idle(grace_s)
         await self._server.stop(0)

@@ -1,4 +1,4 @@
-"""The servicers over one fleet, and the work that jobs do with them; a server and a cluster's actors are made of it."""
+"""The servicers over one model pool, and the work that jobs do with them; a server and Ray actors are made of it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from kunnafoni.rpc.models import ModelServicer
 from kunnafoni.rpc.requests import Limits
 from kunnafoni.rpc.summarization import SummarizationServicer
 from kunnafoni.rpc.translation import TranslationServicer
-from kunnafoni.summarizer import Summarizer
-from kunnafoni.translator import Translator
+from kunnafoni.summarization.summarizer import Summarizer
+from kunnafoni.translation.translator import Translator
 
 if TYPE_CHECKING:
     from kunnafoni.config import Settings
-    from kunnafoni.fleet import Fleet
+    from kunnafoni.translation.model_pool import ModelPool
 
 
 class Servicers:
@@ -28,7 +28,7 @@ class Servicers:
         work: What is done to an item of a job: the same as to a call.
     """
 
-    def __init__(self, settings: Settings, fleet: Fleet) -> None:
+    def __init__(self, settings: Settings, model_pool: ModelPool) -> None:
         self.limits = Limits(
             max_contents=settings.max_contents,
             max_content_code_points=settings.max_content_code_points,
@@ -36,12 +36,12 @@ class Servicers:
             max_message_bytes=settings.max_message_bytes,
             max_beam_size=settings.max_beam_size,
         )
-        translator = Translator(fleet)
-        summarizer = Summarizer(fleet, translator, max_row_weight=settings.max_batch_tokens)
+        translator = Translator(model_pool)
+        summarizer = Summarizer(model_pool, translator, max_row_weight=settings.max_batch_tokens)
         self.translation = TranslationServicer(translator, self.limits)
         self.summarization = SummarizationServicer(summarizer, self.limits)
-        self.models = ModelServicer(fleet, self.limits)
-        self.health = Health(fleet)
+        self.models = ModelServicer(model_pool, self.limits)
+        self.health = Health(model_pool)
         self.work = PipelineWork(
-            self.translation.translation, self.summarization.editions, revisions=partial(revisions_of, fleet)
+            self.translation.translation, self.summarization.editions, revisions=partial(revisions_of, model_pool)
         )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kunnafoni.editions.articles import LONG, MEDIUM, SHORT, Article, Length
 from kunnafoni.errors import InvalidInputError
 from kunnafoni.rpc.requests import caller_of, check_summary_size, source_code, target_code
 from kunnafoni.rpc.results import provenance_message, route_messages, span_message, usage_message
+from kunnafoni.summarization.article_analysis import LONG, MEDIUM, SHORT, Article, Length
 from kunnafoni.v1 import result_pb2, summarization_pb2, summarization_pb2_grpc
 
 if TYPE_CHECKING:
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
     import grpc
 
-    from kunnafoni.editions.edition import Edition, KeyPoint
-    from kunnafoni.editions.remarks import Remark
     from kunnafoni.engine.caller import Caller
     from kunnafoni.rpc.requests import Limits
-    from kunnafoni.summarizer import PendingEditions, Summarizer
+    from kunnafoni.summarization.edition import Edition, KeyPoint
+    from kunnafoni.summarization.edition_findings import Remark
+    from kunnafoni.summarization.summarizer import PendingEditions, Summarizer
 
     Context = grpc.aio.ServicerContext[Any, Any]
     Request = summarization_pb2.SummarizeRequest | summarization_pb2.SummarizeStreamRequest

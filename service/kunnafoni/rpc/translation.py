@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from kunnafoni.errors import InvalidInputError
 from kunnafoni.rpc.requests import beam_size, caller_of, check_contents, source_code, target_code
 from kunnafoni.rpc.results import provenance_message, route_messages, span_message, usage_message, warning_message
+from kunnafoni.text.executor import on_texts
 from kunnafoni.text.language_id import identify
-from kunnafoni.text_threads import on_texts
 from kunnafoni.v1 import result_pb2, translation_pb2, translation_pb2_grpc
 from kunnafoni_models.backend import Decoding
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from kunnafoni.engine.caller import Caller
     from kunnafoni.rpc.requests import Limits
-    from kunnafoni.translator import PendingTranslation, TranslatedSegment, Translator
+    from kunnafoni.translation.translator import PendingTranslation, TranslatedSegment, Translator
 
     Context = grpc.aio.ServicerContext[Any, Any]
     Request = translation_pb2.TranslateRequest | translation_pb2.TranslateStreamRequest

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from kunnafoni.cli.edition_page import page
 from kunnafoni.cli.edition_text import markdown, plain, show
-from kunnafoni.jobs.articles import FileArticle
+from kunnafoni.documents.articles import FileArticle
 from kunnafoni.v1.result_pb2 import (
     WARNING_TYPE_NAME_MISSING,
     WARNING_TYPE_UNSUPPORTED_NUMBER,

@@ -13,8 +13,8 @@ from kunnafoni.v1 import job_pb2
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
-    from kunnafoni.job_client import JobClient
-    from kunnafoni.jobs.desk import JobDesk
+    from kunnafoni.client import JobClient
+    from kunnafoni.jobs.service import JobService
     from kunnafoni.v1.job_pb2_grpc import JobServiceAsyncStub
 
 
@@ -27,11 +27,11 @@ async def eventually(condition: Callable[[], Awaitable[bool]], timeout_s: float 
             await asyncio.sleep(0.02)
 
 
-async def usable(desk: JobDesk) -> None:
+async def usable(job_service: JobService) -> None:
     """Wait until the store is open."""
 
     async def no_trouble() -> bool:
-        return desk.runner.trouble is None
+        return job_service.runner.trouble is None
 
     await eventually(no_trouble)
 

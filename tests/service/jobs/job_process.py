@@ -13,8 +13,8 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from kunnafoni.jobs import tables
-from kunnafoni.jobs.database import Database
+from kunnafoni.storage import tables
+from kunnafoni.storage.database import Database
 
 ROOT = Path(__file__).parents[3]
 

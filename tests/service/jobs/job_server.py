@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import grpc
 
 from kunnafoni.errors import DeadlyItemError, UndetectedLanguageError
-from kunnafoni.jobs.desk import JobDesk
 from kunnafoni.jobs.runner import Pace
+from kunnafoni.jobs.service import JobService
 from kunnafoni.jobs.work import ClaimedItem, Outcome, Work
 from kunnafoni.rpc.interceptors import CallInterceptor
 from kunnafoni.rpc.jobs import JobServicer
@@ -108,7 +108,7 @@ class Running(Generic[WorkT]):
     """A server in this process."""
 
     address: str
-    desk: JobDesk
+    job_service: JobService
     work: WorkT
     stub: job_pb2_grpc.JobServiceAsyncStub
 
@@ -119,23 +119,23 @@ async def serve(
 ) -> AsyncGenerator[Running[WorkT]]:
     """Serve jobs in this process; with `ready` not before the store is open."""
     pace = pace or Pace()
-    desk = JobDesk(url, work, pace)
+    job_service = JobService(url, work, pace)
     server = grpc.aio.server(interceptors=(CallInterceptor(),))
-    servicer = JobServicer(desk, LIMITS, expiry_days=pace.expiry_days)
+    servicer = JobServicer(job_service, LIMITS, expiry_days=pace.expiry_days)
     job_pb2_grpc.add_JobServiceServicer_to_server(servicer, server)
     model_pb2_grpc.add_ModelServiceServicer_to_server(LimitsServicer(), server)
     port = server.add_insecure_port(address)
     await server.start()
-    desk.start()
+    job_service.start()
     try:
         if ready:
-            await usable(desk)
+            await usable(job_service)
         options: list[tuple[str, Any]] = [("grpc.max_receive_message_length", -1)]
         async with grpc.aio.insecure_channel(f"localhost:{port}", options=options) as channel:
             stub: Any = job_pb2_grpc.JobServiceStub(channel)
-            yield Running(f"localhost:{port}", desk, work, stub)
+            yield Running(f"localhost:{port}", job_service, work, stub)
     finally:
-        await desk.stop()
+        await job_service.stop()
         await server.stop(0)
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kunnafoni.client import JobClient
 from kunnafoni.errors import UnavailableError
-from kunnafoni.job_client import JobClient
 from tests.service.jobs.calls import create_when_ready, follow_in_thread, texts
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def test_patience_counts_from_when_the_server_goes(process: JobProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     ahead_s = 0.0
     clock = SimpleNamespace(monotonic=lambda: time.monotonic() + ahead_s, sleep=time.sleep)
-    monkeypatch.setattr("kunnafoni.job_client.time", clock)
+    monkeypatch.setattr("kunnafoni.client.job_client.time", clock)
     process.delay_ms = 4000
     process.start()
     with JobClient(process.address, patience_s=100.0) as client:
@@ -38,8 +38,8 @@ def test_patience_counts_from_when_the_server_goes(process: JobProcess, monkeypa
 
 
 def test_a_server_that_hangs_counts_as_gone(process: JobProcess, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kunnafoni.job_client.PING_EVERY_MS", 1000)
-    monkeypatch.setattr("kunnafoni.job_client.PING_TIMEOUT_MS", 1000)
+    monkeypatch.setattr("kunnafoni.client.job_client.PING_EVERY_MS", 1000)
+    monkeypatch.setattr("kunnafoni.client.job_client.PING_TIMEOUT_MS", 1000)
     process.delay_ms = 1000
     process.start()
     with JobClient(process.address, patience_s=1.0, timeout_s=8.0) as client:

@@ -18,8 +18,8 @@ import grpc
 import pytest
 from google.rpc.status_pb2 import Status
 
+from kunnafoni.client import JobClient
 from kunnafoni.errors import UnavailableError
-from kunnafoni.job_client import JobClient
 from kunnafoni.jobs.runner import Pace
 from kunnafoni.jobs.work import GIVE_UP_AFTER
 from kunnafoni.v1 import job_pb2
@@ -215,7 +215,7 @@ async def test_damaged_file(tmp_path: Path, damage: bytes) -> None:
     async with serve(f"sqlite:///{file}", CapitalsWork(), ready=False) as running:
 
         async def noticed() -> bool:
-            return "the file is" in str(running.desk.runner.trouble)
+            return "the file is" in str(running.job_service.runner.trouble)
 
         await eventually(noticed)
         with pytest.raises(grpc.aio.AioRpcError, match=r"put back a copy or move the file away") as error:
@@ -223,7 +223,7 @@ async def test_damaged_file(tmp_path: Path, damage: bytes) -> None:
         assert error.value.code() is grpc.StatusCode.UNAVAILABLE
         assert file.read_bytes() == damage, "it must not be touched: someone may be able to mend it"
         file.unlink()
-        await usable(running.desk)
+        await usable(running.job_service)
         job = await create(running.stub, texts(5))
         assert (await wait_for_end(running.stub, job.id)).progress.done_items == 5
 
@@ -236,13 +236,13 @@ async def test_two_servers_on_one_file(tmp_path: Path) -> None:
         job = await create(first.stub, texts(200))
 
         async def refused() -> bool:
-            return f"process {os.getpid()}" in str(waiting.desk.runner.trouble)
+            return f"process {os.getpid()}" in str(waiting.job_service.runner.trouble)
 
         await eventually(refused)
         with pytest.raises(grpc.aio.AioRpcError, match="another server"):
             await waiting.stub.ListJobs(job_pb2.ListJobsRequest())
         await of_first.aclose()
-        await usable(waiting.desk)
+        await usable(waiting.job_service)
         assert (await wait_for_end(waiting.stub, job.id)).progress.done_items == 200
         assert_each_once(await read(waiting.stub, job.id), 200)
 
@@ -266,7 +266,7 @@ async def test_a_bug_of_the_runner_is_told_and_waited_out(url: str, caplog: pyte
             return "bug: KeyError" in caplog.text  # the trouble itself may pass between two looks
 
         await eventually(told)
-        await usable(running.desk)
+        await usable(running.job_service)
         assert (await wait_for_end(running.stub, job.id)).progress.done_items == 20
     assert "fingerprints" in caplog.text, "the trace is logged"
     assert words not in caplog.text

@@ -10,7 +10,7 @@ import pytest
 from google.rpc import error_details_pb2  # pyright: ignore[reportMissingTypeStubs]
 from google.rpc.status_pb2 import Status
 
-from kunnafoni.async_client import AsyncClient
+from kunnafoni.client import AsyncClient
 from kunnafoni.errors import KunnafoniError, OverloadedError
 from kunnafoni.rpc.status import DETAILS_KEY
 from kunnafoni.v1 import result_pb2, translation_pb2

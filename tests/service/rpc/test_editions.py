@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kunnafoni.checks.summary import failures
 from kunnafoni.client import Client
 from kunnafoni.errors import InvalidInputError
-from kunnafoni.text.failures import failures
 from kunnafoni.v1.summarization_pb2 import SUMMARY_METHOD_EXTRACTIVE, SUMMARY_METHOD_GENERATED
 from tests.service.rpc.articles import BODIES, HEADLINES, check_key_points, check_warnings
 

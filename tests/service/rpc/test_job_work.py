@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from google.rpc.status_pb2 import Status
 
 from kunnafoni.config import Settings
-from kunnafoni.fleet import Fleet
 from kunnafoni.rpc.job_work import revisions_of
 from kunnafoni.rpc.run import make_engines
 from kunnafoni.rpc.servicers import Servicers
+from kunnafoni.translation.model_pool import ModelPool
 from kunnafoni.v1 import job_pb2, summarization_pb2
 from tests.conftest import echo_entry
 from tests.service.jobs.calls import create, read, requests, texts, wait_for_end
@@ -32,9 +32,9 @@ async def pipeline(**options: object) -> AsyncGenerator[PipelineWork]:
     engines = make_engines(Settings())
     engines.load(entry.id, entry)
     await engines.wait()
-    fleet = Fleet({entry.id: entry}, engines)
+    model_pool = ModelPool({entry.id: entry}, engines)
     try:
-        yield Servicers(Settings(), fleet).work
+        yield Servicers(Settings(), model_pool).work
     finally:
         await engines.close()
 
@@ -106,12 +106,12 @@ async def test_what_another_model_would_do_is_not_taken_from_an_earlier_result()
     await engines.wait()
     try:
         revisions = {
-            revisions_of(Fleet(entries, engines)),
-            revisions_of(Fleet(entries, engines, routes={"en>fr": "second"})),
-            revisions_of(Fleet(entries, engines, summaries={"en": "second"})),
+            revisions_of(ModelPool(entries, engines)),
+            revisions_of(ModelPool(entries, engines, routes={"en>fr": "second"})),
+            revisions_of(ModelPool(entries, engines, summaries={"en": "second"})),
         }
         assert len(revisions) == 3
         revised = entries | {"first": replace(entries["first"], revision="2")}
-        assert revisions_of(Fleet(revised, engines)) not in revisions
+        assert revisions_of(ModelPool(revised, engines)) not in revisions
     finally:
         await engines.close()

@@ -10,9 +10,9 @@ import pytest
 from google.rpc.status_pb2 import Status
 from sqlalchemy import func, select
 
-from kunnafoni.jobs import tables
-from kunnafoni.jobs.database import Database
 from kunnafoni.jobs.runner import Pace
+from kunnafoni.storage import tables
+from kunnafoni.storage.database import Database
 from kunnafoni.v1 import job_pb2
 from tests.service.jobs.calls import create, done, eventually, read, requests, spec, texts, wait_for_end
 from tests.service.jobs.job_server import CapitalsWork, serve
@@ -165,14 +165,14 @@ async def test_delete_and_expiry_remove_everything(url: str) -> None:
         expiring = await create(running.stub, texts(10))
 
         async def gone() -> bool:
-            await asyncio.to_thread(running.desk.store.expire, days=1e-9)
+            await asyncio.to_thread(running.job_service.store.expire, days=1e-9)
             return not (await running.stub.ListJobs(job_pb2.ListJobsRequest())).jobs
 
         await eventually(gone)
         with pytest.raises(grpc.aio.AioRpcError) as error:
             await running.stub.GetJob(job_pb2.GetJobRequest(job_id=expiring.id))
         assert error.value.code() is grpc.StatusCode.NOT_FOUND
-        await asyncio.to_thread(lambda: [None for _ in iter(running.desk.store.purge, False)])
+        await asyncio.to_thread(lambda: [None for _ in iter(running.job_service.store.purge, False)])
         with closing(Database(url)) as database, database.read() as connection:
             for table in (tables.jobs, tables.items, tables.chunks, tables.results):
                 assert connection.execute(select(func.count()).select_from(table)).scalar() == 0

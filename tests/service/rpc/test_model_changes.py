@@ -18,8 +18,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from kunnafoni.cli.local_server import local_server
 from kunnafoni.client import Client
 from kunnafoni.config import Settings
-from kunnafoni.fleet import Fleet
-from kunnafoni.rpc.run import load_fleet, make_engines, refit
+from kunnafoni.rpc.run import load_models, make_engines, reload_models
+from kunnafoni.translation.model_pool import ModelPool
 from kunnafoni.v1 import model_pb2, translation_pb2
 from kunnafoni_models.backend import CatalogError
 from kunnafoni_models.entries import Quality
@@ -112,8 +112,8 @@ async def test_a_summariser_that_nobody_measured_does_not_displace_the_articles_
         (better, {}, "better"),
     ):
         async with serve(extracting, other, **settings) as served:
-            english, french = served.fleet.summary_hop("en"), served.fleet.summary_hop("fr")
-            assert (english and english.model_id, served.fleet.extracts_better("en")) == (used, used is None)
+            english, french = served.model_pool.summary_hop("en"), served.model_pool.summary_hop("fr")
+            assert (english and english.model_id, served.model_pool.extracts_better("en")) == (used, used is None)
             assert french
 
 
@@ -141,7 +141,7 @@ async def test_health_tells_which_service_a_failed_model_takes_down() -> None:
 async def test_wrong_choices_are_named(settings: Settings, named: str) -> None:
     writer = replace(model("writer"), directions=())
     with pytest.raises(CatalogError, match=named):
-        Fleet({"writer": writer}, make_engines(settings), routes=settings.routes, summaries=settings.summaries)
+        ModelPool({"writer": writer}, make_engines(settings), routes=settings.routes, summaries=settings.summaries)
 
 
 def write_entry(folder: Path, model_id: str, revision: str = "1", more: str = "") -> None:
@@ -257,13 +257,13 @@ async def test_new_figures_alone_reload_nothing(tmp_path: Path) -> None:
     settings = Settings(models=("first",), models_dir=tmp_path)
     write_entry(tmp_path, "first")
     engines = make_engines(settings)
-    fleet = load_fleet(settings, engines)
+    model_pool = load_models(settings, engines)
     await engines.wait()
     engine = engines.engine("first")
     write_entry(tmp_path, "first", more=FIGURES)
-    await refit(fleet, engines, settings)
+    await reload_models(model_pool, engines, settings)
     assert engines.engine("first") is engine
-    assert [each.score for each in fleet.entries["first"].quality] == [51]
+    assert [each.score for each in model_pool.entries["first"].quality] == [51]
     await engines.close()
 
 

@@ -23,7 +23,7 @@ def model(model_id: str) -> CatalogEntry:
 
 async def test_a_call_whose_model_goes_while_it_is_read_takes_another() -> None:
     async with serve(model("goes"), model("stays"), routes={"en>fr": "goes"}) as served:
-        backend: Any = served.fleet.engine("goes").backend
+        backend: Any = served.model_pool.engine("goes").backend
         make, loop = backend.translation_prompt, asyncio.get_running_loop()
 
         async def unload() -> None:
@@ -42,7 +42,7 @@ async def test_a_call_whose_model_goes_while_it_is_read_takes_another() -> None:
 async def test_routes_are_planned_in_threads_while_models_come_and_go() -> None:
     async with serve(model("stays")) as served:
         loop = asyncio.get_running_loop()
-        reading = loop.run_in_executor(None, lambda: [len(served.fleet.routes()) for _ in range(3000)])
+        reading = loop.run_in_executor(None, lambda: [len(served.model_pool.routes()) for _ in range(3000)])
         while not reading.done():
             served.engines.load("comes", model("comes"))
             await asyncio.sleep(0)

@@ -12,8 +12,8 @@ import pytest
 from google.rpc import error_details_pb2  # pyright: ignore[reportMissingTypeStubs]
 from google.rpc.status_pb2 import Status
 
-from kunnafoni import hops
 from kunnafoni.rpc.status import DETAILS_KEY
+from kunnafoni.translation import sentence_translator
 from kunnafoni.v1 import translation_pb2
 from kunnafoni_models.entries import Direction
 from tests.conftest import echo_entry, serve, until_async
@@ -39,7 +39,7 @@ async def fill(served: Served, model_id: str, *, target: str = "fr") -> list[grp
     """Calls of different texts, as many as the model's queue takes; the last one was refused."""
 
     def came_in() -> int:
-        stats = served.fleet.engine(model_id).stats().batcher
+        stats = served.model_pool.engine(model_id).stats().batcher
         return stats.queued_rows + stats.rows
 
     calls: list[grpc.aio.UnaryUnaryCall[Any, Any]] = []
@@ -56,7 +56,7 @@ async def fill(served: Served, model_id: str, *, target: str = "fr") -> list[grp
 
 def count_prompts(served: Served, model_id: str) -> list[str]:
     """The texts of which the model makes a prompt from now on."""
-    backend: Any = served.fleet.engine(model_id).backend
+    backend: Any = served.model_pool.engine(model_id).backend
     make, texts = backend.translation_prompt, list[str]()
 
     def counted(text: str, *, source: str, target: str) -> Prompt:
@@ -69,7 +69,7 @@ def count_prompts(served: Served, model_id: str) -> list[str]:
 
 async def test_a_line_does_not_wait_for_archives_that_are_being_read() -> None:
     async with serve(echo_entry(), max_queue_tokens=8192) as served:
-        backend: Any = served.fleet.engine("echo").backend
+        backend: Any = served.model_pool.engine("echo").backend
         make, arrived, go_on = backend.translation_prompt, threading.Event(), threading.Event()
 
         def held(text: str, *, source: str, target: str) -> Prompt:
@@ -123,7 +123,7 @@ async def test_a_call_for_two_models_needs_room_at_both() -> None:
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await served.translation.Translate(request(french, EIGHT_LINES * 10, source="", target="bm"))
             assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-            assert served.fleet.engine("free").stats().batcher.batches == 0
+            assert served.model_pool.engine("free").stats().batcher.batches == 0
         await served.translation.Translate(request(french, source="", target="bm"))
         await asyncio.gather(*accepted)
 
@@ -133,14 +133,14 @@ async def test_a_segment_too_heavy_for_any_batch_is_refused_before_any_runs() ->
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await served.translation.Translate(request("Good morning.", LINE, beam=4))
         assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-        assert served.fleet.engine("echo").stats().batcher.batches == 0
+        assert served.model_pool.engine("echo").stats().batcher.batches == 0
         await served.translation.Translate(request(LINE))
 
 
 async def test_thousands_of_sentences_leave_the_event_loop_to_others() -> None:
     async with serve(echo_entry(), max_batch_rows=1000, max_queue_tokens=1_000_000) as served:
         checked, turns, most = 0, 0, 0
-        check = hops.check
+        check = sentence_translator.check
 
         def counted(source: str, target: str, **languages: str) -> Any:
             nonlocal checked
@@ -155,7 +155,7 @@ async def test_thousands_of_sentences_leave_the_event_loop_to_others() -> None:
                 turns, most = turns + 1, max(most, checked - before)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(hops, "check", counted)
+            patch.setattr(sentence_translator, "check", counted)
             watching = asyncio.create_task(watch())
             lines = "\n".join(f"The children of house {number} go to school." for number in range(1000))
             await served.translation.Translate(request(lines))

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import grpc
 import pytest
 
+from kunnafoni.checks.registry import Finding, WarningKind
 from kunnafoni.engine.caller import Caller
-from kunnafoni.hops import FinishReason, PivotHop, Prepared, Sentence
-from kunnafoni.routes import Hop
-from kunnafoni.text.checks import Finding, WarningKind
 from kunnafoni.text.spans import Span
+from kunnafoni.translation.routes import Hop
+from kunnafoni.translation.sentence_translator import FinishReason, PivotTranslator, Prepared, Sentence
 from kunnafoni.v1 import model_pb2, result_pb2, translation_pb2
 from kunnafoni_models.backend import Decoding
 from kunnafoni_models.entries import Direction, Quality
@@ -111,14 +111,14 @@ async def test_both_hops_are_let_in_or_neither() -> None:
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await served.translation.Translate(request(f"{FRENCH} " * 20))
             assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-            assert served.fleet.engine("echo").stats().batcher.batches == 0
+            assert served.model_pool.engine("echo").stats().batcher.batches == 0
         await asyncio.gather(*busy, return_exceptions=True)
 
 
 async def test_a_model_that_is_unloaded_lets_calls_make_their_second_hop() -> None:
     async with serve(pivoting(*BY_WAY_OF_ENGLISH, batch_delay_ms=300)) as served:
         call = asyncio.ensure_future(served.translation.Translate(request()))
-        engine = served.fleet.engine("echo")
+        engine = served.model_pool.engine("echo")
         await until_async(lambda: engine.stats().batcher.running_rows > 0)
         await served.engines.unload("echo", grace_s=30)
         assert len((await call).translations[0].route) == 2
@@ -144,7 +144,7 @@ class Fixed:
 async def pivoted(first: Fixed, second: Fixed) -> Sentence:
     route = Hop("a", "1", "fr", "en"), Hop("b", "1", "en", "bm")
     with Caller() as caller:
-        hop = PivotHop(first, second, route=route, makeshift=False)
+        hop = PivotTranslator(first, second, route=route, makeshift=False)
         return await hop.translate(Prepared(FRENCH, ()), decoding=Decoding(), caller=caller)
 
 

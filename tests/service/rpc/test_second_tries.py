@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kunnafoni.hops import CAREFUL_REPETITION_PENALTY
+from kunnafoni.translation.sentence_translator import CAREFUL_REPETITION_PENALTY
 from kunnafoni.v1 import result_pb2, translation_pb2
 from kunnafoni_models.backend import Decoding, Output
 from tests.conftest import echo_entry, serve
@@ -30,7 +30,7 @@ async def test_a_sentence_that_loops_is_translated_once_more() -> None:
         [mended] = (await served.translation.Translate(request(f"{FINE} {LOOPS}"))).translations
         assert LOOPS.upper() in mended.text
         assert [segment.finish_reason for segment in mended.segments] == [result_pb2.FINISH_REASON_STOP] * 2
-        assert served.fleet.engine("echo").stats().batcher.rows == 3
+        assert served.model_pool.engine("echo").stats().batcher.rows == 3
         [fine] = (await served.translation.Translate(request(LOOPS.replace("drum", "horn")))).translations
         assert mended.usage.output_tokens > 2 * fine.usage.output_tokens, "both tries are counted"
 
@@ -38,7 +38,7 @@ async def test_a_sentence_that_loops_is_translated_once_more() -> None:
 @pytest.mark.parametrize("hears_spaces", [True, False], ids=["read otherwise", "decoded otherwise"])
 async def test_a_sentence_with_an_odd_answer_is_translated_once_more(*, hears_spaces: bool) -> None:
     async with serve(echo_entry()) as served:
-        backend: Any = served.fleet.engine("echo").backend
+        backend: Any = served.model_pool.engine("echo").backend
         generate, write = backend.generate, backend.translation_prompt
         seen: list[tuple[bool, Decoding]] = []
 
@@ -62,16 +62,16 @@ async def test_a_sentence_with_an_odd_answer_is_translated_once_more(*, hears_sp
 async def test_an_answer_that_does_not_end_is_tried_in_halves() -> None:
     async with serve(echo_entry(long_on="drum")) as served:
         [translation] = (await served.translation.Translate(request(LOOPS))).translations
-        assert served.fleet.engine("echo").stats().batcher.rows == 4
+        assert served.model_pool.engine("echo").stats().batcher.rows == 4
         assert [segment.finish_reason for segment in translation.segments] == [result_pb2.FINISH_REASON_LENGTH]
         await served.translation.Translate(request(FINE))
-        assert served.fleet.engine("echo").stats().batcher.rows == 5
+        assert served.model_pool.engine("echo").stats().batcher.rows == 5
 
 
 async def test_without_second_tries_what_looks_wrong_is_only_marked() -> None:
     async with serve(echo_entry(loop_on="drum"), second_tries=False) as served:
         [translation] = (await served.translation.Translate(request(f"{FINE} {LOOPS}"))).translations
-        assert served.fleet.engine("echo").stats().batcher.rows == 2
+        assert served.model_pool.engine("echo").stats().batcher.rows == 2
         fine, looping = translation.segments
         assert fine.finish_reason == result_pb2.FINISH_REASON_STOP
         assert looping.finish_reason == result_pb2.FINISH_REASON_LENGTH
@@ -84,4 +84,4 @@ async def test_a_direction_whose_model_loops_often_is_decoded_with_a_penalty_at_
     async with serve(replace(entry, directions=directions)) as served:
         [translation] = (await served.translation.Translate(request(LOOPS))).translations
         assert LOOPS.upper() in translation.text
-        assert served.fleet.engine("echo").stats().batcher.rows == 1
+        assert served.model_pool.engine("echo").stats().batcher.rows == 1

@@ -11,11 +11,11 @@ import pytest
 
 from kunnafoni.engine.engines import Engines
 from kunnafoni.engine.policy import Policy
-from kunnafoni.fleet import Fleet
 from kunnafoni.rpc.requests import Limits
 from kunnafoni.rpc.summarization import SummarizationServicer
-from kunnafoni.summarizer import Summarizer
-from kunnafoni.translator import Translator
+from kunnafoni.summarization.summarizer import Summarizer
+from kunnafoni.translation.model_pool import ModelPool
+from kunnafoni.translation.translator import Translator
 from kunnafoni.v1 import result_pb2, summarization_pb2, summarization_pb2_grpc
 from kunnafoni_models.backend import Output
 from kunnafoni_models.echo_backend import EchoBackend
@@ -89,8 +89,8 @@ async def scripted(
         policy=Policy(**policy),
         cache_bytes=0,
     )
-    fleet = Fleet({entry.id: entry}, engines)
-    summarizer = Summarizer(fleet, Translator(fleet), max_row_weight=Policy(**policy).batch_tokens)
+    model_pool = ModelPool({entry.id: entry}, engines)
+    summarizer = Summarizer(model_pool, Translator(model_pool), max_row_weight=Policy(**policy).batch_tokens)
     server = grpc.aio.server()
     summarization_pb2_grpc.add_SummarizationServiceServicer_to_server(SummarizationServicer(summarizer, LIMITS), server)
     port = server.add_insecure_port("localhost:0")

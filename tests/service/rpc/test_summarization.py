@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import pytest
 
-from kunnafoni.async_client import AsyncClient
-from kunnafoni.client import Client
+from kunnafoni.client import AsyncClient, Client
 from kunnafoni.errors import InvalidInputError
 from kunnafoni.v1 import result_pb2, summarization_pb2, summarization_pb2_grpc
 from kunnafoni_models.entries import Direction

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kunnafoni.async_client import AsyncClient
-from kunnafoni.client import Client
+from kunnafoni.client import AsyncClient, Client
 from kunnafoni.errors import InvalidInputError, UnavailableError
 from kunnafoni.v1 import result_pb2, translation_pb2
 
@@ -80,7 +79,7 @@ async def test_a_stream_gives_the_same_text_in_order(echo: Served) -> None:
 
 
 async def test_a_segment_is_sent_before_its_batch_has_ended(echo: Served) -> None:
-    backend: Any = echo.fleet.engine("echo").backend
+    backend: Any = echo.model_pool.engine("echo").backend
     generate, go_on = backend.generate, threading.Event()
 
     def first_row_first(prompts: Sequence[Prompt], decoding: Decoding, done: Done) -> list[Output]:

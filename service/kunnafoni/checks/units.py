@@ -1,0 +1,127 @@
+"""Tells whether a number has another unit or sign in another text: kilograms and tonnes, miles, currencies, minus.
+
+A unit is looked for right after a number and, for currencies and in Bambara, right before it. A speed has the unit of
+its length (*km/h*, *mph*), all francs are one. Only two different units of the table count: nothing is converted, and
+a number without a unit may have any. *Dɔrɔmɛ* (five francs) is left out, as texts mix it with francs.
+
+It does not know whether a number itself is right: `numbers` does.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kunnafoni.checks.name_forms import folded
+from kunnafoni.checks.number_words import WORD
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from kunnafoni.checks.numbers import NumberMention
+    from kunnafoni.text.spans import Span
+
+_CURRENCIES = {
+    "euro": "€ euro euros eur ero",
+    "dollar": "$ us$ dollar dollars usd dolari dolar",
+    "pound": "£ sterling gbp",
+    "naira": "₦ naira nairas",
+    "franc": "f fcfa cfa cfaf xof xaf franc francs sefa sefawari",
+}
+_MEASURES = {
+    "kilogram": "kg kilo kilos kilogram kilograms kilogramme kilogrammes kilogaramu",
+    "tonne": "tonne tonnes ton tons toni",
+    "kilometre": "km kmh kph kilometre kilometres kilometer kilometers kilometere kilometeri",
+    "mile": "mile miles mph",
+    "hectare": "ha hectare hectares",
+    "acre": "acre acres",
+    "per cent": "% percent pourcent",
+    "degree Celsius": "°c",
+    "degree Fahrenheit": "°f",
+}
+_UNITS = {form: unit for unit, forms in (_CURRENCIES | _MEASURES).items() for form in forms.split()}
+_NOT_IN = {"en": {"f"}, "fr": set[str](), "bm": {"ton"}}
+"""Forms that are something else there: degrees Fahrenheit, an association."""
+_UNIT = (
+    r"(?:(?:pounds?|livres?)\s)?"
+    rf"(?P<unit>US\$|[$£€₦%]|°\s?[CF]\b|(?:pour|per)\s?cent\b|{WORD.pattern})"
+)
+_AFTER = re.compile(rf"[\s-]?(?:de\s|d['’]|of\s)?{_UNIT}")
+_BEFORE = re.compile(rf"(?<![^\W\d_]){_UNIT}\s?$")
+_LONGEST_UNIT = 16
+_MINUS = re.compile(r"(?:^|(?<=[\s(:«“\"]))(?<!\d\s)[-−]$")
+_BELOW = re.compile(r"\b(?:minus|moins|below|under|negative|négati|sous|zero|zéro|jukɔrɔ|duguma)", re.IGNORECASE)
+_FALL = re.compile(
+    r"\b(?:f[ae]ll|drop|declin|decreas|down|lost|loss|shr[aiu]nk|lower|baiss|recul|chut|diminu|perd|perte|tomb|jigin"
+    r"|dɔgɔya|bin)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A number as it stands in its text.
+
+    Attributes:
+        number: The number.
+        units: Those of the table beside it, one or none as a rule.
+        negative: Whether a minus sign stands before it.
+        below: Whether its text says in words that something is below zero.
+        falls: Whether its text says that something falls: of a fall no minus sign is told.
+    """
+
+    number: NumberMention
+    units: frozenset[str]
+    negative: bool
+    below: bool
+    falls: bool
+
+
+def measures_in(text: str, numbers: Iterable[NumberMention], language: str) -> list[Measure]:
+    """The numbers of a text, in order, with what stands beside them.
+
+    Args:
+        text: The text that `numbers_in` found them in.
+        numbers: What it found.
+        language: `en`, `fr` or `bm`.
+    """
+    below, falls = bool(_BELOW.search(text)), bool(_FALL.search(text))
+    return [
+        Measure(
+            number,
+            frozenset(_units(text, number.span, language)),
+            bool(_MINUS.search(text, max(0, number.span.start - 3), number.span.start)),
+            below,
+            falls,
+        )
+        for number in numbers
+    ]
+
+
+def with_another_unit(measure: Measure, others: Iterable[Measure]) -> Measure | None:
+    """The first of `others` that is the same number with another unit; None if one of them has no unit or the same."""
+    same = [other for other in others if measure.number.agrees(other.number)]
+    differ = measure.units and all(other.units and measure.units.isdisjoint(other.units) for other in same)
+    return same[0] if same and differ else None
+
+
+def with_another_sign(measure: Measure, others: Iterable[Measure]) -> Measure | None:
+    """The first of `others` that is a negative number without its sign, said in no other way; None if none is."""
+    same = [other for other in others if measure.number.agrees(other.number)]
+    told = any(other.negative or other.below or (other.falls and not measure.falls) for other in same)
+    return same[0] if same and measure.negative and not told else None
+
+
+def _units(text: str, span: Span, language: str) -> Iterator[str]:
+    before = _BEFORE.search(text, max(0, span.start - _LONGEST_UNIT), span.start)
+    after = _AFTER.match(text, span.end)
+    if before and (unit := _unit(before["unit"], language)) and (unit in _CURRENCIES or language == "bm"):
+        yield unit
+    if after and (unit := _unit(after["unit"], language)):
+        yield unit
+
+
+def _unit(form: str, language: str) -> str | None:
+    key = folded(form) if form.replace(" ", "").isalpha() else form.lower().replace(" ", "")
+    return None if key in _NOT_IN[language] else _UNITS.get(key)

@@ -1,0 +1,82 @@
+"""The jobs of a server in one place: where they come in, are looked at, worked on and read out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+from kunnafoni.errors import DrainingError
+from kunnafoni.jobs.ingest import Inbox
+from kunnafoni.jobs.results import Results
+from kunnafoni.jobs.runner import Pace, Runner
+from kunnafoni.jobs.store import JobStore
+from kunnafoni.storage.database import Database, JobStoreError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kunnafoni.jobs.work import Work
+
+SQLITE_FILE = "jobs.db"
+# A server listens before its store is open: longer than opening and migrating takes, shorter than a caller waits.
+FIRST_OPENING_S = 20.0
+
+
+class JobService:
+    """Starts with `start`, ends with `stop`. Everything else but `check` is blocking."""
+
+    def __init__(self, url: str, work: Work, pace: Pace | None = None) -> None:
+        """Put it together, without touching the database yet.
+
+        Args:
+            url: The database, as `Database` takes it.
+            work: What is done to items.
+            pace: How the runner goes about it; None is the default.
+        """
+        database = Database(url)
+        self.inbox = Inbox(database)
+        self.store = JobStore(database)
+        self.results = Results(database)
+        self.results_with_items = Results(database, with_items=True)
+        self.runner = Runner(database, work, pace or Pace())
+        self.draining = False
+        self._running: asyncio.Task[None] | None = None
+
+    @property
+    def usable(self) -> bool:
+        """Whether the store can be used now."""
+        return self.runner.trouble is None
+
+    async def check(self) -> None:
+        """Do nothing while the store can be used; just after the start, wait until that is known.
+
+        Raises:
+            DrainingError: the server is shutting down, and whoever follows a job must come back later.
+            JobStoreError: it cannot.
+        """
+        if self.draining:
+            raise DrainingError
+        if not self.runner.tried.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.runner.tried.wait(), FIRST_OPENING_S)
+        if self.runner.trouble:
+            # A new one each time: a raised exception collects the traces of all who raise it.
+            store, problem = (self.runner.trouble.parameters[name] for name in ("store", "problem"))
+            raise JobStoreError(store=store, problem=problem)
+
+    def start(self) -> None:
+        """Open the store and begin to work, in the background; trouble with the store is waited out."""
+        self._running = asyncio.create_task(self.runner.run())
+
+    async def stop(self) -> None:
+        """Store what is finished, give back the rest, close the store."""
+        if self._running:
+            self.runner.stop()
+            await self._running
+            self._running = None
+
+
+def store_url(jobs_url: str, data_dir: Path) -> str:
+    """The database that the settings ask for: `jobs_url`, or a file in `data_dir` if that is empty."""
+    return jobs_url or f"sqlite:///{data_dir / SQLITE_FILE}"

@@ -1,0 +1,120 @@
+"""Article -> headline, summary, key points -> one edition a language.
+
+It plans the way and puts the parts of `editions` together. It knows no gRPC and runs no model itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from kunnafoni.languages import UNDETERMINED
+from kunnafoni.summarization.article_analysis import read
+from kunnafoni.summarization.edition import EditionMaker
+from kunnafoni.summarization.model_input import Reader
+from kunnafoni.summarization.summaries import SummaryWriter
+from kunnafoni.text.executor import on_texts
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+
+    from kunnafoni.engine.caller import Caller
+    from kunnafoni.summarization.article_analysis import Article, Draft, Length
+    from kunnafoni.summarization.edition import Edition
+    from kunnafoni.summarization.summaries import Summary
+    from kunnafoni.text.language_id import Detection
+    from kunnafoni.translation.model_pool import ModelPool
+    from kunnafoni.translation.routes import Hop
+    from kunnafoni.translation.translator import Translator
+
+PIVOTS = ("fr", "en")
+"""Languages by way of which an article is summarised that no model summarises in its own, first choice first."""
+
+
+@dataclass(frozen=True, slots=True)
+class PendingEditions:
+    """Editions that are being made."""
+
+    source: str
+    detection: Detection | None
+    work: Sequence[asyncio.Task[Edition]]
+
+    async def editions(self) -> AsyncIterator[Edition]:
+        """The editions in the order asked for, each as soon as it and all before it are done.
+
+        Raises:
+            KunnafoniError: an engine refused or dropped the work.
+        """
+        for task in self.work:
+            yield await task
+
+
+class Summarizer:
+    """Makes editions with whatever models are ready."""
+
+    def __init__(self, model_pool: ModelPool, translator: Translator, *, max_row_weight: int) -> None:
+        """Connect it; `max_row_weight` is the heaviest prompt that an engine takes, see `Engine.weight`."""
+        self._model_pool = model_pool
+        self._translator = translator
+        self._writer = SummaryWriter(model_pool, Reader(model_pool, translator), max_row_weight=max_row_weight)
+
+    @asynccontextmanager
+    async def begin(
+        self, article: Article, targets: Sequence[str], *, length: Length, key_points: int, caller: Caller
+    ) -> AsyncGenerator[PendingEditions]:
+        """Start making the editions of `article` in `targets`. What still runs when the context ends is cancelled.
+
+        The summary is made once; its usage is counted in the first edition.
+
+        Raises:
+            UndetectedLanguageError: the article's language is not recognised.
+            UnsupportedPairError: no ready model translates it to one of `targets`.
+            OverloadedError: a model's queue has no room.
+        """
+        draft = await on_texts(len(article.body), read, article, points=key_points)
+        hop = self._plan(draft.language, targets)
+        summary = asyncio.create_task(self._writer.write(draft, length, hop=hop, caller=caller))
+        editions = [
+            asyncio.create_task(self._edition(draft, summary, target, first=not place, caller=caller))
+            for place, target in enumerate(targets)
+        ]
+        try:
+            yield PendingEditions(draft.language, draft.detection, editions)
+        finally:
+            for task in (summary, *editions):
+                task.cancel()
+            await asyncio.gather(summary, *editions, return_exceptions=True)
+
+    def _plan(self, language: str, targets: Sequence[str]) -> Hop | None:
+        """The model that summarises an article in `language`.
+
+        None if its best sentences are better than what models write, or if none writes, by way of another language
+        neither.
+
+        Raises:
+            UnsupportedPairError: see `begin`.
+        """
+        if language == UNDETERMINED:
+            return None
+        for target in targets:
+            if target != language:
+                self._model_pool.route(language, target)
+        if self._model_pool.extracts_better(language):
+            return None
+        if hop := self._model_pool.summary_hop(language):
+            return hop
+        served = self._model_pool.routes().keys()
+        for pivot in PIVOTS:
+            needed = {(language, pivot), *((pivot, target) for target in targets if target != pivot)}
+            if needed <= served and (hop := self._model_pool.summary_hop(pivot)):
+                return hop
+        return None
+
+    async def _edition(
+        self, draft: Draft, summary: asyncio.Task[Summary], target: str, *, first: bool, caller: Caller
+    ) -> Edition:
+        made = await summary
+        edition = await EditionMaker(self._translator, draft, made, caller=caller).make(target)
+        return replace(edition, usage=made.usage + edition.usage) if first else edition

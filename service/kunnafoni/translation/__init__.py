@@ -1,0 +1,1 @@
+"""Contents into another language: content -> sentences -> routes -> models -> content. It knows no gRPC."""
