@@ -27,7 +27,7 @@ def serve(
     grace: Annotated[float | None, typer.Option("--grace", min=0, help="Seconds for running calls at the end.")] = None,
     log_level: Annotated[str | None, typer.Option("--log-level", help="debug, info, warning or error.")] = None,
 ) -> None:
-    """Serve until SIGTERM or Ctrl-C. Every other setting: environment (KUNNAFONI_*) or kunnafoni.toml, see docs/configuration.md."""
+    """Serve until SIGTERM or Ctrl-C. All settings, for the environment or kunnafoni.toml: docs/configuration.md."""
     read_settings = partial(
         load_settings,
         address=address,
