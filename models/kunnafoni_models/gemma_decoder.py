@@ -16,7 +16,6 @@ import onnxruntime  # pyright: ignore[reportMissingTypeStubs]
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import onnx
     from numpy.typing import NDArray
 
     from kunnafoni_models.gemma_graph import Constants
@@ -53,7 +52,7 @@ class GemmaDecoder:
         vocabulary: Token numbers are below this.
     """
 
-    def __init__(self, model: onnx.ModelProto, constants: Constants, *, seats: int, threads: int) -> None:
+    def __init__(self, model: bytes, constants: Constants, *, seats: int, threads: int) -> None:
         self._constants = constants  # the runtime reads some of them where they lie
         options = _runtime.SessionOptions()
         options.intra_op_num_threads = threads
@@ -64,7 +63,7 @@ class GemmaDecoder:
         options.add_external_initializers(
             list(constants), [_runtime.OrtValue.ortvalue_from_numpy(each) for each in constants.values()]
         )
-        self._session = _runtime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
+        self._session = _runtime.InferenceSession(model, options, ["CPUExecutionProvider"])
         self.vocabulary: int = self._session.get_outputs()[0].shape[1]
         kept = [each for each in self._session.get_inputs() if each.name.startswith(("keys_", "values_"))]
         self._names = [each.name for each in kept]

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
 
+from kunnafoni_models import onnx_format
 from kunnafoni_models.architecture import Architecture, ArchitectureError
+from kunnafoni_models.onnx_format import ElementType
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
 Constants = dict[str, NDArray[Any]]
 
-_make: Any = helper  # its types say less than its documentation
-_OPSET, _IR_VERSION = 21, 10
+_OPSET = 21
 _RUNTIME = "com.microsoft"
 _EMBEDDING = "model.embed_tokens"
 _HEAD_STEP = 16  # the runtime's attention takes no other sizes
@@ -37,7 +36,7 @@ _LARGEST, _SMALLEST_SCALE = 127, 1e-12
 
 def gemma_graph(
     architecture: Architecture, parameters: Mapping[str, Parameter], *, positions: int, int8: bool
-) -> tuple[onnx.ModelProto, Constants]:
+) -> tuple[bytes, Constants]:
     """Build the model.
 
     Inputs: `ids` (the tokens of all rows, one row after the other, each as long as the longest), `shape` (2; rows and
@@ -54,7 +53,7 @@ def gemma_graph(
         int8: Multiply matrices of int8 as such; otherwise all are of float32.
 
     Returns:
-        The model, and by name the constants that it takes as external data.
+        The model in ONNX's format, and by name the constants that it takes as external data.
 
     Raises:
         ArchitectureError: The runtime has no attention for heads of this size, or a matrix is not of int8.
@@ -84,10 +83,10 @@ class _Graph:
             raise ArchitectureError(f"its heads are {architecture.head_size} wide, no multiple of {_HEAD_STEP}")
         if int8 and any(each.scale is None for each in parameters.values() if each.values.ndim > 1):
             raise ArchitectureError("its weights are not of int8: set compute_type to float32")
-        self._nodes: list[Any] = []
-        self._inline: dict[str, onnx.TensorProto] = {}
+        self._nodes: list[bytes] = []
+        self._inline: dict[str, bytes] = {}
 
-    def model(self) -> onnx.ModelProto:
+    def model(self) -> bytes:
         """Put the layers together."""
         sizes = self._sizes
         for kind, theta in (("full", sizes.full_theta), ("sliding", sizes.sliding_theta)):
@@ -102,22 +101,27 @@ class _Graph:
         caches = ["rows", sizes.key_value_heads, self._positions, sizes.head_size]
         kept = [f"{kind}_{layer}" for layer in range(sizes.layers) for kind in ("keys", "values")]
         inputs = [
-            _value("ids", TensorProto.INT64, ["tokens"]),
-            _value("shape", TensorProto.INT64, [2]),
-            _value("seen", TensorProto.INT32, ["rows"]),
-            _value("most_seen", TensorProto.INT32, []),
-            _value("last", TensorProto.INT64, ["rows"]),
-            *(_value(name, TensorProto.FLOAT, caches) for name in kept),
+            onnx_format.value_info("ids", ElementType.INT64, ["tokens"]),
+            onnx_format.value_info("shape", ElementType.INT64, [2]),
+            onnx_format.value_info("seen", ElementType.INT32, ["rows"]),
+            onnx_format.value_info("most_seen", ElementType.INT32, []),
+            onnx_format.value_info("last", ElementType.INT64, ["rows"]),
+            *(onnx_format.value_info(name, ElementType.FLOAT, caches) for name in kept),
         ]
         outputs = [
-            _value("scores", TensorProto.FLOAT, ["rows", sizes.vocabulary]),
-            _value("factors", TensorProto.FLOAT, ["rows", 1]),
-            *(_value(f"new_{name}", TensorProto.FLOAT, caches) for name in kept),
+            onnx_format.value_info("scores", ElementType.FLOAT, ["rows", sizes.vocabulary]),
+            onnx_format.value_info("factors", ElementType.FLOAT, ["rows", 1]),
+            *(onnx_format.value_info(f"new_{name}", ElementType.FLOAT, caches) for name in kept),
         ]
-        constants = [*self._inline.values(), *(_external(*each) for each in self.constants.items())]
-        graph = _make.make_graph(self._nodes, "gemma3", inputs, outputs, constants)
-        opsets = [_make.make_opsetid("", _OPSET), _make.make_opsetid(_RUNTIME, 1)]
-        return _make.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION)
+        external = (onnx_format.external_tensor(*each) for each in self.constants.items())
+        return onnx_format.model(
+            "gemma3",
+            nodes=self._nodes,
+            inputs=inputs,
+            outputs=outputs,
+            constants=[*self._inline.values(), *external],
+            operator_sets={"": _OPSET, _RUNTIME: 1},
+        )
 
     def _embedded(self) -> str:
         table = self._parameters[f"{_EMBEDDING}.weight"]
@@ -126,7 +130,7 @@ class _Graph:
             return self._node("Gather", [self._constant("table", table.floats() * factor), "ids"], "hidden")
         rows = self._node("Gather", [self._constant("table", table.values.copy()), "ids"], "embedded")
         scales = self._constant("table_scales", factor / table.scale[:, None])
-        numbers = self._node("Cast", [rows], "embedded_floats", to=TensorProto.FLOAT)
+        numbers = self._node("Cast", [rows], "embedded_floats", to=ElementType.FLOAT)
         return self._node("Mul", [numbers, self._node("Gather", [scales, "ids"], "embedded_scales")], "hidden")
 
     def _layer(self, hidden: str, layer: int) -> str:
@@ -234,24 +238,15 @@ class _Graph:
 
     def _written(self, name: str, values: NDArray[Any]) -> str:
         """A constant in the model itself, which the runtime knows while it reads it."""
-        self._inline[name] = numpy_helper.from_array(values, name)
+        self._inline[name] = onnx_format.tensor(name, values)
         return name
 
     def _constant(self, name: str, values: NDArray[Any]) -> str:
         self.constants[name] = values
         return name
 
-    def _node(self, kind: str, inputs: list[str], output: str, *more: str, **attributes: Any) -> str:
-        self._nodes.append(_make.make_node(kind, inputs, [output, *more], **attributes))
+    def _node(
+        self, kind: str, inputs: list[str], output: str, *more: str, domain: str = "", **attributes: float
+    ) -> str:
+        self._nodes.append(onnx_format.node(kind, inputs, [output, *more], domain=domain, **attributes))
         return output
-
-
-def _value(name: str, kind: int, shape: list[Any]) -> Any:
-    return _make.make_tensor_value_info(name, kind, shape)
-
-
-def _external(name: str, values: NDArray[Any]) -> onnx.TensorProto:
-    kind = _make.np_dtype_to_tensor_dtype(values.dtype)
-    told: Any = onnx.TensorProto(name=name, data_type=kind, dims=values.shape, data_location=TensorProto.EXTERNAL)
-    told.external_data.add(key="location", value="memory")
-    return told
