@@ -13,18 +13,19 @@ import grpc
 import hypothesis
 import pytest
 
+from kunnafoni.app.model_loading import make_engines, make_model_pool
 from kunnafoni.cli.local_server import LocalServer, local_server
+from kunnafoni.cli.serve import compose
 from kunnafoni.config import Settings
-from kunnafoni.rpc.run import make_engines, make_server
-from kunnafoni.translation.model_pool import ModelPool
 from kunnafoni.v1 import model_pb2_grpc, translation_pb2_grpc
 from kunnafoni_models import registry
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
 
+    from kunnafoni.app.listeners import Listener
     from kunnafoni.engine.engines import Engines
-    from kunnafoni.rpc.server import Server
+    from kunnafoni.translation.model_pool import ModelPool
     from kunnafoni_models.entries import CatalogEntry
 
 # The machines are shared: how long an example takes says nothing.
@@ -36,7 +37,7 @@ hypothesis.settings.load_profile("shared")
 class Served:
     """A server in this process, and stubs for it."""
 
-    server: Server
+    server: Listener
     model_pool: ModelPool
     engines: Engines[CatalogEntry]
     channel: grpc.aio.Channel
@@ -95,27 +96,22 @@ async def serve(*entries: CatalogEntry, **settings: Any) -> AsyncGenerator[Serve
     settings.setdefault("address", "localhost:0")
     configured = Settings(**settings)
     engines = make_engines(configured)
-    model_pool = ModelPool(
-        {entry.id: entry for entry in entries},
-        engines,
-        routes=configured.routes,
-        summaries=configured.summaries,
-        second_tries=configured.second_tries,
-        pivots=configured.pivots,
-    )
-    server, _ = make_server(configured, model_pool)
-    address = await server.start(configured.address)
+    model_pool = make_model_pool(configured, {entry.id: entry for entry in entries}, engines)
+    _, listeners = compose(configured, model_pool)
     try:
+        *_, address = [await listener.start() for listener in listeners]
         for entry in entries:
             engines.load(entry.id, entry)
         await engines.wait()
-        await server.serve()
+        for listener in listeners:
+            await listener.serve()
         # A send limit above the server's receive limit, so that it is the server that refuses.
         options = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
         async with grpc.aio.insecure_channel(address, options=options) as channel:
-            yield Served(server, model_pool, engines, channel, address)
+            yield Served(listeners[-1], model_pool, engines, channel, address)
     finally:
-        await server.stop(grace_s=0)
+        for listener in reversed(listeners):
+            await listener.stop(grace_s=0)
         await engines.close()
 
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from kunnafoni.app.model_loading import make_engines
 from kunnafoni.config import Settings
 from kunnafoni.errors import KunnafoniError
-from kunnafoni.rpc.run import make_engines
 from kunnafoni.translation.model_pool import ModelPool
 from kunnafoni.v1 import job_pb2, model_pb2, summarization_pb2, translation_pb2
 from kunnafoni_models import registry

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -17,20 +18,31 @@ LAYERS = [
     {"client"},
     {"rpc"},
     {"app"},
-    {"summarization", "jobs"},
+    {"jobs"},
+    {"summarization"},
     {"translation", "documents"},
     {"checks", "engine", "storage"},
     {"text"},
     {"errors", "languages", "config", "v1"},
 ]
-# `jobs` and `documents` still read and write the messages of jobs.
-WIRE_USERS = {"rpc", "client", "cli", "jobs", "documents", "v1"}
+WIRE_USERS = {"rpc", "client", "cli", "v1"}
 HEAVY = {"torch", "transformers", "ctranslate2", "onnx", "onnxruntime", "ray"}
 
 
 def imports_of(path: Path) -> set[str]:
+    """Every module that a file imports, wherever in it, also for types alone."""
+    return _names(list(ast.walk(ast.parse(path.read_text("utf-8")))))
+
+
+def imports_when_loaded(path: Path) -> set[str]:
+    """The modules that a file imports when it is imported itself: not in functions, not for types alone."""
+    tree = ast.parse(path.read_text("utf-8"))
+    return _names([node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)])
+
+
+def _names(nodes: list[ast.AST] | list[ast.stmt]) -> set[str]:
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in nodes:
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -61,6 +73,22 @@ def test_imports_point_downwards(path: Path) -> None:
             assert used not in above, f"{path.name} imports {name} from a layer above"
             assert used != "v1" or part in WIRE_USERS, f"{path.name} imports the wire"
         assert package != "grpc" or part in WIRE_USERS, f"{path.name} imports grpc"
+        if part in {"jobs", "documents", "storage"}:
+            assert not name.startswith("google."), f"{path.name} imports protobuf"
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    folders = {"kunnafoni": SERVICE, "kunnafoni_models": MODELS}
+    modules = {
+        ".".join((package, *path.relative_to(folder).with_suffix("").parts)).removesuffix(".__init__"): path
+        for package, folder in folders.items()
+        for path in folder.rglob("*.py")
+    }
+    graph = {name: (imports_when_loaded(path) & modules.keys()) - {name} for name, path in modules.items()}
+    try:
+        list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        pytest.fail(f"a circle of imports: {' <- '.join(error.args[1])}")
 
 
 def test_models_never_import_the_service() -> None:

@@ -15,7 +15,7 @@ Parameters of an error travel as `ErrorInfo` metadata. They hold limits, codes, 
     ├── RequestConflictError        ALREADY_EXISTS       REQUEST_ID_REUSED
     ├── UnauthenticatedError        UNAUTHENTICATED      UNAUTHENTICATED
     ├── PermissionDeniedError       PERMISSION_DENIED    PERMISSION_DENIED
-    └── InternalError               INTERNAL             INTERNAL | ITEM_KILLS_SERVERS
+    └── InternalError               INTERNAL             INTERNAL | ITEM_CRASHES_SERVERS
 """
 
 from __future__ import annotations
@@ -227,9 +227,9 @@ class InternalError(KunnafoniError):
     french = "Erreur interne ; l'exploitant la trouve dans le journal sous l'identifiant {request_id}."
 
 
-class DeadlyItemError(InternalError):
-    """An item of a job during which the server's process died, again and again, with nothing else at work."""
+class ItemCrashesServersError(InternalError):
+    """An item of a job that crashed the server again and again, with nothing else at work."""
 
-    reason = "ITEM_KILLS_SERVERS"
-    english = "The server died {deaths} times while it worked on this item, which is not tried again."
-    french = "Le serveur est mort {deaths} fois en traitant cet élément, qui n'est plus essayé."
+    reason = "ITEM_CRASHES_SERVERS"
+    english = "The server crashed {crash_count} times while it worked on this item, which is not tried again."
+    french = "Le serveur s'est arrêté {crash_count} fois en traitant cet élément, qui n'est plus essayé."

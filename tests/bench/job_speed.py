@@ -29,10 +29,11 @@ import grpc
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from kunnafoni.app.model_loading import load_models, make_engines
 from kunnafoni.cli.local_server import local_server
+from kunnafoni.cli.serve import compose
 from kunnafoni.client import JobClient
 from kunnafoni.config import Settings
-from kunnafoni.rpc.run import load_models, make_engines, make_server
 from kunnafoni.v1 import job_pb2, job_pb2_grpc, translation_pb2_grpc
 from tests.bench.limits import FULL_BATCH_ROWS, Batches
 from tests.bench.raw import RawBackend
@@ -109,12 +110,12 @@ async def company(traffic: Traffic, options: argparse.Namespace) -> Figures:
 async def _company(traffic: Traffic, options: argparse.Namespace, settings: Settings) -> Figures:
     engines = make_engines(settings)
     model_pool = load_models(settings, engines)
-    server, job_service = make_server(settings, model_pool)
-    address = await server.start(settings.address)
+    application, [server] = compose(settings, model_pool)
+    address = await server.start()
     await engines.wait()
     await server.serve()
-    job_service.start()
-    await usable(job_service)
+    application.start()
+    await usable(application.job_service)
     waits_s: list[float] = []
     latencies_s: list[float] = []
     async with grpc.aio.insecure_channel(address) as channel:
@@ -134,7 +135,7 @@ async def _company(traffic: Traffic, options: argparse.Namespace, settings: Sett
             waits_s.append(answer.translations[0].usage.queue_milliseconds / 1000)
         await ended
     await server.stop(0)
-    await job_service.stop()
+    await application.stop()
     await engines.close()
     full_s = [elapsed_s for rows, elapsed_s in batches.times_s if rows >= FULL_BATCH_ROWS]
     batch_s = statistics.median(full_s)

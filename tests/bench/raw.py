@@ -13,9 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kunnafoni.app.model_loading import make_engines
 from kunnafoni.config import Settings
 from kunnafoni.engine.caller import Caller
-from kunnafoni.rpc.run import make_engines
 from kunnafoni.translation.model_pool import ModelPool
 from kunnafoni.translation.translator import Translator
 from kunnafoni_models import registry

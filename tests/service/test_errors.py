@@ -22,7 +22,7 @@ ERRORS = [
     errors.UnavailableError(address="localhost:1"),
     errors.DeadlineError(),
     errors.NotFoundError(kind="job", name="x"),
-    errors.DeadlyItemError(deaths=3),
+    errors.ItemCrashesServersError(crash_count=3),
 ]
 
 

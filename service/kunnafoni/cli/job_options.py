@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from kunnafoni.cli.job_messages import output_record
 from kunnafoni.cli.options import check_files
 from kunnafoni.client import JobClient
 from kunnafoni.config import load_settings
@@ -91,8 +92,9 @@ def check_output(output: Path | None, chosen: OutputFormat | None, spec: JobSpec
 def save_results(client: JobClient, job: Job, output: Path | None, output_format: OutputFormat) -> None:
     """Write the results that a job has. What was done is said on standard error."""
     targets = job.spec.options.target_language_codes
-    results = client.results(job.id, include_items=True)
-    done, failed = write_results(results, output, output_format, targets)
+    full = output_format is OutputFormat.FULL
+    records = (output_record(each, targets, full=full) for each in client.results(job.id, include_items=True))
+    done, failed = write_results(records, output, output_format, targets)
     console = Console(stderr=True, highlight=False)
     if job.state == job_pb2.JOB_STATE_RUNNING:
         console.print("The job still runs: these are its results up to now.", markup=False)

@@ -11,7 +11,7 @@ import typer
 from kunnafoni.cli.job_options import source_of, targets_of
 from kunnafoni.config import load_settings
 from kunnafoni.jobs.cluster.runner import RayJob, run_ray
-from kunnafoni.v1 import job_pb2
+from kunnafoni.jobs.values import JobKind, JobOptions, JobSpec
 
 if TYPE_CHECKING:
     from kunnafoni.config import Settings
@@ -35,19 +35,19 @@ def run_on_ray(
 ) -> None:
     """Translate a table on a Ray cluster. The same command again goes on where a broken run stopped.
 
-    Each result row has the columns of the source, a column a language, its warnings, and `error`, empty if it is done.
+    Each result row has the columns of the source, for each language its text and warnings, and `error`, empty if it
+    succeeded.
     Exit code 1 says that there are rows with an error.
     """
-    options = job_pb2.JobOptions(target_language_codes=targets_of(to), source_language_code=source_of(source_language))
-    spec = job_pb2.JobSpec(kind=job_pb2.JOB_KIND_TRANSLATE, options=options)
+    options = JobOptions(targets=tuple(targets_of(to)), source=source_of(source_language) or None)
     settings = load_settings(models=tuple(model) if model else None)
     # Imported here: no other command of jobs needs the pipeline.
-    from kunnafoni.rpc.job_pipeline import pipeline_work  # noqa: PLC0415
+    from kunnafoni.app.pipeline import loaded_processor  # noqa: PLC0415
 
     job = RayJob(
         source=_path(source),
         sink=_path(sink),
-        spec=spec.SerializeToString(deterministic=True),
+        spec=JobSpec(kind=JobKind.TRANSLATE, options=options),
         models=_models(settings),
         id_column=id_field,
         text_column=text_field,
@@ -57,7 +57,7 @@ def run_on_ray(
         max_code_points=settings.max_content_code_points,
     )
     try:
-        failed = run_ray(partial(pipeline_work, settings), job, address=address)
+        failed = run_ray(partial(loaded_processor, settings), job, address=address)
     except ImportError as error:
         raise typer.BadParameter("Ray is not installed: pip install 'kunnafoni[ray]'") from error
     if failed:
@@ -71,7 +71,7 @@ def _path(name: str) -> str:
 
 
 def _models(settings: Settings) -> tuple[str, ...]:
-    """The models that the settings name, and what else the answers depend on.
+    """The models that the settings name, and what else results depend on.
 
     Raises:
         CatalogError: one is not in the catalog.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from kunnafoni.cli.job_messages import item_message
 from kunnafoni.cli.job_options import (
     Format,
     Output,
@@ -29,18 +30,20 @@ from kunnafoni.v1 import job_pb2, summarization_pb2, translation_pb2
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kunnafoni.documents.values import InputItem
+
 MAX_PROBLEMS_SHOWN = 20
 
 
-class _Sieve:
-    """Lets items through and tells problems on standard error, the first of them one by one."""
+class _ProblemReport:
+    """Lets items through and reports problems on standard error, the first of them one by one."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self.problems = 0
         self.items = 0
 
-    def items_of(self, entries: Iterator[job_pb2.JobItem | Problem]) -> Iterator[job_pb2.JobItem]:
+    def items_of(self, entries: Iterator[InputItem | Problem]) -> Iterator[InputItem]:
         for entry in entries:
             if not isinstance(entry, Problem):
                 self.items += 1
@@ -50,7 +53,7 @@ class _Sieve:
             if self.problems <= MAX_PROBLEMS_SHOWN:
                 self._console.print(f"left out: {entry.place} {entry.message}", markup=False, soft_wrap=True)
 
-    def tell(self) -> None:
+    def finish(self) -> None:
         if self.problems > MAX_PROBLEMS_SHOWN:
             self._console.print(f"left out: {self.problems - MAX_PROBLEMS_SHOWN:,} more")
 
@@ -108,21 +111,24 @@ def submit(
     with connect(address) as server:
         limits = server.server_info().limits
     fields = Fields(id=id_field, text=text_field, headline=headline_field, body=body_field, language=language_field)
-    reader = Reader(kind=kind, input_format=input_format, fields=fields, max_code_points=limits.max_content_code_points)
-    sieve = _Sieve(Console(stderr=True, highlight=False))
+    reader = Reader(
+        articles=summarize, input_format=input_format, fields=fields, max_code_points=limits.max_content_code_points
+    )
+    report = _ProblemReport(Console(stderr=True, highlight=False))
     with connect_jobs(address) as client:
         try:
-            job = client.create(spec, sieve.items_of(reader.read(files)), request_id=request_id or uuid.uuid4().hex)
+            items = (item_message(item, article=summarize) for item in report.items_of(reader.read(files)))
+            job = client.create(spec, items, request_id=request_id or uuid.uuid4().hex)
         except InputError as error:
             raise typer.BadParameter(str(error)) from error
         finally:
-            sieve.tell()
+            report.finish()
         typer.echo(job.id)
         if wait:
             job = show_progress(client.watch(job.id), job.id)
             if output:
                 save_results(client, job, output, chosen_format)
-    if sieve.problems or (wait and incomplete(job)):
+    if report.problems or (wait and incomplete(job)):
         raise typer.Exit(1)
 
 

@@ -6,11 +6,17 @@ import asyncio
 import logging
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kunnafoni.config import load_settings, unknown_variables
+
+if TYPE_CHECKING:
+    from kunnafoni.app.application import Application
+    from kunnafoni.app.listeners import Listener
+    from kunnafoni.config import Settings
+    from kunnafoni.translation.model_pool import ModelPool
 
 LOG = logging.getLogger(__name__)
 
@@ -23,7 +29,7 @@ def serve(
     model: Annotated[list[str] | None, typer.Option("--model", "-m", help="Model to load; may be repeated.")] = None,
     models_dir: Annotated[Path | None, typer.Option("--models-dir", help="Folder with further models.")] = None,
     data_dir: Annotated[Path | None, typer.Option("--data-dir", help="Folder of the jobs database.")] = None,
-    threads: Annotated[int | None, typer.Option("--threads", min=0, help="Threads a model; 0 is all cores.")] = None,
+    threads: Annotated[int | None, typer.Option("--threads", min=0, help="Threads per model; 0 is all cores.")] = None,
     grace: Annotated[float | None, typer.Option("--grace", min=0, help="Seconds for running calls at the end.")] = None,
     log_level: Annotated[str | None, typer.Option("--log-level", help="debug, info, warning or error.")] = None,
 ) -> None:
@@ -42,9 +48,25 @@ def serve(
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
     )
-    logging.getLogger("alembic.runtime.plugins").setLevel("WARNING")  # it tells of each part of itself
+    logging.getLogger("alembic.runtime.plugins").setLevel("WARNING")  # it logs each of its own parts
     if unknown := unknown_variables():
         LOG.warning("no settings, ignored: %s", ", ".join(unknown))
-    from kunnafoni.rpc.run import run  # noqa: PLC0415 - the other commands need no server
+    from kunnafoni.app.lifecycle import run  # noqa: PLC0415 - the other commands need no server
 
-    asyncio.run(run(settings, read_settings))
+    asyncio.run(run(settings, read_settings, compose))
+
+
+def compose(settings: Settings, model_pool: ModelPool) -> tuple[Application, list[Listener]]:
+    """The application over `model_pool` and what it is called through: the page of metrics if wanted, then gRPC."""
+    # Imported here: it takes a third of the time that the embedded model takes to load, and that has begun by now.
+    from kunnafoni.app.application import Application  # noqa: PLC0415
+    from kunnafoni.rpc.job_codec import JobCodec  # noqa: PLC0415
+    from kunnafoni.rpc.server import Server  # noqa: PLC0415
+
+    application = Application(settings, model_pool, JobCodec())
+    if not settings.metrics_address:
+        return application, [Server(application)]
+    from kunnafoni.app.metrics import MetricsPage  # noqa: PLC0415
+
+    metrics = MetricsPage(application, settings.metrics_address)
+    return application, [metrics, Server(application, on_call_end=metrics.count_call)]

@@ -1,8 +1,7 @@
-"""Files to the items of a job: JSONL, CSV, TSV, plain text by line or by file, folders of all these, standard input.
+"""Files to items: JSONL, CSV, TSV, plain text by line or by file, folders of all these, standard input.
 
-A whole file is an article to a job that summarises, with its headline and without its mark-up; a job that translates
-takes it as it is.
-Nothing is read before it is asked for, nothing is kept. What is wrong becomes a `Problem` and the rest goes on.
+A whole file can be read as an article, with its headline and without its mark-up, or as a text just as it is. Nothing
+is read before it is asked for, and nothing is kept. What cannot be read becomes a `Problem`, and the rest goes on.
 """
 
 from __future__ import annotations
@@ -22,15 +21,15 @@ from kunnafoni.documents.lines import (
     utf_16_problem,
 )
 from kunnafoni.documents.records import InputError, InputFormat, read_records
+from kunnafoni.documents.values import InputItem
 from kunnafoni.languages import known_code
-from kunnafoni.v1 import job_pb2, summarization_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    # Where it stands, the id that it gets if it has none, and the item.
-    Found = tuple[str, str, job_pb2.JobItem]
+    # Its place, the id that it gets if it has none, and the item.
+    Found = tuple[str, str, InputItem]
 
 MAX_ID_CODE_POINTS = 255
 SUFFIXES = {
@@ -69,18 +68,18 @@ class Reader:
     """Reads items.
 
     Attributes:
-        kind: Texts to translate or articles to summarise.
-        input_format: Of all files; None goes by the end of each name, and takes text files of folders whole.
-        fields: Where the content stands in records.
-        max_code_points: Longest content; longer ones are problems.
+        articles: Whether items are articles, which have headlines, or texts.
+        input_format: Of all files; None goes by the ending of each name, and takes text files of folders whole.
+        fields: Names of the fields with the content in records.
+        max_code_points: Longest content; a longer one is a problem.
     """
 
-    kind: job_pb2.JobKind.ValueType
+    articles: bool = False
     input_format: InputFormat | None = None
     fields: Fields = Fields()
     max_code_points: int = 200_000
 
-    def read(self, paths: Sequence[Path]) -> Iterator[job_pb2.JobItem | Problem]:
+    def read(self, paths: Sequence[Path]) -> Iterator[InputItem | Problem]:
         """The items of all files in order, each with an id: its own, else its line or file.
 
         Raises:
@@ -120,21 +119,17 @@ class Reader:
         return self.input_format or (InputFormat.FILE if whole else by_name)
 
     @property
-    def _summarizes(self) -> bool:
-        return self.kind == job_pb2.JOB_KIND_SUMMARIZE
-
-    @property
     def _suffixes(self) -> Mapping[str, InputFormat]:
-        return ARTICLE_SUFFIXES if self._summarizes else SUFFIXES
+        return ARTICLE_SUFFIXES if self.articles else SUFFIXES
 
     @property
     def _content_field(self) -> str:
-        return self.fields.body if self._summarizes else self.fields.text
+        return self.fields.body if self.articles else self.fields.text
 
     @property
     def _columns(self) -> list[str]:
         fields = self.fields
-        more = [fields.headline] if self._summarizes else []
+        more = [fields.headline] if self.articles else []
         return [self._content_field, fields.id, fields.language, *more]
 
     def _whole(self, data: bytes, file: _File) -> Found | Problem:
@@ -148,7 +143,7 @@ class Reader:
         except UnicodeDecodeError as error:
             return Problem(name, f"is not UTF-8 (byte {error.start + 1})")
         record = {self._content_field: text}
-        if self._summarizes:
+        if self.articles:
             try:
                 article = article_of(text, file.path)
             except InputError as error:
@@ -157,10 +152,10 @@ class Reader:
         return self._item(record, place=name, default_id=name)
 
     def _item(self, record: Mapping[str, object], *, place: str, default_id: str) -> Found | Problem:
-        fields, summarize = self.fields, self._summarizes
+        fields = self.fields
         names = (fields.id, self._content_field, fields.language)
         item_id, content, language = (text_of(record.get(name)) for name in names)
-        headline = text_of(record.get(fields.headline)) if summarize else ""
+        headline = text_of(record.get(fields.headline)) if self.articles else ""
         if content is None or headline is None or language is None or item_id is None:
             return Problem(place, "has a field that is no text")
         most = self.max_code_points
@@ -174,14 +169,7 @@ class Reader:
         for wrong, message in checks:
             if wrong:
                 return Problem(place, message)
-        item = job_pb2.JobItem(id=item_id)
-        if summarize:
-            item.article.CopyFrom(summarization_pb2.Article(headline=headline, body=content))
-        else:
-            item.text = content
-        if language:
-            item.options.source_language_code = language
-        return place, default_id, item
+        return place, default_id, InputItem(id=item_id, text=content, headline=headline, language=language)
 
 
 def text_of(value: object) -> str | None:
@@ -215,10 +203,10 @@ def _files(paths: Sequence[Path]) -> list[_File]:
     return [replace(file, name=str(file.path)) if names[file.name] > 1 else file for file in found]
 
 
-def _unique(entries: Iterable[Found | Problem]) -> Iterator[job_pb2.JobItem | Problem]:
+def _unique(entries: Iterable[Found | Problem]) -> Iterator[InputItem | Problem]:
     """Give ids to items without one; make a problem of every item whose own id an earlier one has.
 
-    Of each id 8 bytes are kept.
+    8 bytes of memory are kept per id.
     """
     seen: set[bytes] = set()
     for entry in entries:
@@ -230,8 +218,7 @@ def _unique(entries: Iterable[Found | Problem]) -> Iterator[job_pb2.JobItem | Pr
             digest = hashlib.blake2b(item_id.encode(), digest_size=8).digest()
             if digest not in seen:
                 seen.add(digest)
-                item.id = item_id
-                yield item
+                yield replace(item, id=item_id)
                 break
         else:
             yield Problem(place, f"has the id of an earlier item: {item.id or default_id}")

@@ -1,6 +1,6 @@
 """Results to files: JSONL, CSV, TMX, text files by language. A file is there whole or not at all.
 
-It knows the messages of results, not where they come from.
+It knows values, not messages, and not where results come from.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kunnafoni.documents.result_formats import Writer
-    from kunnafoni.v1.job_pb2 import JobResult
+    from kunnafoni.documents.values import OutputRecord
 
 
 class OutputFormat(StrEnum):
@@ -69,19 +69,22 @@ def errors_path(path: Path) -> Path:
 
 
 def write_results(
-    results: Iterable[JobResult], path: Path | None, output_format: OutputFormat, targets: Sequence[str]
+    records: Iterable[OutputRecord], path: Path | None, output_format: OutputFormat, targets: Sequence[str]
 ) -> tuple[int, int]:
-    """Write results, and those of failed items to the errors file; how many there were of each.
+    """Write the records of a job, those of failed items to the errors file.
 
     Args:
-        results: With their items.
-        path: Where to; None is standard output, errors go to standard error then.
-        output_format: As what.
+        records: One per item.
+        path: The file; None is standard output, and standard error for the errors.
+        output_format: How to write them; FULL needs records with `full`.
         targets: Languages of the job, in order.
 
     Raises:
         InvalidInputError: an item has a language that the table has no columns for; no file is there then.
-        OSError: a file cannot be written; none is there then.
+        OSError: a file cannot be written; no file is there then.
+
+    Returns:
+        How many items had a result, and how many failed.
     """
     done = failed = 0
     with ExitStack() as stack:
@@ -96,15 +99,15 @@ def write_results(
 
         writer = _writer(output_format, open_output, targets)
         errors: TextIO | None = None
-        for result in results:
-            writer.write(result)
-            if not result.HasField("error"):
+        for record in records:
+            writer.write(record)
+            if not record.error:
                 done += 1
                 continue
             failed += 1
             if errors is None:
                 errors = open_errors()
-            errors.write(json.dumps(error_record(result), ensure_ascii=False) + "\n")
+            errors.write(json.dumps(error_record(record), ensure_ascii=False) + "\n")
         writer.end()
     if path and not failed:
         errors_path(path).unlink(missing_ok=True)  # of an earlier try
@@ -115,7 +118,7 @@ def _writer(output_format: OutputFormat, open_output: Callable[..., TextIO], tar
     if output_format is OutputFormat.TEXT:
         return TextWriter(open_output, targets)
     if output_format is OutputFormat.TMX:
-        return TmxWriter(open_output(), targets)
+        return TmxWriter(open_output())
     if output_format is OutputFormat.CSV:
         return CsvWriter(open_output(), targets)
-    return JsonlWriter(open_output(), targets, full=output_format is OutputFormat.FULL)
+    return JsonlWriter(open_output(), full=output_format is OutputFormat.FULL)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, delete, exists, func, insert, select, true, update
 
 from kunnafoni.jobs.packing import pack, unpack
-from kunnafoni.jobs.work import SUSPECT_AFTER, ClaimedItem
+from kunnafoni.jobs.work import SUSPECT_AFTER_CRASHES, ClaimedItem
 from kunnafoni.storage.tables import State, chunks, items, jobs, results, runners
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Leases:
         Chunks over which runners have died come last, and only if `alone` says that nothing else is being worked on;
         then the first item of one such chunk is all that is taken.
         """
-        suspect = chunks.c.deaths >= SUSPECT_AFTER
+        suspect = chunks.c.deaths >= SUSPECT_AFTER_CRASHES
         free = and_(chunks.c.owner.is_(None), true() if alone else ~suspect)
         its_own = and_(chunks.c.job == jobs.c.number, free)
         turn = select(jobs.c.number, jobs.c.spec).where(jobs.c.state == State.RUNNING, exists().where(its_own))
@@ -106,7 +106,9 @@ class Leases:
                 return []
             query = select(chunks).where(chunks.c.job == job.number, free).order_by(suspect, chunks.c.first)
             found = connection.execute(query.limit(max_chunks).with_for_update(skip_locked=True)).all()
-            claimed = [row for row in found if row.deaths < SUSPECT_AFTER] or _first_item_of(connection, found[:1])
+            claimed = [row for row in found if row.deaths < SUSPECT_AFTER_CRASHES] or _first_item_of(
+                connection, found[:1]
+            )
             if not claimed:
                 return []
             connection.execute(
@@ -122,7 +124,7 @@ class Leases:
                     chunk=chunk.number,
                     position=row.position,
                     code_points=row.code_points,
-                    deaths=chunk.deaths,
+                    crash_count=chunk.deaths,
                     spec=job.spec,
                     body=unpack(row.body),
                 )

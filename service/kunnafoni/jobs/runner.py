@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from kunnafoni.errors import OverloadedError, UnavailableError
 from kunnafoni.jobs.leases import Leases
 from kunnafoni.jobs.store import JobStore
-from kunnafoni.jobs.work import GIVE_UP_AFTER, SUSPECT_AFTER, Outcome
+from kunnafoni.jobs.work import GIVE_UP_AFTER_CRASHES, SUSPECT_AFTER_CRASHES, Outcome
 from kunnafoni.storage.database import Database, JobStoreError
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ class Runner:
 
     async def _claim(self) -> bool:
         """Claim items and start on them, if there is room and work; whether there was."""
-        if any(item.deaths >= SUSPECT_AFTER for item in self._tasks.values()):
+        if any(item.crash_count >= SUSPECT_AFTER_CRASHES for item in self._tasks.values()):
             return False
         if len(self._tasks) > self._pace.max_items // 2 or self._code_points > self._pace.max_code_points // 2:
             return False
@@ -180,7 +180,7 @@ class Runner:
         for item, known in claimed:
             if known:
                 self._finish(known)
-            elif item.deaths >= GIVE_UP_AFTER:
+            elif item.crash_count >= GIVE_UP_AFTER_CRASHES:
                 self._finish(self._work.give_up(item))
             else:
                 self._start(item)

@@ -1,7 +1,7 @@
 """grpc.health.v1: whether the server, each of its services and each of its models can answer now.
 
-Follows the models by looking at them every second. What failed to load or fell over a bug is NOT_SERVING, and takes
-down only the services that cannot do without it.
+It looks at the models every second. A model that failed to load, or that failed later, is NOT_SERVING, and so are the
+services that cannot do without it, and no others.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class Health:
     def __init__(self, model_pool: ModelPool) -> None:
         self._model_pool = model_pool
         self._servicer = health.aio.HealthServicer()
-        self._told: set[str] = set()
-        self._following: asyncio.Task[None] | None = None
+        self._announced: set[str] = set()
+        self._follower: asyncio.Task[None] | None = None
         self._jobs_usable: Callable[[], bool] = lambda: False
 
     async def add_to(self, server: grpc.aio.Server) -> None:
@@ -49,30 +49,30 @@ class Health:
         health_pb2_grpc.add_HealthServicer_to_server(self._servicer, server)
 
     async def follow(self, *, jobs_usable: Callable[[], bool]) -> None:
-        """Tell the truth as it is now, and from now on; `jobs_usable` says whether the job store can be used."""
+        """Announce the states now and whenever they change; `jobs_usable` says whether the job store can be used."""
         self._jobs_usable = jobs_usable
-        await self._tell()
-        self._following = asyncio.create_task(self._look())
+        await self._announce()
+        self._follower = asyncio.create_task(self._look())
 
     async def stop(self) -> None:
-        """Say that nothing is served any more."""
-        if self._following:
-            self._following.cancel()
+        """Announce that nothing is served any more."""
+        if self._follower:
+            self._follower.cancel()
         await self._servicer.enter_graceful_shutdown()
 
     async def _look(self) -> None:
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            await self._tell()
+            await self._announce()
 
-    async def _tell(self) -> None:
+    async def _announce(self) -> None:
         states = self._states()
-        for name in self._told | states.keys():
+        for name in self._announced | states.keys():
             await self._servicer.set(name, SERVING if states.get(name) else NOT_SERVING)
-        self._told |= states.keys()
+        self._announced |= states.keys()
 
     def _states(self) -> dict[str, bool]:
-        """By service, and by model as `models/ID`. Summaries need any model, if only to count tokens."""
+        """Whether each service can answer, and each model (`models/ID`). Summaries need a model to count tokens."""
         models = {model_id: status.state is State.READY for model_id, status in self._model_pool.statuses().items()}
         any_ready = any(models.values())
         return {

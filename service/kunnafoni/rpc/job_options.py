@@ -1,4 +1,4 @@
-"""What a job may ask for: checks of specs and items, done before they are stored; an item's options over its job's."""
+"""What a job may ask for: checks of specs and items, all done before they are stored."""
 
 from __future__ import annotations
 
@@ -90,13 +90,3 @@ def check_request_id(request_id: str) -> str | None:
     if len(request_id) > MAX_REQUEST_ID_LENGTH or not request_id.isascii() or not request_id.isprintable():
         raise InvalidInputError("request_id", f"is not at most {MAX_REQUEST_ID_LENGTH} printable ASCII characters")
     return request_id or None
-
-
-def merged(job: job_pb2.JobOptions, item: job_pb2.JobOptions) -> job_pb2.JobOptions:
-    """The options of an item: its own where they are set, else the job's."""
-    options = job_pb2.JobOptions()
-    options.CopyFrom(job)
-    if item.target_language_codes:
-        options.ClearField("target_language_codes")
-    options.MergeFrom(item)
-    return options

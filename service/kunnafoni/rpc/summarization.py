@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Request = summarization_pb2.SummarizeRequest | summarization_pb2.SummarizeStreamRequest
 
 DEFAULT_KEY_POINTS = 3
-_LENGTHS = {
+LENGTHS = {
     summarization_pb2.SUMMARY_LENGTH_UNSPECIFIED: MEDIUM,
     summarization_pb2.SUMMARY_LENGTH_SHORT: SHORT,
     summarization_pb2.SUMMARY_LENGTH_MEDIUM: MEDIUM,
@@ -48,7 +48,7 @@ class SummarizationServicer(summarization_pb2_grpc.SummarizationServiceServicer)
         with caller_of(context) as caller:
             async with self._begin(request, caller) as pending:
                 return summarization_pb2.SummarizeResponse(
-                    editions=[self._message(edition) async for edition in pending.editions()],
+                    editions=[edition_message(edition) async for edition in pending.editions()],
                     source_language_code=pending.source,
                     detection_confidence=pending.detection and pending.detection.confidence,
                 )
@@ -61,21 +61,10 @@ class SummarizationServicer(summarization_pb2_grpc.SummarizationServiceServicer)
             async with self._begin(request, caller) as pending:
                 async for edition in pending.editions():
                     yield summarization_pb2.SummarizeStreamResponse(
-                        edition=self._message(edition),
+                        edition=edition_message(edition),
                         source_language_code=pending.source,
                         detection_confidence=pending.detection and pending.detection.confidence,
                     )
-
-    async def editions(
-        self, request: summarization_pb2.SummarizeRequest, *, caller: Caller
-    ) -> list[summarization_pb2.Edition]:
-        """What Summarize answers, for whoever calls from inside the server.
-
-        Raises:
-            KunnafoniError: as the call would end.
-        """
-        async with self._begin(request, caller) as pending:
-            return [self._message(edition) async for edition in pending.editions()]
 
     def _begin(self, request: Request, caller: Caller) -> AbstractAsyncContextManager[PendingEditions]:
         if not request.target_language_codes:
@@ -95,33 +84,35 @@ class SummarizationServicer(summarization_pb2_grpc.SummarizationServiceServicer)
             caller=caller,
         )
 
-    def _message(self, edition: Edition) -> summarization_pb2.Edition:
-        parts = (
-            (summarization_pb2.EDITION_PART_HEADLINE, edition.headline),
-            (summarization_pb2.EDITION_PART_SUMMARY, edition.summary),
-        )
-        return summarization_pb2.Edition(
-            language_code=edition.language,
-            headline=edition.headline.text,
-            summary=edition.summary.text,
-            key_points=map(_key_point_message, edition.key_points),
-            warnings=[
-                summarization_pb2.EditionWarning(
-                    type=_warning_type(remark),
-                    part=part,
-                    span=remark.span and span_message(remark.span),
-                    detail=remark.detail,
-                    source_words=remark.source_words,
-                )
-                for part, passage in parts
-                for remark in passage.remarks
-            ],
-            summary_method=summarization_pb2.SummaryMethod.Value(f"SUMMARY_METHOD_{edition.method}"),
-            coverage=edition.coverage,
-            route=route_messages(edition.route),
-            provenance=provenance_message(machine_generated=edition.machine_generated),
-            usage=usage_message(edition.usage),
-        )
+
+def edition_message(edition: Edition) -> summarization_pb2.Edition:
+    """An edition as a message."""
+    parts = (
+        (summarization_pb2.EDITION_PART_HEADLINE, edition.headline),
+        (summarization_pb2.EDITION_PART_SUMMARY, edition.summary),
+    )
+    return summarization_pb2.Edition(
+        language_code=edition.language,
+        headline=edition.headline.text,
+        summary=edition.summary.text,
+        key_points=map(_key_point_message, edition.key_points),
+        warnings=[
+            summarization_pb2.EditionWarning(
+                type=_warning_type(remark),
+                part=part,
+                span=remark.span and span_message(remark.span),
+                detail=remark.detail,
+                source_words=remark.source_words,
+            )
+            for part, passage in parts
+            for remark in passage.remarks
+        ],
+        summary_method=summarization_pb2.SummaryMethod.Value(f"SUMMARY_METHOD_{edition.method}"),
+        coverage=edition.coverage,
+        route=route_messages(edition.route),
+        provenance=provenance_message(machine_generated=edition.machine_generated),
+        usage=usage_message(edition.usage),
+    )
 
 
 def _article(article: summarization_pb2.Article, limits: Limits) -> Article:
@@ -135,9 +126,9 @@ def _article(article: summarization_pb2.Article, limits: Limits) -> Article:
 
 
 def _length(request: Request) -> Length:
-    if request.length not in _LENGTHS:
+    if request.length not in LENGTHS:
         raise InvalidInputError("length", f"is {request.length}, which this server does not know")
-    return Length(request.max_words, request.max_words) if request.max_words else _LENGTHS[request.length]
+    return Length(request.max_words, request.max_words) if request.max_words else LENGTHS[request.length]
 
 
 def _key_point_message(point: KeyPoint) -> summarization_pb2.KeyPoint:

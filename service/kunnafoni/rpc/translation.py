@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from kunnafoni.engine.caller import Caller
     from kunnafoni.rpc.requests import Limits
-    from kunnafoni.translation.translator import PendingTranslation, TranslatedSegment, Translator
+    from kunnafoni.translation.translator import PendingTranslation, TranslatedSegment, Translation, Translator
 
     Context = grpc.aio.ServicerContext[Any, Any]
     Request = translation_pb2.TranslateRequest | translation_pb2.TranslateStreamRequest
@@ -40,7 +40,7 @@ class TranslationServicer(translation_pb2_grpc.TranslationServiceServicer):
         with caller_of(context) as caller:
             async with self._begin(request, caller) as pending:
                 return translation_pb2.TranslateResponse(
-                    translations=[await self._whole(content) for content in pending]
+                    translations=[translation_message(await content.whole()) for content in pending]
                 )
 
     async def TranslateStream(  # noqa: N802
@@ -57,7 +57,7 @@ class TranslationServicer(translation_pb2_grpc.TranslationServiceServicer):
                             machine_generated |= piece.segment.machine_generated
                             answer.segment.CopyFrom(_segment_message(piece.segment))
                         else:
-                            answer.translation.CopyFrom(self._message(content, machine_generated=machine_generated))
+                            answer.translation.CopyFrom(_without_text(content, machine_generated=machine_generated))
                         yield answer
 
     async def DetectLanguage(  # noqa: N802
@@ -75,18 +75,6 @@ class TranslationServicer(translation_pb2_grpc.TranslationServiceServicer):
         ]
         return translation_pb2.DetectLanguageResponse(detections=detections)
 
-    async def translation(
-        self, text: str, *, source: str | None, target: str, decoding: Decoding, caller: Caller
-    ) -> translation_pb2.Translation:
-        """What Translate answers to one content, for whoever calls from inside the server.
-
-        Raises:
-            KunnafoniError: as the call would end.
-        """
-        begun = self._translator.begin([text], source=source, target=target, decoding=decoding, caller=caller)
-        async with begun as [pending]:
-            return await self._whole(pending)
-
     def _begin(self, request: Request, caller: Caller) -> AbstractAsyncContextManager[list[PendingTranslation]]:
         check_contents(request.contents, self._limits)
         target = target_code(request.target_language_code)
@@ -96,29 +84,24 @@ class TranslationServicer(translation_pb2_grpc.TranslationServiceServicer):
         decoding = Decoding(beam_size=beam_size(request.decoding.beam_size, self._limits))
         return self._translator.begin(request.contents, source=source, target=target, decoding=decoding, caller=caller)
 
-    async def _whole(self, content: PendingTranslation) -> translation_pb2.Translation:
-        texts: list[str] = []
-        segments: list[translation_pb2.Segment] = []
-        machine_generated = False
-        async for piece in content.pieces():
-            texts.append(piece.text)
-            if piece.segment:
-                machine_generated |= piece.segment.machine_generated
-                segments.append(_segment_message(piece.segment))
-        message = self._message(content, machine_generated=machine_generated)
-        message.text = "".join(texts)
-        message.segments.extend(segments)
-        return message
 
-    def _message(self, content: PendingTranslation, *, machine_generated: bool) -> translation_pb2.Translation:
-        """A translation without its text and segments; call it when they are done."""
-        return translation_pb2.Translation(
-            source_language_code=content.source,
-            detection_confidence=content.detection and content.detection.confidence,
-            route=route_messages(content.route),
-            provenance=provenance_message(machine_generated=machine_generated),
-            usage=usage_message(content.usage),
-        )
+def translation_message(translation: Translation) -> translation_pb2.Translation:
+    """A whole translation as a message."""
+    message = _without_text(translation, machine_generated=translation.machine_generated)
+    message.text = translation.text
+    message.segments.extend(map(_segment_message, translation.segments))
+    return message
+
+
+def _without_text(content: Translation | PendingTranslation, *, machine_generated: bool) -> translation_pb2.Translation:
+    """A translation without its text and segments; call it when they are done."""
+    return translation_pb2.Translation(
+        source_language_code=content.source,
+        detection_confidence=content.detection and content.detection.confidence,
+        route=route_messages(content.route),
+        provenance=provenance_message(machine_generated=machine_generated),
+        usage=usage_message(content.usage),
+    )
 
 
 def _segment_message(segment: TranslatedSegment) -> translation_pb2.Segment:

@@ -63,6 +63,23 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
+class Translation:
+    """A translated content, whole; `detection` is None if the caller named the language."""
+
+    text: str
+    segments: tuple[TranslatedSegment, ...]
+    source: str
+    detection: Detection | None
+    route: tuple[Hop, ...]
+    usage: Usage
+
+    @property
+    def machine_generated(self) -> bool:
+        """Whether a model wrote any of it."""
+        return any(segment.machine_generated for segment in self.segments)
+
+
+@dataclass(frozen=True, slots=True)
 class _Draft:
     """A content made ready: its language, its segments, and what is to be translated of them, by their index."""
 
@@ -109,6 +126,22 @@ class PendingTranslation:
             if placed % AT_ONCE == 0:
                 await asyncio.sleep(0)
         yield Piece(before, None)
+
+    async def whole(self) -> Translation:
+        """The translation, when all of it is done; in place of `pieces`.
+
+        Raises:
+            KunnafoniError: the engine refused or dropped the work.
+        """
+        pieces = [piece async for piece in self.pieces()]
+        return Translation(
+            text="".join(piece.text for piece in pieces),
+            segments=tuple(piece.segment for piece in pieces if piece.segment),
+            source=self.source,
+            detection=self.detection,
+            route=self.route,
+            usage=self.usage,
+        )
 
 
 def _place(segment: Segment, sentence: Sentence, start: int) -> TranslatedSegment:

@@ -10,13 +10,13 @@ import pytest
 from kunnafoni.documents.lines import MAX_LINE_BYTES, Problem
 from kunnafoni.documents.reading import Fields, Reader
 from kunnafoni.documents.records import InputError, InputFormat
-from kunnafoni.v1 import job_pb2
+from kunnafoni.documents.values import InputItem
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-TRANSLATE = Reader(kind=job_pb2.JOB_KIND_TRANSLATE)
-SUMMARIZE = Reader(kind=job_pb2.JOB_KIND_SUMMARIZE)
+TRANSLATE = Reader()
+SUMMARIZE = Reader(articles=True)
 
 
 def read(reader: Reader, *paths: Path) -> tuple[dict[str, str], list[str]]:
@@ -24,7 +24,7 @@ def read(reader: Reader, *paths: Path) -> tuple[dict[str, str], list[str]]:
     entries = list(reader.read(paths))
     found = [entry for entry in entries if not isinstance(entry, Problem)]
     problems = [f"{entry.place} {entry.message}" for entry in entries if isinstance(entry, Problem)]
-    return {item.id: item.text or item.article.body for item in found}, problems
+    return {item.id: item.text for item in found}, problems
 
 
 def write(path: Path, *lines: str | bytes) -> Path:
@@ -170,12 +170,12 @@ def test_every_text_without_an_id_gets_one_of_its_own(tmp_path: Path) -> None:
 
 
 def test_fields_have_the_names_that_are_given(tmp_path: Path) -> None:
-    reader = Reader(kind=job_pb2.JOB_KIND_SUMMARIZE, fields=Fields(id="uid", headline="title", body="content"))
+    reader = Reader(articles=True, fields=Fields(id="uid", headline="title", body="content"))
     file = write(tmp_path / "in.jsonl", json.dumps({"uid": 7, "title": "T", "content": "C", "language": "FR"}))
     [item] = reader.read([file])
-    assert isinstance(item, job_pb2.JobItem)
-    assert (item.id, item.article.headline, item.article.body) == ("7", "T", "C")
-    assert item.options.source_language_code == "FR"
+    assert isinstance(item, InputItem)
+    assert (item.id, item.headline, item.text) == ("7", "T", "C")
+    assert item.language == "FR"
 
 
 def test_folders_and_several_files(tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_folders_and_several_files(tmp_path: Path) -> None:
     assert read(TRANSLATE, lines) == ({"1": "one", "3": "two"}, [])
     with pytest.raises(InputError, match="--input-format"):
         read(TRANSLATE, write(tmp_path / "archive.dat", "x"))
-    as_file = Reader(kind=job_pb2.JOB_KIND_TRANSLATE, input_format=InputFormat.FILE)
+    as_file = Reader(input_format=InputFormat.FILE)
     assert read(as_file, lines) == ({"lines.txt": "one\n\ntwo\r\n"}, [])
 
 
@@ -201,8 +201,8 @@ def test_whole_files_are_articles_to_a_job_that_summarises_and_texts_to_one_that
     wire, marked = "Rain in Gao\n\nIt fell all day.\n", "# Rain\n\nIt **fell** in [Gao](https://example.org).\n"
     for name, text in (("a.txt", wire), ("b.md", marked), ("c.html", "<html><body></body></html>")):
         (tmp_path / name).write_text(text)
-    found = {entry.id: entry.article for entry in SUMMARIZE.read([tmp_path]) if not isinstance(entry, Problem)}
-    assert {name: (article.headline, article.body) for name, article in found.items()} == {
+    found = {entry.id: entry for entry in SUMMARIZE.read([tmp_path]) if not isinstance(entry, Problem)}
+    assert {name: (article.headline, article.text) for name, article in found.items()} == {
         "a.txt": ("Rain in Gao", "It fell all day."),
         "b.md": ("Rain", "It fell in Gao."),
     }

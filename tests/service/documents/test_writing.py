@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from translate.storage import tmx
 
+from kunnafoni.cli.job_messages import output_record
 from kunnafoni.documents.writing import OutputFormat, errors_path, write_results
 from kunnafoni.errors import InvalidInputError
 from kunnafoni.rpc.status import to_status
@@ -17,8 +18,16 @@ from kunnafoni.v1 import job_pb2, result_pb2, summarization_pb2
 from kunnafoni_models.training.memory_tmx import units
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
+
+
+def write(
+    results: Iterable[job_pb2.JobResult], path: Path, output_format: OutputFormat, targets: Sequence[str]
+) -> tuple[int, int]:
+    """Write results as the command line does."""
+    full = output_format is OutputFormat.FULL
+    return write_results((output_record(each, targets, full=full) for each in results), path, output_format, targets)
 
 
 def result(index: int, text: str, *made: str) -> job_pb2.JobResult:
@@ -46,7 +55,7 @@ RESULTS = [
 
 def test_json_lines_and_errors(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
-    assert write_results(RESULTS, path, OutputFormat.JSONL, ("fr", "bm")) == (2, 1)
+    assert write(RESULTS, path, OutputFormat.JSONL, ("fr", "bm")) == (2, 1)
     first, second = map(json.loads, path.read_text().splitlines())
     assert first == {
         "id": "id-0",
@@ -64,14 +73,14 @@ def test_json_lines_and_errors(tmp_path: Path) -> None:
         "reason": "INVALID_INPUT",
         "message": "The request is not valid: text: is odd",
     }
-    assert write_results([RESULTS[0]], path, OutputFormat.FULL, ("fr", "bm")) == (1, 0)
+    assert write([RESULTS[0]], path, OutputFormat.FULL, ("fr", "bm")) == (1, 0)
     assert json.loads(path.read_text())["translations"][0]["sourceLanguageCode"] == "en"
     assert not errors_path(path).exists()
 
 
 def test_tables(tmp_path: Path) -> None:
     path = tmp_path / "out.csv"
-    write_results(RESULTS, path, OutputFormat.CSV, ("fr", "bm"))
+    write(RESULTS, path, OutputFormat.CSV, ("fr", "bm"))
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["id", "source", "text_fr", "warnings_fr", "text_bm", "warnings_bm"]
@@ -80,7 +89,7 @@ def test_tables(tmp_path: Path) -> None:
 
 def test_translation_memories_are_read_by_the_toolkit(tmp_path: Path) -> None:
     path = tmp_path / "out.tmx"
-    write_results(RESULTS, path, OutputFormat.TMX, ("fr", "bm"))
+    write(RESULTS, path, OutputFormat.TMX, ("fr", "bm"))
     for target, expected in (("fr", ["Bonjour & <adieu>", "Deux\nlignes"]), ("bm", ["I ni ce", "Fila"])):
         with path.open("rb") as file:
             store: Any = tmx.tmxfile(file, "en", target)
@@ -93,7 +102,7 @@ def test_a_memory_says_which_sentences_have_warnings_and_is_learnt_from_all_the_
     plain = result(1, "Good", "Bon")
     del plain.translations[0].segments[0].warnings[:]
     path = tmp_path / "out.tmx"
-    write_results([RESULTS[2], plain], path, OutputFormat.TMX, ("fr", "bm"))
+    write([RESULTS[2], plain], path, OutputFormat.TMX, ("fr", "bm"))
     with path.open("rb") as file:
         store: Any = tmx.tmxfile(file, "en", "fr")
     tags = [[each.tag for each in unit.xmlelement] for unit in store.units]
@@ -107,7 +116,7 @@ def test_a_memory_says_which_sentences_have_warnings_and_is_learnt_from_all_the_
 
 
 def test_text_by_language_stays_parallel(tmp_path: Path) -> None:
-    write_results(RESULTS[:2], tmp_path / "out.txt", OutputFormat.TEXT, ("fr", "bm"))
+    write(RESULTS[:2], tmp_path / "out.txt", OutputFormat.TEXT, ("fr", "bm"))
     assert (tmp_path / "out.fr.txt").read_text() == "Bonjour & <adieu>\n\n"
     assert (tmp_path / "out.bm.txt").read_text() == "I ni ce\n\n"
 
@@ -120,14 +129,14 @@ def with_own_language(index: int, language: str) -> job_pb2.JobResult:
 
 def test_a_language_of_an_item_of_its_own_stays_parallel_in_text(tmp_path: Path) -> None:
     results = [RESULTS[0], with_own_language(1, "en"), RESULTS[0]]
-    write_results(results, tmp_path / "out.txt", OutputFormat.TEXT, ("fr", "bm"))
+    write(results, tmp_path / "out.txt", OutputFormat.TEXT, ("fr", "bm"))
     assert (tmp_path / "out.en.txt").read_text() == "\nHello there\n\n"
     assert (tmp_path / "out.fr.txt").read_text() == "Bonjour & <adieu>\n\nBonjour & <adieu>\n"
 
 
 def test_a_table_without_columns_for_an_items_own_language_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="id-1: has a language of its own, en"):
-        write_results([RESULTS[0], with_own_language(1, "en")], tmp_path / "out.csv", OutputFormat.CSV, ("fr", "bm"))
+        write([RESULTS[0], with_own_language(1, "en")], tmp_path / "out.csv", OutputFormat.CSV, ("fr", "bm"))
     assert not list(tmp_path.iterdir())
 
 
@@ -138,7 +147,7 @@ def test_a_table_of_editions_has_their_key_points(tmp_path: Path) -> None:
     edition = answer.editions.add(headline="Pluies", summary="Il pleut.")
     edition.key_points.add(text="Il pleut à Mopti.")
     edition.key_points.add(text="Le fleuve monte.")
-    write_results([answer], tmp_path / "out.csv", OutputFormat.CSV, ("fr",))
+    write([answer], tmp_path / "out.csv", OutputFormat.CSV, ("fr",))
     with (tmp_path / "out.csv").open(newline="") as file:
         [row] = csv.DictReader(file)
     assert row["key_points_fr"] == "Il pleut à Mopti.\nLe fleuve monte."
@@ -149,7 +158,7 @@ def test_a_table_of_editions_has_their_key_points(tmp_path: Path) -> None:
 def test_files_are_as_private_as_the_umask_says(tmp_path: Path) -> None:
     before = os.umask(0o077)
     try:
-        write_results(RESULTS, tmp_path / "out.jsonl", OutputFormat.JSONL, ("fr", "bm"))
+        write(RESULTS, tmp_path / "out.jsonl", OutputFormat.JSONL, ("fr", "bm"))
     finally:
         os.umask(before)
     assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
@@ -164,6 +173,6 @@ def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
         raise ConnectionError
 
     with pytest.raises(ConnectionError):
-        write_results(breaking(), path, OutputFormat.JSONL, ("fr", "bm"))
+        write(breaking(), path, OutputFormat.JSONL, ("fr", "bm"))
     assert path.read_text() == "of before"
     assert list(tmp_path.iterdir()) == [path]

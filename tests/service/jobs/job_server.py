@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import grpc
 
-from kunnafoni.errors import DeadlyItemError, UndetectedLanguageError
+from kunnafoni.errors import ItemCrashesServersError, UndetectedLanguageError
 from kunnafoni.jobs.runner import Pace
 from kunnafoni.jobs.service import JobService
 from kunnafoni.jobs.work import ClaimedItem, Outcome, Work
@@ -60,7 +60,7 @@ class CapitalsWork:
 
     def give_up(self, item: ClaimedItem) -> Outcome:
         result = job_pb2.JobResult()
-        result.error.Pack(to_status(DeadlyItemError(deaths=item.deaths)))
+        result.error.Pack(to_status(ItemCrashesServersError(crash_count=item.crash_count)))
         return Outcome(item, body=result.SerializeToString(), failed=True)
 
     def fingerprints(self, items: Sequence[ClaimedItem]) -> list[bytes]:

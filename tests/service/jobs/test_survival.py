@@ -21,7 +21,7 @@ from google.rpc.status_pb2 import Status
 from kunnafoni.client import JobClient
 from kunnafoni.errors import UnavailableError
 from kunnafoni.jobs.runner import Pace
-from kunnafoni.jobs.work import GIVE_UP_AFTER
+from kunnafoni.jobs.work import GIVE_UP_AFTER_CRASHES
 from kunnafoni.v1 import job_pb2
 from tests.conftest import until
 from tests.service.jobs.calls import (
@@ -112,12 +112,12 @@ def test_an_item_that_kills_servers_is_given_up_and_the_rest_is_done(process: Jo
                 deaths += 1
                 process.kill()
                 process.start()
-    assert deaths == GIVE_UP_AFTER
+    assert deaths == GIVE_UP_AFTER_CRASHES
     [failed] = [result for result in results if result.HasField("error")]
     status = Status()
     assert failed.error.Unpack(status)
     assert (failed.index, status.code) == (70, grpc.StatusCode.INTERNAL.value[0])
-    assert "died 5 times" in status.message
+    assert "crashed 5 times" in status.message
     assert len(results) == 150
 
 

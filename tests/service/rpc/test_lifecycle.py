@@ -16,11 +16,11 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from kunnafoni.app.listeners import ListenError
 from kunnafoni.cli.local_server import local_server
 from kunnafoni.client import Client, JobClient
 from kunnafoni.config import SettingsError, load_settings
 from kunnafoni.errors import KunnafoniError
-from kunnafoni.rpc.server import ListenError
 from kunnafoni_models.entry_writer import write_entry
 from tests.conftest import echo_entry, serve, until
 

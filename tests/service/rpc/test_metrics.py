@@ -12,7 +12,7 @@ import grpc
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from kunnafoni.rpc.server import ListenError
+from kunnafoni.app.listeners import ListenError
 from kunnafoni.v1 import translation_pb2, translation_pb2_grpc
 from tests.conftest import Served, echo_entry, serve, until_async
 

@@ -15,10 +15,10 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from kunnafoni.app.model_loading import load_models, make_engines, reload_models
 from kunnafoni.cli.local_server import local_server
 from kunnafoni.client import Client
 from kunnafoni.config import Settings
-from kunnafoni.rpc.run import load_models, make_engines, reload_models
 from kunnafoni.translation.model_pool import ModelPool
 from kunnafoni.v1 import model_pb2, translation_pb2
 from kunnafoni_models.backend import CatalogError

@@ -1,8 +1,8 @@
 """Archives through a Ray cluster: read by Ray Data, worked on by a pool of actors, written in parts, resumable.
 
-An actor does to a row what a server's runner does to an item, by the same `Work`, so results are the same. What is
-written is noted by Ray Data's checkpoint, in two phases with each part: a kill at any moment neither loses a row nor
-writes one twice. It knows no models and no server; Ray is imported only when it runs (extra `ray`).
+An actor does to a row what a server does to an item, by the same `Processor`, so results are the same. Ray Data's
+checkpoint notes what is written, in two phases for each part: a kill at any moment neither loses a row nor writes one
+twice. It knows no models and no server; Ray is imported only when it runs (extra `ray`).
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from kunnafoni.errors import InvalidInputError, KunnafoniError
-from kunnafoni.jobs.cluster.rows import RowWorker, result_columns
+from kunnafoni.jobs.cluster.rows import RowRules, RowWorker, result_columns
 from kunnafoni.jobs.cluster.sink import Sink
-from kunnafoni.v1 import job_pb2
 
 if TYPE_CHECKING:
-    from kunnafoni.jobs.cluster.rows import MakeWork
+    from kunnafoni.jobs.cluster.rows import MakeProcessor
+    from kunnafoni.jobs.values import JobSpec
 
 CHECK_ROWS = 10_000
-# Beside one processor an actor: for reading, cutting and writing, and for the filter of rows that are done.
+# Beside one processor per actor: for reading, cutting and writing, and for the filter of rows that are done.
 OTHER_PROCESSORS = 2
 
 
@@ -40,20 +40,21 @@ class RayJob:
 
     Attributes:
         source: File or folder of JSON lines or Parquet; any path that Ray reads.
-        sink: Folder for the results. What is done is noted in a folder beside it, which the whole cluster must see.
+        sink: Folder for the results. A folder beside it, which the whole cluster must see, notes what is done.
         spec: Kind and options of the job; TRANSLATE only.
         models: The models and what else the answers depend on: a run with others is another job.
         id_column: Column that tells rows apart; a line of JSON without it is told apart by its place.
         text_column: Column of the texts.
         parquet: Whether to read and write Parquet instead of JSON lines.
         workers: Actors; each has models of its own.
-        batch_rows: Rows that an actor works on at once and that make a part of the result: what the death of one costs.
+        batch_rows: Rows that an actor works on at once, and that make a part of the results: what is lost if it is
+            killed.
         max_code_points: Longest text.
     """
 
     source: str
     sink: str
-    spec: bytes
+    spec: JobSpec
     models: tuple[str, ...] = ()
     id_column: str = "id"
     text_column: str = "text"
@@ -63,14 +64,14 @@ class RayJob:
     max_code_points: int = 200_000
 
 
-def run_ray(make_work: MakeWork, job: RayJob, *, address: str | None = None) -> int:
+def run_ray(make_processor: MakeProcessor, job: RayJob, *, address: str | None = None) -> int:
     """Run a job to its end; rows that an earlier run has written are passed over, those with an error too.
 
-    One run at a time: nothing keeps two from writing the same rows. The ids of all rows pass through this process, at
-    about 100 bytes of memory each.
+    Only one run may use a sink at a time: nothing keeps two from writing the same rows. The ids of all rows pass
+    through this process, at about 100 bytes of memory each.
 
     Args:
-        make_work: Makes the `Work` of an actor; it travels to the actors, so it must pickle.
+        make_processor: Makes the `Processor` of an actor; it travels to the actors, so it must pickle.
         job: What is to be done.
         address: Of a cluster, `auto` for the one of this machine; None starts one here that ends with the run.
 
@@ -94,7 +95,7 @@ def run_ray(make_work: MakeWork, job: RayJob, *, address: str | None = None) -> 
         sink.check(_description(job))
         _check_rows(_read(job), job)
         sink.begin(_description(job))
-        _run(make_work, job, sink)
+        _run(make_processor, job, sink)
         return sink.failed_rows(parquet=job.parquet)
     except ray.exceptions.RayError as error:
         raise RayRunError(problem=_problem(error)) from error
@@ -103,7 +104,7 @@ def run_ray(make_work: MakeWork, job: RayJob, *, address: str | None = None) -> 
 
 
 def _problem(error: Any) -> str:
-    """What went wrong, out of the many lines that Ray has to say: the first, and the last if it is another."""
+    """What went wrong: of the many lines that Ray writes the first, and the last if it differs."""
     cause = getattr(error, "cause", None) or error
     lines = str(cause).strip().splitlines() or [""]
     return f"{type(cause).__name__}: {' ... '.join(dict.fromkeys((lines[0], lines[-1])))}"
@@ -117,11 +118,11 @@ def _check_cluster(ray: Any, job: RayJob) -> None:
 
 
 def _description(job: RayJob) -> dict[str, object]:
-    options = job_pb2.JobSpec.FromString(job.spec).options
+    options = job.spec.options
     return {
         "source": job.source,
-        "to": list(options.target_language_codes),
-        "from": options.source_language_code,
+        "to": list(options.targets),
+        "from": options.source or "",
         "id-field": job.id_column,
         "text-field": job.text_column,
         "parquet": job.parquet,
@@ -130,7 +131,7 @@ def _description(job: RayJob) -> dict[str, object]:
 
 
 def _result_columns(job: RayJob) -> tuple[str, ...]:
-    return result_columns(tuple(job_pb2.JobSpec.FromString(job.spec).options.target_language_codes))
+    return result_columns(job.spec.options.targets)
 
 
 def _read(job: RayJob) -> Any:
@@ -168,7 +169,7 @@ def _check_rows(rows: Any, job: RayJob) -> None:
         raise InvalidInputError("source", "there are no rows in it")
 
 
-def _run(make_work: MakeWork, job: RayJob, sink: Sink) -> None:
+def _run(make_processor: MakeProcessor, job: RayJob, sink: Sink) -> None:
     data: Any = import_module("ray.data")
     checkpoint: Any = import_module("ray.data.checkpoint")
     data.DataContext.get_current().checkpoint_config = checkpoint.CheckpointConfig(
@@ -177,10 +178,10 @@ def _run(make_work: MakeWork, job: RayJob, sink: Sink) -> None:
     rows = _read(job)  # only now: a dataset keeps the context that it began with
     # Without this a part is as large as what was read at once, and a kill costs all that was done of it.
     parts = rows.repartition(target_num_rows_per_block=job.batch_rows, strict=True)
+    rules = RowRules(spec=job.spec, text_column=job.text_column, max_code_points=job.max_code_points)
     made = parts.map_batches(
         RowWorker,
-        fn_constructor_args=(make_work, job.spec),
-        fn_constructor_kwargs={"text_column": job.text_column, "max_code_points": job.max_code_points},
+        fn_constructor_args=(make_processor, rules),
         batch_size=job.batch_rows,
         batch_format="pyarrow",
         compute=data.ActorPoolStrategy(size=job.workers),

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from kunnafoni.cli.job_messages import output_record
 from kunnafoni.cli.local_server import local_server
 from kunnafoni.client import JobClient
-from kunnafoni.documents.result_formats import error_record
 from kunnafoni.v1 import job_pb2
 from kunnafoni_models.registry import BUILT_IN_CATALOG
 from tests.service.jobs.calls import spec
@@ -112,7 +112,7 @@ def made_by_a_server(rows: Sequence[dict[str, Any]], *targets: str) -> dict[str,
         list(client.watch(job.id))
         made: dict[str, dict[str, str]] = {}
         for result in client.results(job.id):
-            error = str(error_record(result)["message"]) if result.HasField("error") else ""
+            error = output_record(result, targets).error
             translations = [translation.text for translation in result.translations] or [""] * len(targets)
-            made[result.id] = {**dict(zip(targets, translations, strict=True)), "error": error}
+            made[result.id] = {**dict(zip(targets, translations, strict=True)), "error": error.message if error else ""}
     return made

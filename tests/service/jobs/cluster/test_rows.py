@@ -7,39 +7,51 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kunnafoni.errors import OverloadedError
-from kunnafoni.jobs.cluster.rows import RowWorker
-from tests.service.jobs.calls import spec
-from tests.service.jobs.job_server import CapitalsWork
+from kunnafoni.errors import OverloadedError, UndetectedLanguageError
+from kunnafoni.jobs.cluster.rows import RowRules, RowWorker
+from kunnafoni.jobs.values import ItemResult, JobKind, JobOptions, JobSpec
+from kunnafoni.translation.sentence_translator import Usage
+from kunnafoni.translation.translator import Translation
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from kunnafoni.jobs.work import ClaimedItem, Outcome
-
+    from kunnafoni.jobs.values import JobItem
 
 arrow: Any = pytest.importorskip("pyarrow")
 
 
-class Busy(CapitalsWork):
-    """Refuses the first time."""
+class Busy:
+    """Answers with capitals, and refuses the first time."""
 
     refused = False
 
-    async def run(self, item: ClaimedItem) -> Outcome:
+    async def process(self, spec: JobSpec, item: JobItem, *, job: int, position: int) -> ItemResult:  # noqa: ARG002
         if not self.refused:
             self.refused = True
             raise OverloadedError(0.01)
-        return await super().run(item)
+        if "FAIL" in item.text:
+            return ItemResult(error=UndetectedLanguageError("text", "und", 0.1))
+        return ItemResult(
+            translations=tuple(
+                Translation(f"{target}:{item.text.upper()}", (), "en", None, (), Usage())
+                for target in spec.options.targets
+            )
+        )
 
 
 @asynccontextmanager
-async def busy_work() -> AsyncGenerator[Busy]:
+async def busy() -> AsyncGenerator[Busy]:
     yield Busy()
 
 
+def worker_for(*targets: str) -> RowWorker:
+    spec = JobSpec(kind=JobKind.TRANSLATE, options=JobOptions(targets=targets))
+    return RowWorker(busy, RowRules(spec=spec, text_column="body", max_code_points=10))
+
+
 def test_every_row_comes_back() -> None:
-    worker = RowWorker(busy_work, spec("fr", "bm").SerializeToString(), text_column="body", max_code_points=10)
+    worker = worker_for("fr", "bm")
     batch = arrow.table(
         {
             "page": [0, 1, None, 3, 4, 2**60 + 1],
@@ -66,6 +78,5 @@ def test_every_row_comes_back() -> None:
 
 
 def test_numbers_are_no_texts() -> None:
-    worker = RowWorker(busy_work, spec("bm").SerializeToString(), text_column="body", max_code_points=10)
-    made = worker(arrow.table({"body": [5]}))
+    made = worker_for("bm")(arrow.table({"body": [5]}))
     assert "is no text" in made["error"][0].as_py()

@@ -1,29 +1,31 @@
-"""What the server does, as a page that Prometheus reads: calls, and of each model the queue, the batches and the cache.
+"""What the server does, as a page that Prometheus reads: calls, and for each model its queue, batches and cache.
 
-It counts nothing of the models itself: each reading takes snapshots in the event loop. No metric holds text or names of
-callers.
+It counts nothing about models itself: each reading takes a snapshot of their counters in the event loop. No metric
+holds text or names of callers.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry, Histogram, ProcessCollector, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from kunnafoni.app.listeners import ListenError
 from kunnafoni.engine.engines import State
-from kunnafoni.rpc.server import ListenError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from prometheus_client.metrics_core import Metric
 
+    from kunnafoni.app.application import Application
     from kunnafoni.engine.engine import EngineStats
-    from kunnafoni.translation.model_pool import ModelPool
 
+LOG = logging.getLogger(__name__)
 # From an answer out of the cache to an archive.
 _CALL_BUCKETS_S = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 _READING_TIMEOUT_S = 10.0
@@ -50,12 +52,12 @@ _COUNTERS: dict[str, tuple[str, Callable[[EngineStats], float]]] = {
 }
 
 
-class Metrics:
-    """The page; starts with `start`, ends with `stop`. `jobs_usable` says whether the job store can be used."""
+class MetricsPage:
+    """A `Listener` that serves the page, in threads of its own."""
 
-    def __init__(self, model_pool: ModelPool, *, jobs_usable: Callable[[], bool]) -> None:
-        self._model_pool = model_pool
-        self._jobs_usable = jobs_usable
+    def __init__(self, application: Application, address: str) -> None:
+        self._application = application
+        self._address = address
         self._registry = CollectorRegistry()
         self._calls = Histogram(
             "kunnafoni_call_seconds",
@@ -71,44 +73,46 @@ class Metrics:
         """Count a call that has ended."""
         self._calls.labels(method, code).observe(elapsed_s)
 
-    def start(self, address: str) -> str:
-        """Serve the page on `address`, in threads of its own, and give the real address. Needs a running event loop.
-
-        Raises:
-            ListenError: the address is taken or is none.
-        """
+    async def start(self) -> str:
+        """See Listener: from now on the page can be read."""
         loop = asyncio.get_running_loop()
 
         def reading() -> list[Metric]:
             return asyncio.run_coroutine_threadsafe(self._reading(), loop).result(_READING_TIMEOUT_S)
 
         self._registry.register(_Models(reading))
-        host, _, port = address.rpartition(":")
+        host, _, port = self._address.rpartition(":")
         try:
             self._page, _ = start_http_server(int(port), addr=host.strip("[]"), registry=self._registry)
         except (OSError, ValueError, OverflowError) as error:
-            raise ListenError(f"cannot serve metrics on {address}: the port is taken or the address wrong") from error
-        return f"{host}:{self._page.server_port}"
+            problem = f"cannot serve metrics on {self._address}: the port is taken or the address wrong"
+            raise ListenError(problem) from error
+        address = f"{host}:{self._page.server_port}"
+        LOG.info("metrics on http://%s/metrics", address)
+        return address
 
-    def stop(self) -> None:
-        """Take the page down."""
+    async def serve(self) -> None:
+        """See Listener: there is nothing to do, the page says by itself which models are ready."""
+
+    async def stop(self, grace_s: float) -> None:  # noqa: ARG002 - the signature is a listener's
+        """See Listener."""
         if self._page:
-            self._page.shutdown()
+            await asyncio.to_thread(self._page.shutdown)
             self._page.server_close()
 
     async def _reading(self) -> list[Metric]:
         """A snapshot of each model. Runs in the event loop, where nothing changes meanwhile."""
-        statuses = self._model_pool.statuses()
+        statuses = self._application.model_pool.statuses()
         ready = GaugeMetricFamily("kunnafoni_model_ready", "1 if the model serves, else 0", labels=["model"])
         for model_id, status in statuses.items():
             ready.add_metric([model_id], float(status.state is State.READY))
         stats = {
-            model_id: self._model_pool.engine(model_id).stats()
+            model_id: self._application.model_pool.engine(model_id).stats()
             for model_id, status in statuses.items()
             if status.state is State.READY
         }
         store = GaugeMetricFamily("kunnafoni_job_store_ready", "1 if the job store can be used, else 0")
-        store.add_metric([], float(self._jobs_usable()))
+        store.add_metric([], float(self._application.job_service.usable))
         return [
             ready,
             store,

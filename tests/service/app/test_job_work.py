@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from google.rpc.status_pb2 import Status
 
+from kunnafoni.app.job_work import JobWork, revisions_of
+from kunnafoni.app.model_loading import make_engines
+from kunnafoni.app.pipeline import Pipeline
 from kunnafoni.config import Settings
-from kunnafoni.rpc.job_work import revisions_of
-from kunnafoni.rpc.run import make_engines
-from kunnafoni.rpc.servicers import Servicers
+from kunnafoni.rpc.job_codec import JobCodec
 from kunnafoni.translation.model_pool import ModelPool
 from kunnafoni.v1 import job_pb2, summarization_pb2
 from tests.conftest import echo_entry
@@ -22,11 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from pathlib import Path
 
-    from kunnafoni.rpc.job_work import PipelineWork
-
 
 @asynccontextmanager
-async def pipeline(**options: object) -> AsyncGenerator[PipelineWork]:
+async def pipeline(**options: object) -> AsyncGenerator[JobWork]:
     """The pipeline of a server, on the echo backend."""
     entry = echo_entry(**options)
     engines = make_engines(Settings())
@@ -34,7 +34,8 @@ async def pipeline(**options: object) -> AsyncGenerator[PipelineWork]:
     await engines.wait()
     model_pool = ModelPool({entry.id: entry}, engines)
     try:
-        yield Servicers(Settings(), model_pool).work
+        items = Pipeline(Settings(), model_pool).items
+        yield JobWork(items, JobCodec(), revisions=partial(revisions_of, model_pool))
     finally:
         await engines.close()
 

@@ -1,0 +1,124 @@
+"""What is done to an item of a job: the same as to a call of its own, after the calls. Values in, values out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import traceback
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from kunnafoni.engine.caller import Caller, Priority
+from kunnafoni.errors import (
+    CancelledCallError,
+    DrainingError,
+    InternalError,
+    InvalidInputError,
+    KunnafoniError,
+    OverloadedError,
+    UnavailableError,
+)
+from kunnafoni.jobs.values import ItemResult, JobKind
+from kunnafoni.summarization.article_analysis import MEDIUM, Article, Length
+from kunnafoni_models.backend import Decoding
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Iterable
+
+    from kunnafoni.jobs.values import JobItem, JobOptions, JobSpec
+    from kunnafoni.summarization.edition import Edition
+    from kunnafoni.summarization.summarizer import Summarizer
+    from kunnafoni.translation.translator import Translation, Translator
+
+LOG = logging.getLogger(__name__)
+DEFAULT_KEY_POINTS = 3
+MAX_CALLERS = 64
+ResultT = TypeVar("ResultT")
+
+
+class ItemProcessor:
+    """Translates or summarises one item at a time; items of one job share the models as one caller does."""
+
+    def __init__(self, translator: Translator, summarizer: Summarizer) -> None:
+        self._translator = translator
+        self._summarizer = summarizer
+        self._callers: dict[int, Caller] = {}
+
+    async def process(self, spec: JobSpec, item: JobItem, *, job: int, position: int) -> ItemResult:
+        """Do what `spec` asks for to `item`; an error that is the item's own is a result too.
+
+        Args:
+            spec: The job, whose options the item's own take precedence over.
+            item: A text or an article.
+            job: Number of the job.
+            position: Place of the item in the job, for the log.
+
+        Raises:
+            OverloadedError, UnavailableError: it can be done later.
+        """
+        options = spec.options.merged_with(item.options)
+        caller = self._caller(job)
+        try:
+            if spec.kind is JobKind.SUMMARIZE:
+                return ItemResult(editions=await self._editions(item, options, caller))
+            return ItemResult(translations=await self._translations(item, options, caller))
+        except (OverloadedError, UnavailableError):
+            raise
+        except CancelledCallError as error:  # the engine is closing: the item is another server's or another day's
+            raise DrainingError from error
+        except KunnafoniError as error:
+            return ItemResult(error=error)
+        except Exception as error:  # noqa: BLE001 - a bug costs its item, never the job
+            request_id = f"job-{job}-{position}"
+            # Without the error's own words, which may quote the article.
+            trace = "".join(traceback.format_tb(error.__traceback__))
+            LOG.error("bug in %s: %s\n%s", request_id, type(error).__name__, trace)  # noqa: TRY400
+            return ItemResult(error=InternalError(request_id=request_id))
+
+    async def _translations(self, item: JobItem, options: JobOptions, caller: Caller) -> tuple[Translation, ...]:
+        decoding = Decoding(beam_size=options.beam_size or 1)
+        return await _all(
+            self._translation(item.text, source=options.source, target=target, decoding=decoding, caller=caller)
+            for target in options.targets
+        )
+
+    async def _translation(
+        self, text: str, *, source: str | None, target: str, decoding: Decoding, caller: Caller
+    ) -> Translation:
+        begun = self._translator.begin([text], source=source, target=target, decoding=decoding, caller=caller)
+        async with begun as [pending]:
+            return await pending.whole()
+
+    async def _editions(self, item: JobItem, options: JobOptions, caller: Caller) -> tuple[Edition, ...]:
+        if not (item.headline.strip() or item.text.strip()):
+            raise InvalidInputError("article.body", "is empty, and there is no headline")
+        begun = self._summarizer.begin(
+            Article(item.headline, item.text, item.language or options.source),
+            options.targets,
+            length=_length(options),
+            key_points=DEFAULT_KEY_POINTS if options.key_points is None else options.key_points,
+            caller=caller,
+        )
+        async with begun as pending:
+            return tuple([edition async for edition in pending.editions()])
+
+    def _caller(self, job: int) -> Caller:
+        """The one caller of a job: jobs share the engine fairly, and the items of a job finish in order."""
+        if job not in self._callers and len(self._callers) == MAX_CALLERS:
+            del self._callers[next(iter(self._callers))]
+        return self._callers.setdefault(job, Caller(priority=Priority.JOB))
+
+
+def _length(options: JobOptions) -> Length:
+    if options.max_words:
+        return Length(options.max_words, options.max_words)
+    return options.length or MEDIUM
+
+
+async def _all(work: Iterable[Coroutine[Any, Any, ResultT]]) -> tuple[ResultT, ...]:
+    """Await all at the same time; the first error cancels the others."""
+    tasks = [asyncio.create_task(each) for each in work]
+    try:
+        return tuple(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()

@@ -1,0 +1,52 @@
+"""Specs, items and results of jobs as they are stored: the messages of `job.proto`, in their wire format."""
+
+from __future__ import annotations
+
+from kunnafoni.jobs.values import ItemResult, JobItem, JobKind, JobOptions, JobSpec
+from kunnafoni.rpc.status import to_status
+from kunnafoni.rpc.summarization import LENGTHS, edition_message
+from kunnafoni.rpc.translation import translation_message
+from kunnafoni.v1 import job_pb2, summarization_pb2
+
+KINDS = {job_pb2.JOB_KIND_TRANSLATE: JobKind.TRANSLATE, job_pb2.JOB_KIND_SUMMARIZE: JobKind.SUMMARIZE}
+
+
+class JobCodec:
+    """A `kunnafoni.jobs.values.Codec`."""
+
+    def decode_spec(self, spec: bytes) -> JobSpec:
+        """See Codec."""
+        message = job_pb2.JobSpec.FromString(spec)
+        return JobSpec(kind=KINDS[message.kind], options=_options(message.options), labels=dict(message.labels))
+
+    def decode_item(self, item: bytes) -> JobItem:
+        """See Codec."""
+        message = job_pb2.JobItem.FromString(item)
+        article = message.article
+        return JobItem(
+            text=article.body if message.HasField("article") else message.text,
+            headline=article.headline,
+            language=article.language_code or None,
+            options=_options(message.options),
+        )
+
+    def encode_result(self, result: ItemResult, spec: bytes, item: bytes) -> bytes:  # noqa: ARG002 - a codec's signature
+        """See Codec."""
+        message = job_pb2.JobResult(
+            translations=map(translation_message, result.translations), editions=map(edition_message, result.editions)
+        )
+        if result.error:
+            message.error.Pack(to_status(result.error))
+        return message.SerializeToString()
+
+
+def _options(message: job_pb2.JobOptions) -> JobOptions:
+    unset = message.length == summarization_pb2.SUMMARY_LENGTH_UNSPECIFIED
+    return JobOptions(
+        targets=tuple(message.target_language_codes),
+        source=message.source_language_code or None,
+        beam_size=message.decoding.beam_size,
+        length=None if unset else LENGTHS[message.length],
+        max_words=message.max_words,
+        key_points=message.key_points if message.HasField("key_points") else None,
+    )
