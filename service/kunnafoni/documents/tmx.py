@@ -2,13 +2,18 @@
 
 The warnings about a sentence are properties of its unit, so that whoever trains on a memory can leave it out. Units are
 written one by one: however large a memory is, it is never held here as a whole.
+
+The standard library is enough for writing, so that a client needs no further package for it. Memories are read by
+`kunnafoni_models.training.memory_tmx`, with lxml: they come from anywhere.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
+from xml.sax.saxutils import escape, quoteattr
 
+import kunnafoni
 from kunnafoni.documents.values import TranslatedText
 from kunnafoni.errors import InvalidInputError
 
@@ -18,19 +23,23 @@ if TYPE_CHECKING:
 WARNING_PROPERTY = "x-kunnafoni-warning"
 NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
+# Each unit names its own source language, hence the header names no single one.
+_HEAD = f"""<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE tmx SYSTEM "tmx14.dtd">
+<tmx version="1.4">
+<header creationtool="Kunnafoni" creationtoolversion="{kunnafoni.__version__}" segtype="sentence" o-tmf="UTF-8"\
+ adminlang="en" srclang="*all*" datatype="PlainText"/>
+<body>
+"""
+_TAIL = "</body>\n</tmx>\n"
+
 
 class TmxWriter:
     """Writes what was translated; sentences that were copied, and failed items, are no memory."""
 
     def __init__(self, file: TextIO) -> None:
-        # Imported here: only who asks for TMX waits for it.
-        from translate.storage import tmx  # noqa: PLC0415
-
-        self._new_store: Any = tmx.tmxfile
         self._file = file
-        head, _, self._tail = self._xml(self._new_store()).partition("<body/>")
-        self._tail = "</body>" + self._tail
-        file.write(head + "<body>\n")
+        file.write(_HEAD)
 
     def write(self, record: OutputRecord) -> None:
         """See Writer.
@@ -42,25 +51,27 @@ class TmxWriter:
             if not isinstance(result, TranslatedText):
                 raise InvalidInputError("format", "is tmx, which holds translations; these are editions")
             for sentence in result.sentences:
-                store = self._new_store()
-                source, made = NOT_XML.sub("", sentence.source), NOT_XML.sub("", sentence.target)
-                store.addtranslation(source, result.source_language, made, result.language, comment=record.item.id)
-                for name in sentence.warnings:
-                    _add_property(store.units[-1].xmlelement, WARNING_PROPERTY, name)
-                body = self._xml(store).partition("<body>")[2].partition("</body>")[0]
-                self._file.write(body.strip() + "\n")
+                warnings = (
+                    f'  <prop type="{WARNING_PROPERTY}">{_escaped(each)}</prop>\n' for each in sentence.warnings
+                )
+                self._file.write(
+                    f"<tu srclang={quoteattr(result.source_language)}>\n"
+                    f"  <note>{_escaped(record.item.id)}</note>\n"
+                    f"{''.join(warnings)}"
+                    f"{_variant(result.source_language, sentence.source)}"
+                    f"{_variant(result.language, sentence.target)}"
+                    "</tu>\n"
+                )
 
     def end(self) -> None:
         """See Writer."""
-        self._file.write(self._tail)
-
-    @staticmethod
-    def _xml(store: Any) -> str:
-        return bytes(store).decode()
+        self._file.write(_TAIL)
 
 
-def _add_property(unit: Any, kind: str, value: str) -> None:
-    """Put a property where the definition of TMX wants it: after the notes, before the texts."""
-    added = unit.makeelement("prop", {"type": kind})
-    added.text = value
-    unit.find("tuv").addprevious(added)
+def _variant(language: str, text: str) -> str:
+    return f"  <tuv xml:lang={quoteattr(language)}><seg>{_escaped(text)}</seg></tuv>\n"
+
+
+def _escaped(text: str) -> str:
+    """`text` as XML content, without what no XML file can hold. A reader would take a bare CR for a line break."""
+    return escape(NOT_XML.sub("", text), {"\r": "&#13;"})

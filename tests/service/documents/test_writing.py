@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import json
 import os
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
+import hypothesis.strategies as st
 import pytest
-from translate.storage import tmx
 
 from kunnafoni.cli.job_messages import output_record
+from kunnafoni.documents.tmx import NOT_XML
 from kunnafoni.documents.writing import OutputFormat, errors_path, write_results
 from kunnafoni.errors import InvalidInputError
 from kunnafoni.rpc.status import to_status
@@ -87,15 +90,42 @@ def test_tables(tmp_path: Path) -> None:
     assert rows[1]["text_fr"] == "Deux\nlignes"
 
 
-def test_translation_memories_are_read_by_the_toolkit(tmp_path: Path) -> None:
+XML_LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
+
+
+def units_of(path: Path) -> list[Any]:
+    library: Any = import_module("lxml.etree")
+    [body] = library.parse(path).getroot().iterchildren("body")
+    return list(body)
+
+
+def texts_of(unit: Any) -> dict[str, str]:
+    return {variant.get(XML_LANGUAGE): variant.findtext("seg") for variant in unit.iterchildren("tuv")}
+
+
+def test_a_translation_memory_has_a_unit_for_each_sentence_and_language(tmp_path: Path) -> None:
     path = tmp_path / "out.tmx"
     write(RESULTS, path, OutputFormat.TMX, ("fr", "bm"))
-    for target, expected in (("fr", ["Bonjour & <adieu>", "Deux\nlignes"]), ("bm", ["I ni ce", "Fila"])):
-        with path.open("rb") as file:
-            store: Any = tmx.tmxfile(file, "en", target)
-        units = [unit for unit in store.units if unit.target]
-        assert [str(unit.source) for unit in units] == ["Hello & <bye>", "Two\nlines"]
-        assert [str(unit.target) for unit in units] == expected
+    assert [texts_of(unit) for unit in units_of(path)] == [
+        {"en": "Hello & <bye>", "fr": "Bonjour & <adieu>"},
+        {"en": "Hello & <bye>", "bm": "I ni ce"},
+        {"en": "Two\nlines", "fr": "Deux\nlignes"},
+        {"en": "Two\nlines", "bm": "Fila"},
+    ]
+    assert [unit.get("srclang") for unit in units_of(path)] == ["en"] * 4
+
+
+ANY_TEXT = st.text(st.characters(codec="utf-8"))
+
+
+@hypothesis.given(text=ANY_TEXT, made=ANY_TEXT)
+def test_whatever_xml_can_hold_comes_back_out_of_a_memory(
+    tmp_path_factory: pytest.TempPathFactory, text: str, made: str
+) -> None:
+    path = tmp_path_factory.mktemp("memory") / "out.tmx"
+    write([result(0, text, made)], path, OutputFormat.TMX, ("fr",))
+    [unit] = units_of(path)
+    assert texts_of(unit) == {"en": NOT_XML.sub("", text), "fr": NOT_XML.sub("", made)}
 
 
 def test_a_memory_says_which_sentences_have_warnings_and_is_learnt_from_all_the_same(tmp_path: Path) -> None:
@@ -103,11 +133,9 @@ def test_a_memory_says_which_sentences_have_warnings_and_is_learnt_from_all_the_
     del plain.translations[0].segments[0].warnings[:]
     path = tmp_path / "out.tmx"
     write([RESULTS[2], plain], path, OutputFormat.TMX, ("fr", "bm"))
-    with path.open("rb") as file:
-        store: Any = tmx.tmxfile(file, "en", "fr")
-    tags = [[each.tag for each in unit.xmlelement] for unit in store.units]
+    tags = [[each.tag for each in unit] for unit in units_of(path)]
     assert tags == [["note", "prop", "tuv", "tuv"]] * 2 + [["note", "tuv", "tuv"]]
-    found = [[(each.get("type"), each.text) for each in unit.xmlelement.iter("prop")] for unit in store.units]
+    found = [[(each.get("type"), each.text) for each in unit.iter("prop")] for unit in units_of(path)]
     assert found == [[("x-kunnafoni-warning", "NUMBER_MISMATCH")]] * 2 + [[]]
     with path.open("rb") as file:
         learnt = list(units(file, path, {"en", "fr", "bm"}))
