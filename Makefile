@@ -27,7 +27,7 @@ lint: setup
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/pyright --warnings
-	cd protos && ../$(BIN)/buf lint
+	$(BIN)/python protos/check.py
 
 protos: setup
 	$(BIN)/python protos/generate.py

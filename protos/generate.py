@@ -2,7 +2,8 @@
 
     python protos/generate.py [OUTPUT_FOLDER]
 
-The output is committed; a test compiles again and compares.
+The output is committed; a test compiles again and compares. The protos of others (`google/protobuf`, `google/api`,
+`google/rpc`) are read from the installed packages and not compiled: their Python is installed as well.
 """
 
 import subprocess
@@ -10,8 +11,12 @@ import sys
 from importlib.resources import files
 from pathlib import Path
 
+import google.rpc  # pyright: ignore[reportMissingTypeStubs]
+
 PROTOS = Path(__file__).parent
 SERVICE = PROTOS.parent / "service"
+# The second holds the protos of googleapis-common-protos, beside its Python.
+INCLUDED = (files("grpc_tools") / "_proto", Path(next(iter(google.rpc.__path__))).parents[1])
 MYPY_PLUGINS = ("protoc-gen-mypy", "protoc-gen-mypy_grpc")
 
 
@@ -21,12 +26,20 @@ def generate(output: Path) -> None:
     Raises:
         CalledProcessError: protoc reports an error, which it has printed.
     """
-    sources = sorted(str(path.relative_to(PROTOS)) for path in PROTOS.glob("kunnafoni/v1/*.proto"))
-    arguments = [f"-I{PROTOS}", f"-I{files('grpc_tools') / '_proto'}"]
     # The plugins lie beside this Python, which need not be on the PATH.
-    arguments += [f"--plugin={name}={Path(sys.executable).parent / name}" for name in MYPY_PLUGINS]
-    arguments += [f"--{plugin}_out={output}" for plugin in ("python", "grpc_python", "mypy", "mypy_grpc")]
-    subprocess.run([sys.executable, "-m", "grpc_tools.protoc", *arguments, *sources], check=True)  # noqa: S603
+    plugins = [f"--plugin={name}={Path(sys.executable).parent / name}" for name in MYPY_PLUGINS]
+    run_protoc(*plugins, *(f"--{plugin}_out={output}" for plugin in ("python", "grpc_python", "mypy", "mypy_grpc")))
+
+
+def run_protoc(*arguments: str) -> None:
+    """Run protoc over all protos.
+
+    Raises:
+        CalledProcessError: protoc reports an error, which it has printed.
+    """
+    sources = sorted(str(path.relative_to(PROTOS)) for path in PROTOS.glob("kunnafoni/v1/*.proto"))
+    paths = [f"-I{folder}" for folder in (PROTOS, *INCLUDED)]
+    subprocess.run([sys.executable, "-m", "grpc_tools.protoc", *paths, *arguments, *sources], check=True)  # noqa: S603
 
 
 if __name__ == "__main__":

@@ -128,7 +128,7 @@ class JobOptions(_message.Message):
     """Optional. SUMMARIZE: as `SummarizeRequest.key_points`."""
     @_builtins.property
     def target_language_codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Required in the job, optional in an item. BCP-47 codes of the languages wanted, each once. INVALID_ARGUMENT if
+        """Optional. BCP-47 codes of the languages wanted, each once; the job needs at least one. INVALID_ARGUMENT if
         there is none, or one twice, or one that is not known. A pair that no model serves fails the item.
         """
 
@@ -230,10 +230,13 @@ class JobItem(_message.Message):
     unique, or with a NUL character.
     """
     text: _builtins.str
-    """TRANSLATE: a text, at most `Limits.max_content_code_points` Unicode code points; INVALID_ARGUMENT otherwise."""
+    """Optional. TRANSLATE: a text, at most `Limits.max_content_code_points` Unicode code points; INVALID_ARGUMENT
+    otherwise.
+    """
     @_builtins.property
     def article(self) -> _summarization_pb2.Article:
-        """SUMMARIZE: an article, headline and body together at most `Limits.max_content_code_points` Unicode code points;
+        """Optional. SUMMARIZE: an article, headline and body together at most `Limits.max_content_code_points` Unicode code
+        points;
         INVALID_ARGUMENT otherwise.
         """
 
@@ -275,11 +278,11 @@ class CreateJobRequest(_message.Message):
     """
     @_builtins.property
     def spec(self) -> Global___JobSpec:
-        """Required in the first message of the call and only there. INVALID_ARGUMENT otherwise."""
+        """Optional. In the first message of the call it must be there, and in no other. INVALID_ARGUMENT otherwise."""
 
     @_builtins.property
     def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___JobItem]:
-        """Required in at least one message of the call. The next items; a few hundred a message are quickest.
+        """Optional. The next items; a few hundred per message are quickest.
         INVALID_ARGUMENT if a job has no items.
         """
 
@@ -817,14 +820,14 @@ class JobResult(_message.Message):
     """Output only. True if it was taken from an earlier result: same content, options and model revisions."""
     @_builtins.property
     def translations(self) -> _containers.RepeatedCompositeFieldContainer[_translation_pb2.Translation]:
-        """Output only. TRANSLATE: one a target language, in the order of the item's `target_language_codes`. Empty if the item
-        failed.
+        """Output only. TRANSLATE: one a target language, in the order of the item's `target_language_codes`. Empty if the
+        item failed.
         """
 
     @_builtins.property
     def editions(self) -> _containers.RepeatedCompositeFieldContainer[_summarization_pb2.Edition]:
-        """Output only. SUMMARIZE: one a target language, in the order of the item's `target_language_codes`. Empty if the item
-        failed.
+        """Output only. SUMMARIZE: one a target language, in the order of the item's `target_language_codes`. Empty if the
+        item failed.
         """
 
     @_builtins.property

@@ -355,9 +355,9 @@ class Direction(_message.Message):
     target_language_code: _builtins.str
     """Output only. BCP-47 code of the language written."""
     in_use: _builtins.bool
-    """Output only. True if requests for this direction go to this model now: the operator's choice while it is ready, else
-    the ready model with the best `chrF++`, then the fewest parameters. Where that model goes by way of a third language,
-    true of the model, if it is one, that runs both hops.
+    """Output only. True if requests for this direction go to this model now: the operator's choice while it is ready,
+    else the ready model with the best `chrF++`, then the fewest parameters. Where that model goes by way of a third
+    language, true of the model, if it is one, that runs both hops.
     """
     @_builtins.property
     def quality(self) -> _containers.RepeatedCompositeFieldContainer[Global___Quality]:
@@ -391,8 +391,8 @@ class SummaryLanguage(_message.Message):
     language_code: _builtins.str
     """Output only. BCP-47 code."""
     in_use: _builtins.bool
-    """Output only. True if texts in this language are summarised by this model now, chosen as for directions by `ROUGE-L`.
-    False for all models where the texts' own best sentences measured better.
+    """Output only. True if texts in this language are summarised by this model now, chosen as for directions by
+    `ROUGE-L`. False for all models where the texts' own best sentences measured better.
     """
     @_builtins.property
     def quality(self) -> _containers.RepeatedCompositeFieldContainer[Global___Quality]:
@@ -431,7 +431,9 @@ class Quality(_message.Message):
     score: _builtins.float
     """Output only. The figure, in the metric's own unit."""
     signature: _builtins.str
-    """Output only. Signature that makes the figure reproducible, as sacrebleu prints it; empty if the publisher gives none."""
+    """Output only. Signature that makes the figure reproducible, as sacrebleu prints it; empty if the publisher gives
+    none.
+    """
     test_set: _builtins.str
     """Output only. The test set and the part of it that was used."""
     decoding: _builtins.str

@@ -18,6 +18,34 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _EncodingType:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _EncodingTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EncodingType.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ENCODING_TYPE_UNSPECIFIED: _EncodingType.ValueType  # 0
+    """UTF32."""
+    ENCODING_TYPE_UTF8: _EncodingType.ValueType  # 1
+    """Bytes of UTF-8, as strings are indexed in Go and Rust."""
+    ENCODING_TYPE_UTF16: _EncodingType.ValueType  # 2
+    """Code units of UTF-16, as in JavaScript, Java and C#. A letter or sign beyond U+FFFF, such as an emoji, has two."""
+    ENCODING_TYPE_UTF32: _EncodingType.ValueType  # 3
+    """Unicode code points, as in Python."""
+
+class EncodingType(_EncodingType, metaclass=_EncodingTypeEnumTypeWrapper):
+    """The unit in which the spans of an answer count, as strings are indexed in the caller's programming language."""
+
+ENCODING_TYPE_UNSPECIFIED: EncodingType.ValueType  # 0
+"""UTF32."""
+ENCODING_TYPE_UTF8: EncodingType.ValueType  # 1
+"""Bytes of UTF-8, as strings are indexed in Go and Rust."""
+ENCODING_TYPE_UTF16: EncodingType.ValueType  # 2
+"""Code units of UTF-16, as in JavaScript, Java and C#. A letter or sign beyond U+FFFF, such as an emoji, has two."""
+ENCODING_TYPE_UTF32: EncodingType.ValueType  # 3
+"""Unicode code points, as in Python."""
+Global___EncodingType: _TypeAlias = EncodingType  # noqa: Y015
+
 class _FinishReason:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -94,7 +122,29 @@ class _WarningTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WarningTy
     """Editions: an output cap was reached, so the end of the text may be missing."""
 
 class WarningType(_WarningType, metaclass=_WarningTypeEnumTypeWrapper):
-    """What a warning is about. Warnings inform and never block: good translations get some too."""
+    """What a warning is about. Warnings inform and never block: good translations get some too.
+
+    Each type has one category and one severity, in the terms of MQM (Multidimensional Quality Metrics):
+
+    | type                  | category                | severity |
+    |-----------------------|-------------------------|----------|
+    | NUMBER_MISMATCH       | ACCURACY_MISTRANSLATION | MAJOR    |
+    | NAME_MISSING          | ACCURACY_MISTRANSLATION | MAJOR    |
+    | REPETITION            | FLUENCY                 | MAJOR    |
+    | LENGTH_RATIO, shorter | ACCURACY_OMISSION       | MAJOR    |
+    | LENGTH_RATIO, longer  | ACCURACY_ADDITION       | MAJOR    |
+    | UNTRANSLATED          | ACCURACY_UNTRANSLATED   | MAJOR    |
+    | GLOSSARY_MISSED       | TERMINOLOGY             | MAJOR    |
+    | PIVOTED               | UNSPECIFIED             | NEUTRAL  |
+    | UNSUPPORTED_NUMBER    | ACCURACY_ADDITION       | MAJOR    |
+    | UNSUPPORTED_DATE      | ACCURACY_ADDITION       | MAJOR    |
+    | UNSUPPORTED_NAME      | ACCURACY_ADDITION       | MAJOR    |
+    | UNSUPPORTED_QUOTATION | ACCURACY_ADDITION       | CRITICAL |
+    | EXTRACTIVE            | UNSPECIFIED             | NEUTRAL  |
+    | TOO_SHORT             | UNSPECIFIED             | NEUTRAL  |
+    | PARTIAL_COVERAGE      | ACCURACY_OMISSION       | MINOR    |
+    | OUTPUT_CAP            | ACCURACY_OMISSION       | MAJOR    |
+    """
 
 WARNING_TYPE_UNSPECIFIED: WarningType.ValueType  # 0
 """Never sent."""
@@ -134,10 +184,86 @@ WARNING_TYPE_OUTPUT_CAP: WarningType.ValueType  # 15
 """Editions: an output cap was reached, so the end of the text may be missing."""
 Global___WarningType: _TypeAlias = WarningType  # noqa: Y015
 
+class _WarningCategory:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _WarningCategoryEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WarningCategory.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    WARNING_CATEGORY_UNSPECIFIED: _WarningCategory.ValueType  # 0
+    """No error: the warning says how the text came about."""
+    WARNING_CATEGORY_ACCURACY_MISTRANSLATION: _WarningCategory.ValueType  # 1
+    """Accuracy: the text says something else than the source."""
+    WARNING_CATEGORY_ACCURACY_OMISSION: _WarningCategory.ValueType  # 2
+    """Accuracy: something of the source is missing."""
+    WARNING_CATEGORY_ACCURACY_ADDITION: _WarningCategory.ValueType  # 3
+    """Accuracy: the text says something that the source does not."""
+    WARNING_CATEGORY_ACCURACY_UNTRANSLATED: _WarningCategory.ValueType  # 4
+    """Accuracy: something was left in the language of the source."""
+    WARNING_CATEGORY_TERMINOLOGY: _WarningCategory.ValueType  # 5
+    """A term is not the one that a glossary asks for."""
+    WARNING_CATEGORY_LOCALE_CONVENTIONS: _WarningCategory.ValueType  # 6
+    """Numbers, dates, quotation marks or other signs are not written as the language writes them."""
+    WARNING_CATEGORY_FLUENCY: _WarningCategory.ValueType  # 7
+    """The text is not well formed, whatever the source says."""
+
+class WarningCategory(_WarningCategory, metaclass=_WarningCategoryEnumTypeWrapper):
+    """The kind of error that a warning points to, in the terms of MQM."""
+
+WARNING_CATEGORY_UNSPECIFIED: WarningCategory.ValueType  # 0
+"""No error: the warning says how the text came about."""
+WARNING_CATEGORY_ACCURACY_MISTRANSLATION: WarningCategory.ValueType  # 1
+"""Accuracy: the text says something else than the source."""
+WARNING_CATEGORY_ACCURACY_OMISSION: WarningCategory.ValueType  # 2
+"""Accuracy: something of the source is missing."""
+WARNING_CATEGORY_ACCURACY_ADDITION: WarningCategory.ValueType  # 3
+"""Accuracy: the text says something that the source does not."""
+WARNING_CATEGORY_ACCURACY_UNTRANSLATED: WarningCategory.ValueType  # 4
+"""Accuracy: something was left in the language of the source."""
+WARNING_CATEGORY_TERMINOLOGY: WarningCategory.ValueType  # 5
+"""A term is not the one that a glossary asks for."""
+WARNING_CATEGORY_LOCALE_CONVENTIONS: WarningCategory.ValueType  # 6
+"""Numbers, dates, quotation marks or other signs are not written as the language writes them."""
+WARNING_CATEGORY_FLUENCY: WarningCategory.ValueType  # 7
+"""The text is not well formed, whatever the source says."""
+Global___WarningCategory: _TypeAlias = WarningCategory  # noqa: Y015
+
+class _WarningSeverity:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _WarningSeverityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WarningSeverity.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    WARNING_SEVERITY_UNSPECIFIED: _WarningSeverity.ValueType  # 0
+    """Never sent."""
+    WARNING_SEVERITY_NEUTRAL: _WarningSeverity.ValueType  # 1
+    """No error, but something to know before the text is published."""
+    WARNING_SEVERITY_MINOR: _WarningSeverity.ValueType  # 2
+    """A reader may stumble and is not misled."""
+    WARNING_SEVERITY_MAJOR: _WarningSeverity.ValueType  # 3
+    """A reader may be misled."""
+    WARNING_SEVERITY_CRITICAL: _WarningSeverity.ValueType  # 4
+    """The text may do harm if it is published so."""
+
+class WarningSeverity(_WarningSeverity, metaclass=_WarningSeverityEnumTypeWrapper):
+    """How bad the error is that a warning points to, if it is one, in the terms of MQM."""
+
+WARNING_SEVERITY_UNSPECIFIED: WarningSeverity.ValueType  # 0
+"""Never sent."""
+WARNING_SEVERITY_NEUTRAL: WarningSeverity.ValueType  # 1
+"""No error, but something to know before the text is published."""
+WARNING_SEVERITY_MINOR: WarningSeverity.ValueType  # 2
+"""A reader may stumble and is not misled."""
+WARNING_SEVERITY_MAJOR: WarningSeverity.ValueType  # 3
+"""A reader may be misled."""
+WARNING_SEVERITY_CRITICAL: WarningSeverity.ValueType  # 4
+"""The text may do harm if it is published so."""
+Global___WarningSeverity: _TypeAlias = WarningSeverity  # noqa: Y015
+
 @_typing.final
 class Span(_message.Message):
-    """A range of Unicode code points, `start` included, `end` excluded, counted from the beginning of one text as it was
-    sent or returned (no normalisation in between).
+    """A range of a text, `start` included, `end` excluded, counted from the beginning of the text as it was sent or
+    returned (no normalisation in between), in the unit that the request asks for with `encoding_type`.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -145,9 +271,9 @@ class Span(_message.Message):
     START_FIELD_NUMBER: _builtins.int
     END_FIELD_NUMBER: _builtins.int
     start: _builtins.int
-    """Output only. First code point, from 0."""
+    """Output only. First unit, from 0."""
     end: _builtins.int
-    """Output only. One past the last code point; at least `start`."""
+    """Output only. One past the last unit; at least `start`."""
     def __init__(
         self,
         *,
@@ -172,10 +298,16 @@ class Warning(_message.Message):
     SOURCE_SPAN_FIELD_NUMBER: _builtins.int
     TARGET_SPAN_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
+    CATEGORY_FIELD_NUMBER: _builtins.int
+    SEVERITY_FIELD_NUMBER: _builtins.int
     type: Global___WarningType.ValueType
     """Output only. What it is about."""
     detail: _builtins.str
     """Output only. A short explanation in English, for people; it may change between versions."""
+    category: Global___WarningCategory.ValueType
+    """Output only. The kind of error that it points to: that of its type, see `WarningType`."""
+    severity: Global___WarningSeverity.ValueType
+    """Output only. How bad the error is: as its type says, see `WarningType`."""
     @_builtins.property
     def source_span(self) -> Global___Span:
         """Output only. Where in the source text. Absent when it concerns the whole segment or only the output."""
@@ -191,10 +323,12 @@ class Warning(_message.Message):
         source_span: Global___Span | None = ...,
         target_span: Global___Span | None = ...,
         detail: _builtins.str = ...,
+        category: Global___WarningCategory.ValueType = ...,
+        severity: Global___WarningSeverity.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_source_span", b"_source_span", "_target_span", b"_target_span", "source_span", b"source_span", "target_span", b"target_span"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_source_span", b"_source_span", "_target_span", b"_target_span", "detail", b"detail", "source_span", b"source_span", "target_span", b"target_span", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_source_span", b"_source_span", "_target_span", b"_target_span", "category", b"category", "detail", b"detail", "severity", b"severity", "source_span", b"source_span", "target_span", b"target_span", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__source_span: _TypeAlias = _typing.Literal["source_span"]  # noqa: Y015
     _WhichOneofArgType__source_span: _TypeAlias = _typing.Literal["_source_span", b"_source_span"]  # noqa: Y015

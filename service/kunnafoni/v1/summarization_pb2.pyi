@@ -126,8 +126,8 @@ class Article(_message.Message):
     headline: _builtins.str
     """Optional. Headline, without mark-up. Empty means that the article has none: editions get one made from the body."""
     body: _builtins.str
-    """Required, unless there is a headline. Body as plain text, paragraphs separated by blank lines. Headline and body
-    together at most `Limits.max_content_code_points` Unicode code points; INVALID_ARGUMENT otherwise.
+    """Optional. Body as plain text, paragraphs separated by blank lines; needed where there is no headline. Headline and
+    body together at most `Limits.max_content_code_points` Unicode code points; INVALID_ARGUMENT otherwise.
     """
     language_code: _builtins.str
     """Optional. BCP-47 code of the article's language. Empty means: detect it; FAILED_PRECONDITION if it is not
@@ -433,6 +433,8 @@ class EditionWarning(_message.Message):
     SPAN_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
     SOURCE_WORDS_FIELD_NUMBER: _builtins.int
+    CATEGORY_FIELD_NUMBER: _builtins.int
+    SEVERITY_FIELD_NUMBER: _builtins.int
     type: _result_pb2.WarningType.ValueType
     """Output only. What it is about."""
     part: Global___EditionPart.ValueType
@@ -440,7 +442,13 @@ class EditionWarning(_message.Message):
     detail: _builtins.str
     """Output only. A short explanation in English, for people; it may change between versions."""
     source_words: _builtins.str
-    """Output only. The words of the text before translation that it is about, where that part lacks them. Empty otherwise."""
+    """Output only. The words of the text before translation that it is about, where that part lacks them. Empty
+    otherwise.
+    """
+    category: _result_pb2.WarningCategory.ValueType
+    """Output only. The kind of error that it points to: that of its type, see `WarningType`."""
+    severity: _result_pb2.WarningSeverity.ValueType
+    """Output only. How bad the error is: as its type says, see `WarningType`."""
     @_builtins.property
     def span(self) -> _result_pb2.Span:
         """Output only. Where in that part. Absent when it concerns the whole of it."""
@@ -453,10 +461,12 @@ class EditionWarning(_message.Message):
         span: _result_pb2.Span | None = ...,
         detail: _builtins.str = ...,
         source_words: _builtins.str = ...,
+        category: _result_pb2.WarningCategory.ValueType = ...,
+        severity: _result_pb2.WarningSeverity.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_span", b"_span", "span", b"span"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_span", b"_span", "detail", b"detail", "part", b"part", "source_words", b"source_words", "span", b"span", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_span", b"_span", "category", b"category", "detail", b"detail", "part", b"part", "severity", b"severity", "source_words", b"source_words", "span", b"span", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__span: _TypeAlias = _typing.Literal["span"]  # noqa: Y015
     _WhichOneofArgType__span: _TypeAlias = _typing.Literal["_span", b"_span"]  # noqa: Y015

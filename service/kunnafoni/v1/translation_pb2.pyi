@@ -41,15 +41,15 @@ class TranslateRequest(_message.Message):
     @_builtins.property
     def contents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Required. Texts, each from a word to a whole article with its paragraphs. At least 1 and at most
-        `Limits.max_contents`; each at least 1 and at most `Limits.max_content_code_points` Unicode code points, all together
-        at most `Limits.max_call_code_points`. INVALID_ARGUMENT otherwise, before any work starts. A content of white space
-        alone comes back as it is.
+        `Limits.max_contents`; each at least 1 and at most `Limits.max_content_code_points` Unicode code points, all
+        together at most `Limits.max_call_code_points`. INVALID_ARGUMENT otherwise, before any work starts. A content of
+        white space alone comes back as it is.
         """
 
     @_builtins.property
     def decoding(self) -> Global___Decoding:
-        """Optional. How outputs are searched for. Absent means greedy and deterministic, with the penalty on repetition that the model's
-        catalog entry has for the direction of each hop.
+        """Optional. How outputs are searched for. Absent means greedy and deterministic, with the penalty on repetition that
+        the model's catalog entry has for the direction of each hop.
         """
 
     def __init__(
