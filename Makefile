@@ -4,14 +4,21 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: setup demo serve test lint protos bench bench-quality clean
+INSTALL = $(BIN)/python -m pip install -q --constraint constraints.txt
 
-setup: $(VENV)/.ready
+.PHONY: setup setup-all demo serve test lint protos bench bench-quality clean
 
-$(VENV)/.ready: pyproject.toml constraints.txt
+# What serving on the embedded model needs, and on top of it what tests and other models do. What is there is kept.
+setup: $(VENV)/.server
+$(VENV)/.server: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v < (3, 14) else f"Kunnafoni needs Python 3.11 to 3.13, this is {v[0]}.{v[1]}: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q --constraint constraints.txt --editable '.[dev]'
+	$(INSTALL) --editable '.[server]'
+	touch $@
+
+setup-all: $(VENV)/.all
+$(VENV)/.all: $(VENV)/.server
+	$(INSTALL) --editable '.[dev]'
 	touch $@
 
 demo: setup
@@ -20,24 +27,24 @@ demo: setup
 serve: setup
 	$(BIN)/kunnafoni serve
 
-test: setup
+test: setup-all
 	$(BIN)/pytest
 
-lint: setup
+lint: setup-all
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/pyright --warnings
 	$(BIN)/python protos/check.py
 
-protos: setup
+protos: setup-all
 	$(BIN)/python protos/generate.py
 
-bench: setup bench-quality
+bench: setup-all bench-quality
 	$(BIN)/python -m tests.bench.start
 	$(BIN)/python -m tests.bench.load
 	$(BIN)/python -m tests.bench.limits
 
-bench-quality: setup
+bench-quality: setup-all
 	$(BIN)/python -m tests.bench.quality
 
 clean:

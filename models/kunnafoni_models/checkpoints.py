@@ -9,12 +9,14 @@ import threading
 import warnings
 from typing import TYPE_CHECKING, Any, cast
 
-import torch
-import transformers
-from safetensors import SafetensorError
-
 from kunnafoni_models.backend import ModelFileError, ModelLoadError
+from kunnafoni_models.extras import needs_extra
 from kunnafoni_models.free_memory import check_memory
+
+with needs_extra("transformers", "reading a checkpoint"):
+    import torch
+    import transformers
+    from safetensors import SafetensorError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

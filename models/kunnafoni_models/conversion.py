@@ -8,10 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, cast
 
-from ctranslate2.converters import transformers as converters  # pyright: ignore[reportMissingTypeStubs]
-
 from kunnafoni_models.backend import ModelLoadError
 from kunnafoni_models.checkpoints import load_config, load_model, load_tokenizer
+from kunnafoni_models.extras import needs_extra
+
+with needs_extra("ctranslate2", "converting a checkpoint to CTranslate2"):
+    from ctranslate2.converters import transformers as converters  # pyright: ignore[reportMissingTypeStubs]
 
 # Where the layers of an architecture normalise. Checkpoints of some years ago said so in config.json and the converter
 # asks for it; transformers has it in code, and a checkpoint that it saves does not say so any more.

@@ -25,15 +25,17 @@ from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-import ctranslate2  # pyright: ignore[reportMissingTypeStubs]
-
 from kunnafoni_models.backend import ModelFileError, ModelLoadError, Output
 from kunnafoni_models.cores import parallel_batches, usable_cores
 from kunnafoni_models.ctranslate2_rows import GreedyRows
 from kunnafoni_models.ctranslate2_translator import TOKENIZER_FILES, TranslatorBackend, sequence_writer
+from kunnafoni_models.extras import needs_extra
 from kunnafoni_models.free_memory import give_memory_back
 from kunnafoni_models.model_files import problems, read_file, whole_names
 from kunnafoni_models.prompt_writer import PromptWriter
+
+with needs_extra("ctranslate2", "the backend ctranslate2"):
+    import ctranslate2  # pyright: ignore[reportMissingTypeStubs]
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

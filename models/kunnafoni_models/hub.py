@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from kunnafoni_models.backend import ModelFileError
+from kunnafoni_models.extras import needs_extra
 
 _FILES = ("*.json", "*.model", "*.spm", "*.txt", "*.jinja", "README.md", "LICENSE*", "NOTICE*")
 
@@ -31,8 +32,9 @@ def fetch(hub_id: str, *, revision: str | None = None, allow_unsafe: bool = Fals
         ModelFileError: There is no such checkpoint, no way to it, or its weights are pickled; nothing is downloaded in
             the last case.
     """
-    import httpx2  # noqa: PLC0415 - nobody else needs the network
-    import huggingface_hub  # noqa: PLC0415
+    with needs_extra("transformers", "fetching from the hub"):
+        import httpx2  # noqa: PLC0415 - nobody else needs the network
+        import huggingface_hub  # noqa: PLC0415
 
     library = cast("Any", huggingface_hub)
     try:

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 from kunnafoni_models import registry
 from kunnafoni_models.backend import Decoding, ModelFileError
 from kunnafoni_models.checkpoints import TokenizerPieces, load_config, load_model, load_tokenizer
-from kunnafoni_models.conversion import convert, convertible
 from kunnafoni_models.ctranslate2_translator import TOKENIZER_FILES
 from kunnafoni_models.entries import CatalogEntry, Licence
 from kunnafoni_models.installing import check_name, described, install
@@ -77,6 +76,7 @@ def import_checkpoint(order: Order) -> CatalogEntry:
         CatalogError: The name is taken or wrong, or too little is known of the model.
         ModelFileError: A file is missing or damaged, or the weights are pickled.
         ModelLoadError: No backend can run it.
+        MissingExtraError: It is to be converted, and CTranslate2 is not installed.
     """
     check_name(order.models_dir, order.model_id)
     config = _checked(order)
@@ -87,10 +87,7 @@ def import_checkpoint(order: Order) -> CatalogEntry:
         otherwise=order.known.licence if order.known else None,
     )
     tokenizer = load_tokenizer(order.checkpoint, remote_code=order.allow_unsafe)
-    own_code = bool(getattr(config, "auto_map", None))
-    on_ctranslate2 = order.backend == "ctranslate2" or (
-        order.backend == "auto" and not own_code and convertible(order.checkpoint)
-    )
+    on_ctranslate2 = _on_ctranslate2(order, own_code=bool(getattr(config, "auto_map", None)))
     if on_ctranslate2 and not order.quantization:
         order = replace(order, quantization="int8")
     # CTranslate2 reads a prompt in one go and then lets a sliding window look back beyond its edge.
@@ -100,6 +97,8 @@ def import_checkpoint(order: Order) -> CatalogEntry:
     with tempfile.TemporaryDirectory(dir=order.models_dir, prefix=f".{order.model_id}-") as scratch:
         folder = Path(scratch) / order.model_id
         if on_ctranslate2:
+            from kunnafoni_models.conversion import convert  # noqa: PLC0415 - needs an extra of its own
+
             convert(order.checkpoint, folder, quantization=order.quantization, pickled=order.allow_unsafe)
         else:
             _copy(order, folder)
@@ -136,6 +135,14 @@ def _checked(order: Order) -> Any:
             )
         raise ModelFileError(f"{folder / 'model.safetensors'} is missing: copy the checkpoint again")
     return config
+
+
+def _on_ctranslate2(order: Order, *, own_code: bool) -> bool:
+    if order.backend != "auto" or own_code:
+        return order.backend == "ctranslate2"
+    from kunnafoni_models.conversion import convertible  # noqa: PLC0415 - needs an extra of its own
+
+    return convertible(order.checkpoint)
 
 
 def _copy(order: Order, folder: Path) -> None:

@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from kunnafoni_models import ctranslate2_backend
 from kunnafoni_models.architecture import ArchitectureError
 from kunnafoni_models.backend import ModelFileError, ModelLoadError, Output
 from kunnafoni_models.cores import usable_cores
+from kunnafoni_models.extras import MissingExtraError
 from kunnafoni_models.free_memory import give_memory_back
 from kunnafoni_models.gemma_bin import read_decoder
 from kunnafoni_models.gemma_decoder import GemmaDecoder
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from kunnafoni_models.backend import Backend, Decoding, Done, Prompt
     from kunnafoni_models.entries import CatalogEntry
+    from kunnafoni_models.registry import Loader
 
 _WEIGHTS, _TOKENIZER = "model.bin", "tokenizer.json"
 # A step of the embedded model on 2 cores takes 5.8 ms with 1 row, 24 with 48, 28 with 64, 41 with 96 (2026-11-27).
@@ -42,8 +43,8 @@ def load(entry: CatalogEntry, *, threads: int, parallel: int, device: str) -> Ba
 
     compute_type    `int8`, the default, or `float32`
     """
-    if ctranslate2_backend.runs_on_gpu(device):
-        return ctranslate2_backend.load(entry, threads=threads, parallel=parallel, device=device)
+    if load_on_gpu := _gpu_loader(device):
+        return load_on_gpu(entry, threads=threads, parallel=parallel, device=device)
     _check(entry, device)
     end_token, positions = entry.prompts.end_token, entry.limits.total_tokens
     if end_token is None or positions is None:
@@ -61,6 +62,23 @@ def load(entry: CatalogEntry, *, threads: int, parallel: int, device: str) -> Ba
         raise ModelLoadError(f"{entry.id}: the tokenizer has more tokens than the model's {decoder.vocabulary:,}")
     rows = RunningRows(decoder, end=numbers[end_token], seats=_SEATS, positions=positions, max_tokens=_TOKENS)
     return OnnxRuntimeBackend(rows, writer.result(), numbers)
+
+
+def _gpu_loader(device: str) -> Loader | None:
+    """What loads the model where it is to run on a GPU; None for a processor.
+
+    Raises:
+        MissingExtraError: The device is `cuda`, and what runs there is not installed; `auto` takes the processor then.
+    """
+    if device not in {"auto", "cuda"}:
+        return None
+    try:
+        from kunnafoni_models import ctranslate2_backend  # noqa: PLC0415 - a server on a processor needs none of it
+    except MissingExtraError:
+        if device == "cuda":
+            raise
+        return None
+    return ctranslate2_backend.load if ctranslate2_backend.runs_on_gpu(device) else None
 
 
 def _check(entry: CatalogEntry, device: str) -> None:

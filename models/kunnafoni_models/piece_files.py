@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from tokenizers import Tokenizer
 
+from kunnafoni_models.extras import needs_extra
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
@@ -51,7 +53,8 @@ class SentencePieces:
     """
 
     def __init__(self, source: bytes | bytearray, target: bytes | bytearray, vocabulary: Collection[str]) -> None:
-        import sentencepiece  # noqa: PLC0415 - most models have a tokenizer.json, and starts are to be quick
+        with needs_extra("ctranslate2", "a tokenizer of sentencepiece"):
+            import sentencepiece  # noqa: PLC0415 - most models have a tokenizer.json, and starts are to be quick
 
         self._source = sentencepiece.SentencePieceProcessor(model_proto=bytes(source))
         self._target = sentencepiece.SentencePieceProcessor(model_proto=bytes(target))

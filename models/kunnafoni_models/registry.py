@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from kunnafoni_models.backend import Backend, CatalogError, ModelLoadError
 from kunnafoni_models.entry_file import FIGURES_SUFFIX, read_entry, read_figures
+from kunnafoni_models.extras import MissingExtraError
 from kunnafoni_models.free_memory import check_memory
 
 if TYPE_CHECKING:
@@ -90,7 +91,8 @@ def load(
 
     Raises:
         ModelFileError: A file is missing or is not what the entry says.
-        ModelLoadError: There is no such backend or device, too little memory, or the runtime cannot load the files.
+        ModelLoadError: There is no such backend or device, the extra with its runtime is not installed, there is too
+            little memory, or the runtime cannot load the files.
     """
     module = f"kunnafoni_models.{entry.backend}_backend"
     if find_spec(module) is None:
@@ -98,6 +100,9 @@ def load(
             f"the model {entry.id} needs the backend {entry.backend}, which this version does not have"
         )
     check_memory(entry.id, sum(file.bytes for file in entry.files))
-    loader = cast("Loader", import_module(module).load)
     chosen = replace(entry, options={**entry.options, **(options or {})})
-    return loader(chosen, threads=threads, parallel=parallel, device=device)
+    try:
+        loader = cast("Loader", import_module(module).load)
+        return loader(chosen, threads=threads, parallel=parallel, device=device)
+    except MissingExtraError as error:
+        raise ModelLoadError(f"{entry.id}: {error}") from error

@@ -14,16 +14,18 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, cast
 
-import torch
-from transformers import GenerationConfig, LogitsProcessor, StoppingCriteria
-from transformers.generation.logits_process import NoRepeatNGramLogitsProcessor, RepetitionPenaltyLogitsProcessor
-
 from kunnafoni_models import model_files
 from kunnafoni_models.backend import ModelFileError, ModelLoadError, Output
 from kunnafoni_models.checkpoints import TokenizerPieces, load_model, load_tokenizer
+from kunnafoni_models.extras import needs_extra
 from kunnafoni_models.families import SequenceWriter
 from kunnafoni_models.prompt_writer import PromptWriter
 from kunnafoni_models.row_watch import RowWatch
+
+with needs_extra("transformers", "the backend transformers"):
+    import torch
+    from transformers import GenerationConfig, LogitsProcessor, StoppingCriteria
+    from transformers.generation.logits_process import NoRepeatNGramLogitsProcessor, RepetitionPenaltyLogitsProcessor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

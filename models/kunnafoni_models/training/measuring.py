@@ -6,8 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kunnafoni_models.extras import needs_extra
 from kunnafoni_models.training.batch_translation import translated
-from kunnafoni_models.training.errors import TrainingError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,7 +47,7 @@ def measured(backend: Backend, entry: CatalogEntry, rows: Sequence[Row]) -> Meas
         rows: In directions that the model serves.
 
     Raises:
-        TrainingError: sacrebleu is not installed.
+        MissingExtraError: sacrebleu is not installed.
         InputTooLongError: A source has more tokens than the model translates at once.
     """
     chrf, bleu = metrics()
@@ -69,11 +69,9 @@ def metrics() -> tuple[Any, Any]:
     """The library's chrF++ and BLEU.
 
     Raises:
-        TrainingError: It is not installed.
+        MissingExtraError: It is not installed.
     """
-    try:
-        from sacrebleu.metrics.bleu import BLEU  # noqa: PLC0415 - in the extras `train` and `evaluate`
+    with needs_extra("train", "measuring a model"):
+        from sacrebleu.metrics.bleu import BLEU  # noqa: PLC0415
         from sacrebleu.metrics.chrf import CHRF  # noqa: PLC0415
-    except ImportError as error:
-        raise TrainingError("measuring needs sacrebleu: pip install 'kunnafoni[train]'") from error
     return CHRF(word_order=2), BLEU()

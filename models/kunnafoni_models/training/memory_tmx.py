@@ -11,6 +11,7 @@ import unicodedata
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
+from kunnafoni_models.extras import needs_extra
 from kunnafoni_models.training.errors import TrainingError
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ def units(stream: BinaryIO, path: Path, languages: Collection[str] | None) -> It
     Raises:
         TrainingError: It is no XML.
     """
-    # The library has no types.
-    library = cast("Any", import_module("lxml.etree"))
+    with needs_extra("train", "reading TMX"):
+        library = cast("Any", import_module("lxml.etree"))  # it has no types
     safe = {"resolve_entities": False, "no_network": True, "load_dtd": False}
     try:
         for _, unit in library.iterparse(stream, events=("end",), tag=("tu", "{*}tu"), **safe):

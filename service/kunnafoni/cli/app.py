@@ -19,6 +19,7 @@ import kunnafoni
 from kunnafoni.config import SettingsError
 from kunnafoni.errors import KunnafoniError
 from kunnafoni_models.backend import ModelError
+from kunnafoni_models.extras import MissingExtraError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,7 +85,7 @@ def main() -> None:
     _write_any_language()
     try:
         app()
-    except (KunnafoniError, ModelError, SettingsError, OSError) as error:
+    except (KunnafoniError, MissingExtraError, ModelError, SettingsError, OSError) as error:
         sys.stderr.write(f"kunnafoni: {_sentence(error)}\n")
         raise SystemExit(2 if isinstance(error, SettingsError) else 1) from error
     except UnicodeEncodeError as error:  # Python lets bytes of other encodings through as half surrogates

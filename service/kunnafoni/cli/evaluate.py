@@ -8,7 +8,7 @@ import re
 import time
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from importlib.util import find_spec
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,11 +23,11 @@ from kunnafoni.cli.scores import summary_scores, translation_scores
 from kunnafoni.client import Client
 from kunnafoni.config import load_settings
 from kunnafoni.languages import known_code
-from kunnafoni.translation.model_pool import entry_of
 from kunnafoni_models import registry
 from kunnafoni_models.entries import Figures, Quality, updated
 from kunnafoni_models.entry_file import FIGURES_SUFFIX, read_figures
 from kunnafoni_models.entry_writer import write_figures
+from kunnafoni_models.extras import needs_extra
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -61,8 +61,9 @@ def evaluate(
     ] = False,
 ) -> None:
     """Measure models and servers on your own test set. The second and further ones are compared with the first."""
-    if find_spec("sacrebleu") is None or find_spec("rouge_score") is None:
-        raise typer.BadParameter("install what measures first: pip install 'kunnafoni[evaluate]'")
+    with needs_extra("evaluate", "measuring models and servers"):
+        import_module("sacrebleu")
+        import_module("rouge_score.rouge_scorer")
     source, to = language_code(source), language_code(to)
     texts, wanted = _test_set(sources, references, tsv, (source, to))
     catalog = models_dir or load_settings().models_dir
@@ -96,6 +97,8 @@ def _check(models: list[str], addresses: list[str], catalog: Path | None, *, wri
         raise typer.BadParameter("name what to measure with --model or --address")
     if write_catalog and catalog is None:
         raise typer.BadParameter("--write-catalog needs --models-dir: the built-in catalog is not changed")
+    from kunnafoni.translation.model_pool import entry_of  # noqa: PLC0415 - help shows without the server's packages
+
     entries = registry.catalog([catalog] if catalog and catalog.is_dir() else [])
     for name in models:
         entry_of(entries, name)

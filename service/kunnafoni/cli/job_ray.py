@@ -56,10 +56,7 @@ def run_on_ray(
         batch_rows=batch_rows,
         max_code_points=settings.max_content_code_points,
     )
-    try:
-        failed = run_ray(partial(loaded_processor, settings), job, address=address)
-    except ImportError as error:
-        raise typer.BadParameter("Ray is not installed: pip install 'kunnafoni[ray]'") from error
+    failed = run_ray(partial(loaded_processor, settings), job, address=address)
     if failed:
         typer.echo(f"{failed:,} rows failed: the column `error` of the results says why.", err=True)
         raise typer.Exit(1)

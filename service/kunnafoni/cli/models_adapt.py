@@ -14,6 +14,7 @@ from kunnafoni.cli.options import check_files, language_code
 from kunnafoni.config import load_settings
 from kunnafoni.errors import NotFoundError
 from kunnafoni_models import registry
+from kunnafoni_models.extras import needs_extra
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,10 +66,11 @@ def adapt_model(
     if report:
         check_files([report], force=True)
     # The other commands need no torch.
-    from kunnafoni.cli.training_display import Display  # noqa: PLC0415
-    from kunnafoni_models.training import heap  # noqa: PLC0415
-    from kunnafoni_models.training.adapt import adapt  # noqa: PLC0415
-    from kunnafoni_models.training.adaptation import Adaptation, Watch, adapting_options  # noqa: PLC0415
+    with needs_extra("train", "teaching a model"):
+        from kunnafoni.cli.training_display import Display  # noqa: PLC0415
+        from kunnafoni_models.training import heap  # noqa: PLC0415
+        from kunnafoni_models.training.adapt import adapt  # noqa: PLC0415
+        from kunnafoni_models.training.adaptation import Adaptation, Watch, adapting_options  # noqa: PLC0415
 
     heap.settle("kunnafoni")
     order = Adaptation(

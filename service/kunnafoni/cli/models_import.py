@@ -12,6 +12,7 @@ from rich.console import Console
 from kunnafoni.cli.options import language_code
 from kunnafoni.config import load_settings
 from kunnafoni_models import hub, registry
+from kunnafoni_models.extras import needs_extra
 from kunnafoni_models.installing import check_name
 from kunnafoni_models.recipes import Wishes
 
@@ -58,13 +59,13 @@ def import_model(
     # What is here already was made of its base and is not the base. Other wishes mean another use of it.
     known = next((each for each in built_in if each.base == checkpoint and not each.files), None)
     known = known if wishes == Wishes() else None
+    # The other commands need neither torch nor transformers. Before the download, which may be of gigabytes.
+    with needs_extra("transformers", "importing a checkpoint"):
+        from kunnafoni_models.importing import Order, import_checkpoint  # noqa: PLC0415
     path, commit = Path(checkpoint), revision or ""
     if not path.exists() and _HUB_ID.fullmatch(checkpoint):
         wanted = revision or (known.revision if known else None)
         path, commit = hub.fetch(checkpoint, revision=wanted, allow_unsafe=allow_unsafe)
-    # The other commands need neither torch nor transformers.
-    from kunnafoni_models.importing import Order, import_checkpoint  # noqa: PLC0415
-
     if known:
         served = tuple((each.source, each.target) for each in known.directions)
         wishes = Wishes(served, known.summary_languages, known.languages)

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from kunnafoni_models.extras import needs_extra
+
 
 def train_model(
     recipe: Annotated[Path, typer.Argument(help="Recipe, as embedded/RECIPE.toml.")],
@@ -17,13 +19,14 @@ def train_model(
 ) -> None:
     """Train, export and measure a model, and report on it."""
     # The other commands need no torch.
-    from kunnafoni.cli.training_display import Display, comparison_table  # noqa: PLC0415
-    from kunnafoni.cli.training_report import training_page  # noqa: PLC0415
-    from kunnafoni_models.training import heap  # noqa: PLC0415
-    from kunnafoni_models.training.adaptation import Watch  # noqa: PLC0415
-    from kunnafoni_models.training.follow import follow  # noqa: PLC0415
-    from kunnafoni_models.training.log import Log  # noqa: PLC0415
-    from kunnafoni_models.training.recipe import read_recipe  # noqa: PLC0415
+    with needs_extra("train", "training a model"):
+        from kunnafoni.cli.training_display import Display, comparison_table  # noqa: PLC0415
+        from kunnafoni.cli.training_report import training_page  # noqa: PLC0415
+        from kunnafoni_models.training import heap  # noqa: PLC0415
+        from kunnafoni_models.training.adaptation import Watch  # noqa: PLC0415
+        from kunnafoni_models.training.follow import follow  # noqa: PLC0415
+        from kunnafoni_models.training.log import Log  # noqa: PLC0415
+        from kunnafoni_models.training.recipe import read_recipe  # noqa: PLC0415
 
     heap.settle("kunnafoni")
     ordered = read_recipe(recipe, data=data)

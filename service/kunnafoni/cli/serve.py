@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kunnafoni.config import load_settings, unknown_variables
+from kunnafoni_models.extras import needs_extra
 
 if TYPE_CHECKING:
     from kunnafoni.app.application import Application
@@ -51,7 +52,8 @@ def serve(
     logging.getLogger("alembic.runtime.plugins").setLevel("WARNING")  # it logs each of its own parts
     if unknown := unknown_variables():
         LOG.warning("no settings, ignored: %s", ", ".join(unknown))
-    from kunnafoni.app.lifecycle import run  # noqa: PLC0415 - the other commands need no server
+    with needs_extra("server", "the server"):
+        from kunnafoni.app.lifecycle import run  # noqa: PLC0415 - the other commands need no server
 
     asyncio.run(run(settings, read_settings, compose))
 
@@ -59,9 +61,10 @@ def serve(
 def compose(settings: Settings, model_pool: ModelPool) -> tuple[Application, list[Listener]]:
     """The application over `model_pool` and what it is called through: the page of metrics if wanted, then gRPC."""
     # Imported here: it takes a third of the time that the embedded model takes to load, and that has begun by now.
-    from kunnafoni.app.application import Application  # noqa: PLC0415
-    from kunnafoni.rpc.job_codec import JobCodec  # noqa: PLC0415
-    from kunnafoni.rpc.server import Server  # noqa: PLC0415
+    with needs_extra("server", "the server"):
+        from kunnafoni.app.application import Application  # noqa: PLC0415
+        from kunnafoni.rpc.job_codec import JobCodec  # noqa: PLC0415
+        from kunnafoni.rpc.server import Server  # noqa: PLC0415
 
     application = Application(settings, model_pool, JobCodec())
     if not settings.metrics_address:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from markdown_it import MarkdownIt
 
 from kunnafoni.documents.records import InputError
+from kunnafoni_models.extras import needs_extra
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,8 +109,8 @@ def _from_markdown(content: str) -> FileArticle:
 
 
 def _from_html(content: str, name: str) -> FileArticle:
-    # Half a second to import, and most commands read no page.
-    import trafilatura  # noqa: PLC0415
+    with needs_extra("documents", "reading an HTML page"):
+        import trafilatura  # noqa: PLC0415 - it takes half a second, and most commands read no page
 
     found = trafilatura.bare_extraction(content, with_metadata=True, include_comments=False, include_tables=False)
     text = (found.get("text") if isinstance(found, dict) else found and found.text) or ""

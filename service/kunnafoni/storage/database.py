@@ -18,6 +18,7 @@ from sqlalchemy import create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from kunnafoni.errors import UnavailableError
+from kunnafoni_models.extras import needs_extra
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -57,6 +58,9 @@ class Database:
 
         Args:
             url: `sqlite:///FILE` or `postgresql://USER@HOST/NAME`, as SQLAlchemy reads them.
+
+        Raises:
+            MissingExtraError: the driver for PostgreSQL is not installed.
         """
         parsed = make_url(url)
         self.is_shared = parsed.get_backend_name() != "sqlite"
@@ -66,7 +70,8 @@ class Database:
         # SQLite has one writer; waiting for one's turn here is fair and costs no polling.
         self._writer = nullcontext() if self.is_shared else threading.Lock()
         if self.is_shared:
-            self._engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+            with needs_extra("postgres", "a job store in PostgreSQL"):
+                self._engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
         else:
             self._engine = create_engine(parsed)
             _configure_sqlite(self._engine)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from kunnafoni.errors import InvalidInputError, KunnafoniError
 from kunnafoni.jobs.cluster.rows import RowRules, RowWorker, result_columns
 from kunnafoni.jobs.cluster.sink import Sink
+from kunnafoni_models.extras import needs_extra
 
 if TYPE_CHECKING:
     from kunnafoni.jobs.cluster.rows import MakeProcessor
@@ -79,14 +80,16 @@ def run_ray(make_processor: MakeProcessor, job: RayJob, *, address: str | None =
         How many rows of all the results have an error, those of earlier runs too.
 
     Raises:
-        ImportError: Ray is not installed.
+        MissingExtraError: Ray is not installed.
         InvalidInputError: the source lacks a column or has an id twice, the sink holds something else, or the cluster
             is too small.
         OSError: there is no such source.
         RayRunError: Ray gave up.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing leaves the machine
-    ray: Any = import_module("ray")
+    with needs_extra("ray", "a Ray cluster"):
+        ray: Any = import_module("ray")
+        import_module("ray.data")
     here = {"num_cpus": job.workers + OTHER_PROCESSORS, "include_dashboard": False} if address is None else {}
     ray.init(address=address or "local", log_to_driver=False, logging_level="WARNING", **here)
     try:
