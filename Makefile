@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 INSTALL = $(BIN)/python -m pip install -q --constraint constraints.txt
 
-.PHONY: setup setup-all demo serve test lint protos bench bench-quality clean
+.PHONY: setup setup-all demo serve test lint protos bench bench-quality bundle clean
 
 # What serving on the embedded model needs, and on top of it what tests and other models do. What is there is kept.
 setup: $(VENV)/.server
@@ -47,5 +47,11 @@ bench: setup-all bench-quality
 bench-quality: setup-all
 	$(BIN)/python -m tests.bench.quality
 
+# All wheels that a server needs, for this version of Python and kind of machine: copy dist/bundle to one without network.
+bundle: setup
+	rm -rf dist/bundle
+	$(BIN)/python -m pip wheel -q --constraint constraints.txt --wheel-dir dist/bundle '.[server]' $(wildcard models/distributions/*)
+	@echo "on the other machine: pip install --no-index --find-links dist/bundle 'kunnafoni[embedded]'"
+
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache bench-results
+	rm -rf $(VENV) .pytest_cache .ruff_cache bench-results dist

@@ -10,14 +10,16 @@ from __future__ import annotations
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kunnafoni_models.backend import ModelFileError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from kunnafoni_models.entries import CatalogEntry, ModelFile
+
+EMBEDDED = Path(__file__).parent / "embedded"
+"""Where the embedded model's files are, if the distribution that has them is installed or this is a checkout."""
 
 # Hashing releases the interpreter lock, and a disk serves more than one reader well.
 _READERS = 4
@@ -80,6 +82,7 @@ def _read(folder: Path, file: ModelFile, room: memoryview | None = None) -> None
                 read += count
             longer = bool(stream.read(1))
     except FileNotFoundError as error:
+        remedy = "pip install 'kunnafoni[embedded]'" if folder == EMBEDDED else remedy
         raise ModelFileError(f"{path} is missing: {remedy}") from error
     except OSError as error:
         raise ModelFileError(f"{path} cannot be read ({error.strerror}): mend that, or {remedy}") from error
