@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from kunnafoni.app.listeners import Listener
     from kunnafoni.engine.engines import Engines
     from kunnafoni.translation.model_pool import ModelPool
-    from kunnafoni_models.entries import CatalogEntry
+    from kunnafoni_models.catalog.entry import CatalogEntry
 
 # The machines are shared: how long an example takes says nothing.
 hypothesis.settings.register_profile("shared", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])

@@ -97,7 +97,7 @@ class Prompt:
     background: bool = field(default=False, repr=False)
 
     @property
-    def length_class(self) -> int:
+    def length_bucket(self) -> int:
         """The length rounded down; prompts of one class share batches (see `_LENGTH_CLASSES`)."""
         length = len(self.tokens)
         if length >= _LENGTH_CLASSES[-1]:
@@ -121,7 +121,7 @@ class Output:
 
 
 # Called with a row's place in its batch and its output.
-Done = Callable[[int, Output], object]
+OutputCallback = Callable[[int, Output], object]
 
 
 class Backend(Protocol):
@@ -129,13 +129,14 @@ class Backend(Protocol):
 
     Attributes:
         parallel: How many threads at a time may be inside `generate`.
-        joins: Whether rows join those of other threads at any step. If not, a batch has its cores to itself and runs to
-            its end, and its rows had better be alike. If so, `parallel` is how many run at once, each hypothesis of a
-            beam as one; as many more may run in the background, and as many more threads may be inside.
+        supports_continuous_batching: Whether sequences join those of other threads at any step. If not, a batch has its
+            cores to itself and runs to its end, and its sequences should be of like length. If so, `parallel` is how
+            many run at once, each hypothesis of a beam counted as one; as many more may run in the background, and as
+            many more threads may be inside.
     """
 
     parallel: int
-    joins: bool
+    supports_continuous_batching: bool
 
     def count_tokens(self, text: str) -> int:
         """Count the model tokens of `text` alone, without prompt or special tokens. Safe from any thread."""
@@ -157,11 +158,13 @@ class Backend(Protocol):
         """
         ...
 
-    def generate(self, prompts: Sequence[Prompt], decoding: Decoding, done: Done | None = None) -> list[Output]:
-        """Run one batch; one output a prompt, in the same order.
+    def generate(
+        self, prompts: Sequence[Prompt], decoding: Decoding, on_output: OutputCallback | None = None
+    ) -> list[Output]:
+        """Run one batch; one output per prompt, in the same order.
 
-        A row that ends before the batch may be told of at once: `done` is called with its place among the prompts and
-        its output, once, in whatever thread knows. Backends that cannot tell leave it.
+        A sequence may end before its batch: `on_output` is then called with its index among the prompts and
+        its output, once, in any thread. Backends that cannot know do not call it.
         """
         ...
 

@@ -1,7 +1,7 @@
 """From catalog folders to entries, and from an entry to a loaded backend. It never touches the network.
 
-It knows no backend by name: the entry's `backend` names the module `kunnafoni_models.<backend>_backend`, whose `load`
-meets `Loader`. The module, and with it the runtime, is imported when the first such model loads.
+It knows no backend by name: the entry's `backend` names the module `kunnafoni_models.backends.<backend>_backend`,
+whose `load` meets `Loader`. The module, and with it the runtime, is imported when the first such model loads.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 from kunnafoni_models.backend import Backend, CatalogError, ModelLoadError
-from kunnafoni_models.entry_file import FIGURES_SUFFIX, read_entry, read_figures
+from kunnafoni_models.catalog.entry_reader import FIGURES_SUFFIX, read_entry, read_figures
 from kunnafoni_models.extras import MissingExtraError
-from kunnafoni_models.free_memory import check_memory
+from kunnafoni_models.machine.free_memory import check_free_memory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from kunnafoni_models.entries import CatalogEntry, Figures, Option
+    from kunnafoni_models.catalog.entry import CatalogEntry, Figures, Option
 
 BUILT_IN_CATALOG = Path(__file__).parent / "catalog"
 
@@ -94,12 +94,12 @@ def load(
         ModelLoadError: There is no such backend or device, the extra with its runtime is not installed, there is too
             little memory, or the runtime cannot load the files.
     """
-    module = f"kunnafoni_models.{entry.backend}_backend"
+    module = f"kunnafoni_models.backends.{entry.backend}_backend"
     if find_spec(module) is None:
         raise ModelLoadError(
             f"the model {entry.id} needs the backend {entry.backend}, which this version does not have"
         )
-    check_memory(entry.id, sum(file.bytes for file in entry.files))
+    check_free_memory(entry.id, sum(file.bytes for file in entry.files))
     chosen = replace(entry, options={**entry.options, **(options or {})})
     try:
         loader = cast("Loader", import_module(module).load)

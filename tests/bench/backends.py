@@ -28,8 +28,8 @@ import transformers
 
 from kunnafoni.cli.local_server import local_server
 from kunnafoni.client import Client
-from kunnafoni_models.importing import Order, import_checkpoint
-from kunnafoni_models.recipes import Wishes
+from kunnafoni_models.importing.checkpoint_import import Order, import_checkpoint
+from kunnafoni_models.importing.checkpoint_profile import ImportHints
 from tests.bench.start import peak_mb
 from tests.models.tiny_tokenizers import gemma_tokenizer, nllb_tokenizer, sentences
 
@@ -114,8 +114,8 @@ def gemma_270m(folder: Path) -> None:
 
 
 SHAPES = {
-    "nllb-600m": (nllb_600m, "fra_Latn", Wishes()),
-    "gemma-3-270m": (gemma_270m, "", Wishes((("en", "fr"),), translate="{source_name}: {text}\n{target_name}:")),
+    "nllb-600m": (nllb_600m, "fra_Latn", ImportHints()),
+    "gemma-3-270m": (gemma_270m, "", ImportHints((("en", "fr"),), translate="{source_name}: {text}\n{target_name}:")),
 }
 
 

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from kunnafoni_models.backend import Backend, Decoding, Done, Prompt
+    from kunnafoni_models.backend import Backend, Decoding, OutputCallback, Prompt
 
 
 class KeptAnswers:
     """A `Backend` that asks `backend` only for what is not in `file`, and adds it there: one JSON line an answer."""
 
     parallel = 1
-    joins = False
+    supports_continuous_batching = False
 
     def __init__(self, backend: Backend, revision: str, file: Path) -> None:
         self._backend = backend
@@ -31,9 +31,11 @@ class KeptAnswers:
         lines = file.read_text("utf-8").splitlines() if file.exists() else []
         self._answers = {line["key"]: Output(**line["output"]) for line in map(json.loads, lines)}
 
-    def generate(self, prompts: Sequence[Prompt], decoding: Decoding, done: Done | None = None) -> list[Output]:
+    def generate(
+        self, prompts: Sequence[Prompt], decoding: Decoding, on_output: OutputCallback | None = None
+    ) -> list[Output]:
         """See `Backend`."""
-        del done  # what was kept is there at once
+        del on_output  # what was kept is there at once
         keys = [json.dumps([self._revision, asdict(prompt), asdict(decoding)]) for prompt in prompts]
         new = {key: prompt for key, prompt in zip(keys, prompts, strict=True) if key not in self._answers}
         answers = self._backend.generate(list(new.values()), decoding)

@@ -46,7 +46,7 @@ from tests.conftest import Served, serve
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
-    from kunnafoni_models.backend import Decoding, Done, Output, Prompt
+    from kunnafoni_models.backend import Decoding, Output, OutputCallback, Prompt
 
 RESULTS = Path("bench-results")
 MODEL = "kunnafoni-270m"
@@ -70,9 +70,9 @@ class Batches:
         self._generate = backend.generate
         backend.generate = self._watched
 
-    def _watched(self, prompts: Sequence[Prompt], decoding: Decoding, done: Done) -> list[Output]:
+    def _watched(self, prompts: Sequence[Prompt], decoding: Decoding, on_output: OutputCallback) -> list[Output]:
         began_s = time.monotonic()
-        outputs = self._generate(prompts, decoding, done)
+        outputs = self._generate(prompts, decoding, on_output)
         self.times_s.append((len(prompts), time.monotonic() - began_s))
         return outputs
 

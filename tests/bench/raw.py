@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from kunnafoni.engine.engines import Engines
     from kunnafoni.v1.translation_pb2 import TranslateRequest
-    from kunnafoni_models.backend import Done, Output, Prompt
-    from kunnafoni_models.entries import CatalogEntry
+    from kunnafoni_models.backend import Output, OutputCallback, Prompt
+    from kunnafoni_models.catalog.entry import CatalogEntry
 
 MODEL = "kunnafoni-270m"
 
@@ -87,9 +87,9 @@ class RawBackend:
         """Free the model."""
         await self._engines.close()
 
-    def _record(self, prompts: Sequence[Prompt], decoding: Decoding, done: Done) -> list[Output]:
+    def _record(self, prompts: Sequence[Prompt], decoding: Decoding, on_output: OutputCallback) -> list[Output]:
         self._rows += (Row(prompt, decoding) for prompt in prompts)
-        return self._generate(prompts, decoding, done)
+        return self._generate(prompts, decoding, on_output)
 
 
 async def _translate(translator: Translator, request: TranslateRequest) -> None:

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
     from kunnafoni_models.backend import Backend
-    from kunnafoni_models.entries import CatalogEntry
+    from kunnafoni_models.catalog.entry import CatalogEntry
 
 MODEL = "kunnafoni-270m"
 LENGTHS = {"short": SHORT, "medium": MEDIUM, "long": LONG}

@@ -21,8 +21,8 @@ from rich.console import Console
 from rich.table import Table
 
 from kunnafoni_models import registry
-from kunnafoni_models.conversion import convert
-from kunnafoni_models.installing import described
+from kunnafoni_models.catalog.installation import describe_file
+from kunnafoni_models.importing.ctranslate2_conversion import convert
 from kunnafoni_models.training import heap
 from kunnafoni_models.training.export import export_hugging_face
 from kunnafoni_models.training.measuring import measured
@@ -31,7 +31,7 @@ from kunnafoni_models.training.trainer import train
 from tests.bench.training_mix import embedded, flores, mix_rows
 
 if TYPE_CHECKING:
-    from kunnafoni_models.entries import CatalogEntry
+    from kunnafoni_models.catalog.entry import CatalogEntry
     from kunnafoni_models.training.corpus import Row
 
 RESULTS = Path("bench-results")
@@ -66,7 +66,7 @@ def converted(run: Path, quantization: str) -> CatalogEntry:
     if not folder.exists():
         convert(checkpoint, folder, quantization=quantization)
         (folder / "tokenizer.json").write_bytes((checkpoint / "tokenizer.json").read_bytes())
-    files = tuple(map(described, sorted(folder.iterdir())))
+    files = tuple(map(describe_file, sorted(folder.iterdir())))
     options = {**embedded().options, "compute_type": quantization}
     return replace(embedded(), folder=folder, files=files, options=options)
 

@@ -16,7 +16,7 @@ from kunnafoni_models.training.selection import parallel_rows, some
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kunnafoni_models.entries import CatalogEntry
+    from kunnafoni_models.catalog.entry import CatalogEntry
     from kunnafoni_models.training.corpus import Row
 
 MODEL = "kunnafoni-270m"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kunnafoni_models.gemma_decoder import Scores
+from kunnafoni_models.gemma.decoder import Scores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,8 +26,8 @@ class FakeDecoder:
         most: Most rows that were seated by reading.
         most_stepped: Most seats that a step had.
         steps: Whose each one was, in order: `f`oreground or `b`ackground.
-        freed: Seats that were given back, the first and how many.
-        trimmed: Seats that were, and what they kept.
+        freed: KVCacheSlots that were given back, the first and how many.
+        trimmed: KVCacheSlots that were, and what they kept.
         fail, fail_read, fail_forget, fail_copy: What the next step, prompt, rest or change of seats raises.
         scores: Of every row, in place of those sums.
         gate: While closed, steps wait, which `at_gate` tells.

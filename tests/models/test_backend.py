@@ -8,11 +8,11 @@ from kunnafoni_models.backend import Prompt, filled_length
 
 
 @pytest.mark.parametrize(
-    ("tokens", "length_class"),
+    ("tokens", "length_bucket"),
     [(0, 0), (7, 0), (8, 8), (47, 32), (48, 48), (63, 48), (64, 64), (95, 64), (96, 96), (111, 96), (300, 288)],
 )
-def test_a_length_class_is_the_length_rounded_down(tokens: int, length_class: int) -> None:
-    assert Prompt(("la",) * tokens, max_output_tokens=10).length_class == length_class
+def test_a_length_class_is_the_length_rounded_down(tokens: int, length_bucket: int) -> None:
+    assert Prompt(("la",) * tokens, max_output_tokens=10).length_bucket == length_bucket
 
 
 @pytest.mark.parametrize(("tokens", "filled"), [(1, 16), (16, 16), (17, 32), (64, 64), (65, 96), (97, 128), (260, 288)])
@@ -22,4 +22,4 @@ def test_a_filled_prompt_has_the_next_of_few_lengths(tokens: int, filled: int) -
 
 def test_no_two_filled_lengths_share_a_class_and_each_is_read_in_one_go() -> None:
     lengths = sorted({filled_length(tokens) for tokens in range(1, 600)})
-    assert [Prompt(("la",) * length, max_output_tokens=10).length_class for length in lengths] == lengths
+    assert [Prompt(("la",) * length, max_output_tokens=10).length_bucket for length in lengths] == lengths

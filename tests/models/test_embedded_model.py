@@ -11,11 +11,11 @@ import pytest
 
 from kunnafoni_models import registry
 from kunnafoni_models.backend import Decoding, InputTooLongError, ModelError, ModelLoadError, Prompt
-from kunnafoni_models.prompt_writer import PromptWriter
+from kunnafoni_models.prompts.decoder_only import DecoderOnlyPromptWriter
 
 if TYPE_CHECKING:
     from kunnafoni_models.backend import Backend, Output
-    from kunnafoni_models.entries import CatalogEntry
+    from kunnafoni_models.catalog.entry import CatalogEntry
 
 GREEDY = Decoding()
 SENTENCES = {
@@ -81,7 +81,7 @@ def test_each_row_is_told_of_as_soon_as_it_ends(embedded_model: Backend) -> None
     told: list[tuple[int, Output]] = []
     outputs = embedded_model.generate(rows, GREEDY, lambda row, output: told.append((row, output)))
     assert sorted(told) == list(enumerate(outputs)) != told
-    alike = [(row, output.tokens) for row, output in told if rows[row].length_class == rows[1].length_class]
+    alike = [(row, output.tokens) for row, output in told if rows[row].length_bucket == rows[1].length_bucket]
     assert len(alike) > 1
     assert alike == sorted(alike, key=lambda each: each[1])
 
@@ -126,7 +126,7 @@ def test_the_longest_text_passes_and_one_token_more_is_refused(
 
 def test_a_text_that_leaves_no_room_for_an_answer_is_too_long(embedded_entry: CatalogEntry) -> None:
     entry = replace(embedded_entry, limits=replace(embedded_entry.limits, total_tokens=40))
-    writer = PromptWriter(entry, (entry.folder / "tokenizer.json").read_bytes(), fill=False)
+    writer = DecoderOnlyPromptWriter(entry, (entry.folder / "tokenizer.json").read_bytes(), fill=False)
     prompts = list[Prompt]()
     with pytest.raises(InputTooLongError) as caught:
         prompts.extend(writer.translation("a\t" * words, source="en", target="fr") for words in range(1, 40))
@@ -142,7 +142,7 @@ def test_special_tokens_in_a_text_are_only_letters(embedded_model: Backend) -> N
 
 
 def test_prompts_to_translate_are_filled_up_and_those_to_summarise_are_not(embedded_entry: CatalogEntry) -> None:
-    writer = PromptWriter(embedded_entry, (embedded_entry.folder / "tokenizer.json").read_bytes())
+    writer = DecoderOnlyPromptWriter(embedded_entry, (embedded_entry.folder / "tokenizer.json").read_bytes())
     rows = [writer.translation("la " * words, source="bm", target="fr") for words in range(1, 30)]
     assert {len(row.tokens) for row in rows} == {16, 32, 48}
     assert all(row.tokens[0] == "<bos>" != row.tokens[1] for row in rows)

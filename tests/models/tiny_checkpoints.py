@@ -10,7 +10,7 @@ import torch
 import transformers
 from transformers.models.m2m_100.tokenization_m2m_100 import FAIRSEQ_LANGUAGE_CODES as m2m100_codes  # noqa: N811
 
-from kunnafoni_models.recipes import Wishes
+from kunnafoni_models.importing.checkpoint_profile import ImportHints
 from tests.models.tiny_tokenizers import (
     bart_tokenizer,
     gemma_tokenizer,
@@ -52,7 +52,7 @@ class Shape:
 
     build: Callable[[Path], None]
     family: str | None
-    wishes: Wishes
+    wishes: ImportHints
 
 
 def _save(folder: Path, model: Any, tokenizer: Any, *, spread: float = 0.7, embeddings: float = 1.0) -> None:
@@ -251,25 +251,27 @@ def gemma3(folder: Path, chat_template: str | None = None, window: int = 512, ke
 _SOME = (("en", "fr"),), ("en",)
 _ALL = tuple(permutations(("en", "fr", "bm"), 2))
 SHAPES = {
-    "nllb": Shape(nllb, "nllb", Wishes(summary_languages=("bm",))),
-    "m2m100": Shape(m2m100, "m2m100", Wishes(directions=_ALL, languages={"bm": "__sw__"})),
-    "mbart50": Shape(mbart50, "mbart50", Wishes(summary_languages=("fr",))),
-    "marian": Shape(marian, "marian", Wishes()),
+    "nllb": Shape(nllb, "nllb", ImportHints(summary_languages=("bm",))),
+    "m2m100": Shape(m2m100, "m2m100", ImportHints(directions=_ALL, languages={"bm": "__sw__"})),
+    "mbart50": Shape(mbart50, "mbart50", ImportHints(summary_languages=("fr",))),
+    "marian": Shape(marian, "marian", ImportHints()),
     "t5": Shape(
         t5,
         "t5",
-        Wishes(*_SOME, {}, "translate {source_name} to {target_name}: {text}", "summarize: {article}"),
+        ImportHints(*_SOME, {}, "translate {source_name} to {target_name}: {text}", "summarize: {article}"),
     ),
-    "mt5": Shape(mt5, "t5", Wishes(*_SOME)),
-    "madlad": Shape(madlad, "madlad", Wishes()),
-    "bart": Shape(bart, "bart", Wishes(*_SOME)),
-    "pegasus": Shape(pegasus, "pegasus", Wishes(*_SOME)),
+    "mt5": Shape(mt5, "t5", ImportHints(*_SOME)),
+    "madlad": Shape(madlad, "madlad", ImportHints()),
+    "bart": Shape(bart, "bart", ImportHints(*_SOME)),
+    "pegasus": Shape(pegasus, "pegasus", ImportHints(*_SOME)),
     "gemma3": Shape(
         gemma3,
         None,
-        Wishes(_ALL, ("en",), {}, "{source_name}: {text}\n{target_name}:", "{article}\n\nSummary in {target_name}:"),
+        ImportHints(
+            _ALL, ("en",), {}, "{source_name}: {text}\n{target_name}:", "{article}\n\nSummary in {target_name}:"
+        ),
     ),
-    "gemma3-chat": Shape(gemma3_chat, None, Wishes(_ALL, ("en",))),
+    "gemma3-chat": Shape(gemma3_chat, None, ImportHints(_ALL, ("en",))),
 }
 
 

@@ -18,7 +18,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from kunnafoni_models import registry
-from kunnafoni_models.installing import check_name, install
+from kunnafoni_models.catalog.installation import check_name, install
 from kunnafoni_models.training.adaptation import Adapted
 from kunnafoni_models.training.corpus import Row
 from kunnafoni_models.training.errors import TrainingError
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kunnafoni_models.backend import Backend
-    from kunnafoni_models.entries import CatalogEntry
+    from kunnafoni_models.catalog.entry import CatalogEntry
     from kunnafoni_models.training.adaptation import Adaptation, Watch
     from kunnafoni_models.training.measuring import Measurement
     from kunnafoni_models.training.memory import Memory

@@ -10,13 +10,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kunnafoni_models.backend import Decoding
-from kunnafoni_models.entries import Direction
+from kunnafoni_models.catalog.entry import Direction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kunnafoni_models.backend import Backend, Output
-    from kunnafoni_models.entries import CatalogEntry
+    from kunnafoni_models.catalog.entry import CatalogEntry
 
 _BATCH_ROWS = 32
 

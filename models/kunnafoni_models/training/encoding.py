@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tokenizers import Tokenizer
 
-from kunnafoni_models.entries import Direction, Limits
-from kunnafoni_models.prompt_writer import PromptWriter
+from kunnafoni_models.catalog.entry import Direction, Limits
+from kunnafoni_models.prompts.decoder_only import DecoderOnlyPromptWriter
 from kunnafoni_models.training.errors import RowsError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from kunnafoni_models.entries import CatalogEntry
+    from kunnafoni_models.catalog.entry import CatalogEntry
     from kunnafoni_models.training.corpus import Row
     from kunnafoni_models.training.weights import Weights
 
@@ -75,7 +75,7 @@ class RowEncoder:
 
     def __init__(self, weights: Weights) -> None:
         self._languages = weights.prompts.languages
-        self._writer = PromptWriter(_everything(weights.prompts), weights.tokenizer_json)
+        self._writer = DecoderOnlyPromptWriter(_everything(weights.prompts), weights.tokenizer_json)
         self._tokenizer = Tokenizer.from_buffer(weights.tokenizer_json)
         self._tokenizer.encode_special_tokens = True
         self._ids = self._tokenizer.get_vocab()

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError
 
-from kunnafoni_models.conversion import convert
-from kunnafoni_models.installing import described
+from kunnafoni_models.catalog.installation import describe_file
+from kunnafoni_models.importing.ctranslate2_conversion import convert
 from kunnafoni_models.training import checkpoint
 from kunnafoni_models.training.errors import ExportError
 from kunnafoni_models.training.hugging_face import write_hugging_face
@@ -29,7 +29,7 @@ from kunnafoni_models.training.weights import DECODER_BACKENDS
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from kunnafoni_models.entries import CatalogEntry, ModelFile
+    from kunnafoni_models.catalog.entry import CatalogEntry, ModelFile
     from kunnafoni_models.training.weights import Weights
 
 # Places that keep code refuse larger files.
@@ -67,7 +67,7 @@ def export_embedded(run: Path, out: Path, *, name: str, revision: str) -> Catalo
         for file in ("config.json", "vocabulary.json"):
             shutil.copyfile(converted / file, folder / file)
         (folder / "tokenizer.json").write_bytes(weights.tokenizer_json)
-        others = [described(folder / file) for file in ("config.json", "vocabulary.json", "tokenizer.json")]
+        others = [describe_file(folder / file) for file in ("config.json", "vocabulary.json", "tokenizer.json")]
         _copy_licence(weights.prompts, folder)
         backend = weights.prompts.backend
         entry = replace(
@@ -122,7 +122,7 @@ def _write_parts(folder: Path, model_bin: bytes, revision: str) -> list[ModelFil
     for number, start in enumerate(range(0, len(model_bin), PART_BYTES)):
         path = folder / f"weights-{revision}.{number:02d}"
         path.write_bytes(model_bin[start : start + PART_BYTES])
-        parts.append(replace(described(path), part_of=_MODEL_BIN))
+        parts.append(replace(describe_file(path), part_of=_MODEL_BIN))
     return parts
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kunnafoni_models import registry
-from kunnafoni_models.installing import check_name, install
+from kunnafoni_models.catalog.installation import check_name, install
 from kunnafoni_models.training.corpus_files import read_rows
 from kunnafoni_models.training.decontamination import held_back, without
 from kunnafoni_models.training.encoding import RowEncoder
@@ -37,7 +37,7 @@ from kunnafoni_models.training.weights import EMBEDDED, read_weights
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from kunnafoni_models.entries import CatalogEntry
+    from kunnafoni_models.catalog.entry import CatalogEntry
     from kunnafoni_models.training.adaptation import Watch
     from kunnafoni_models.training.corpus import Row
     from kunnafoni_models.training.measuring import Measurement

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kunnafoni_models.architecture import Architecture, ArchitectureError
-from kunnafoni_models.gemma_bin import read_decoder
+from kunnafoni_models.gemma.architecture import Architecture, ArchitectureError
+from kunnafoni_models.gemma.model_bin import read_decoder
 from kunnafoni_models.training.errors import StartError
 from kunnafoni_models.training.typed_torch import from_numpy
 

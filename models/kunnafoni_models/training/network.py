@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from kunnafoni_models.architecture import Architecture
+    from kunnafoni_models.gemma.architecture import Architecture
 
 _EPSILON = 1e-6
 # Added to scores of what a token must not see; its exponential is 0 in every format.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from kunnafoni_models.architecture import Architecture
+    from kunnafoni_models.gemma.architecture import Architecture
     from kunnafoni_models.training.options import TrainingOptions
     from kunnafoni_models.training.precision import Machine
     from kunnafoni_models.training.updates import Update

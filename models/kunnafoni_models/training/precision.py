@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from kunnafoni_models.cores import usable_cores
+from kunnafoni_models.machine.cpu_cores import usable_cores
 from kunnafoni_models.training.errors import OptionsError
 
 if TYPE_CHECKING:

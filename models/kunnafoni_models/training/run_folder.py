@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kunnafoni_models.architecture import Architecture
-from kunnafoni_models.entry_file import read_entry
-from kunnafoni_models.entry_writer import write_entry
+from kunnafoni_models.catalog.entry_reader import read_entry
+from kunnafoni_models.catalog.entry_writer import write_entry
+from kunnafoni_models.gemma.architecture import Architecture
 from kunnafoni_models.training import checkpoint
 from kunnafoni_models.training.errors import CheckpointError
 from kunnafoni_models.training.parameters import joined, masters_of

@@ -7,7 +7,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kunnafoni_models.entries import Quality
+from kunnafoni_models.catalog.entry import Quality
 from kunnafoni_models.training.corpus import Row
 from kunnafoni_models.training.corpus_files import read_units
 from kunnafoni_models.training.errors import TrainingError
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kunnafoni_models.backend import Backend
-    from kunnafoni_models.entries import CatalogEntry
+    from kunnafoni_models.catalog.entry import CatalogEntry
     from kunnafoni_models.training.adaptation import Adaptation
     from kunnafoni_models.training.memory import Memory
     from kunnafoni_models.training.verdict import Comparison

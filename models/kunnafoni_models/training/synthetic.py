@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kunnafoni_models.backend import Backend
-    from kunnafoni_models.entries import CatalogEntry
+    from kunnafoni_models.catalog.entry import CatalogEntry
     from kunnafoni_models.training.recipe import Synthetic
 
 # What a stopped run loses at most.

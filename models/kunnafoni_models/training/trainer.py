@@ -12,7 +12,7 @@ from collections import deque
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from kunnafoni_models.free_memory import give_memory_back
+from kunnafoni_models.machine.free_memory import release_freed_memory
 from kunnafoni_models.training import checkpoint, heap, run_folder
 from kunnafoni_models.training.batches import Place, batches, rectangle
 from kunnafoni_models.training.encoding import RowEncoder
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from kunnafoni_models.entries import CatalogEntry
+    from kunnafoni_models.catalog.entry import CatalogEntry
     from kunnafoni_models.training.corpus import Row
     from kunnafoni_models.training.encoding import EncodedRows
     from kunnafoni_models.training.options import PrecisionWish, TrainingOptions
@@ -229,7 +229,7 @@ class _Run:
         state.step += 1
         state.tokens += batch.row_tokens
         if state.step % heap.TRIM_EVERY_STEPS == 0:
-            give_memory_back()
+            release_freed_memory()
         self.recent.append((time.monotonic() - began, batch.row_tokens, loss))
         return rate_now
 

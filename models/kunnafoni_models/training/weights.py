@@ -14,10 +14,10 @@ import torch
 from safetensors import SafetensorError
 
 from kunnafoni_models import registry
-from kunnafoni_models.architecture import Architecture, ArchitectureError
 from kunnafoni_models.backend import ModelFileError
-from kunnafoni_models.gemma_bin import NORMS
-from kunnafoni_models.model_files import read_file
+from kunnafoni_models.catalog.model_files import read_file
+from kunnafoni_models.gemma.architecture import Architecture, ArchitectureError
+from kunnafoni_models.gemma.model_bin import NORMS
 from kunnafoni_models.training.errors import StartError
 from kunnafoni_models.training.model_bin import read_model_bin
 from kunnafoni_models.training.typed_torch import load_tensors
@@ -25,7 +25,7 @@ from kunnafoni_models.training.typed_torch import load_tensors
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from kunnafoni_models.entries import CatalogEntry
+    from kunnafoni_models.catalog.entry import CatalogEntry
 
 EMBEDDED = "kunnafoni-270m"
 # What runs decoders in CTranslate2's format.

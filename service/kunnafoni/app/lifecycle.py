@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kunnafoni.config import Settings
     from kunnafoni.engine.engines import Engines
     from kunnafoni.translation.model_pool import ModelPool
-    from kunnafoni_models.entries import CatalogEntry
+    from kunnafoni_models.catalog.entry import CatalogEntry
 
     Compose = Callable[[Settings, ModelPool], tuple[Application, Sequence[Listener]]]
 

@@ -13,13 +13,13 @@ from kunnafoni.engine.policy import Policy
 from kunnafoni.translation.model_pool import ModelPool, entry_of
 from kunnafoni_models import registry
 from kunnafoni_models.backend import ModelLoadError
-from kunnafoni_models.cores import parallel_batches, usable_cores
-from kunnafoni_models.model_files import problems
+from kunnafoni_models.catalog.model_files import file_problems
+from kunnafoni_models.machine.cpu_cores import parallel_batches, usable_cores
 
 if TYPE_CHECKING:
     from kunnafoni.config import Settings
     from kunnafoni_models.backend import Backend, Prompt
-    from kunnafoni_models.entries import CatalogEntry
+    from kunnafoni_models.catalog.entry import CatalogEntry
 
 LOG = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ async def reload_models(model_pool: ModelPool, engines: Engines[CatalogEntry], s
     make_model_pool(settings, entries, engines)  # raises if they do not fit
     changed = [each for each in engines.statuses() if not _is_same(model_pool.entries[each], wanted.get(each))]
     for model_id in wanted.keys() & changed:
-        for problem in await asyncio.to_thread(problems, wanted[model_id]):
+        for problem in await asyncio.to_thread(file_problems, wanted[model_id]):
             raise problem
     leaving = [
         engines.unload(model_id, grace_s=settings.grace_s)

@@ -15,7 +15,7 @@ from rich.text import Text
 from kunnafoni.cli.options import OutputFormat
 from kunnafoni.config import load_settings
 from kunnafoni_models import registry
-from kunnafoni_models.entries import CatalogEntry
+from kunnafoni_models.catalog.entry import CatalogEntry
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -24,9 +24,9 @@ from kunnafoni.client import Client
 from kunnafoni.config import load_settings
 from kunnafoni.languages import known_code
 from kunnafoni_models import registry
-from kunnafoni_models.entries import Figures, Quality, updated
-from kunnafoni_models.entry_file import FIGURES_SUFFIX, read_figures
-from kunnafoni_models.entry_writer import write_figures
+from kunnafoni_models.catalog.entry import Figures, Quality, merged_scores
+from kunnafoni_models.catalog.entry_reader import FIGURES_SUFFIX, read_figures
+from kunnafoni_models.catalog.entry_writer import write_figures
 from kunnafoni_models.extras import needs_extra
 
 if TYPE_CHECKING:
@@ -215,4 +215,4 @@ def _store(folder: Path, result: Result, pair: tuple[str, str], *, test_set: str
         before = Figures(entry.id, entry.fingerprint)
     memory = before.memory_mb if result.peak_mb is None else round(result.peak_mb * 1e6 / 2**20)
     folder.mkdir(parents=True, exist_ok=True)
-    write_figures(path, replace(before, memory_mb=memory, quality=updated(before.quality, new)))
+    write_figures(path, replace(before, memory_mb=memory, quality=merged_scores(before.quality, new)))

@@ -22,7 +22,7 @@ from kunnafoni.errors import NotFoundError
 from kunnafoni.v1.model_pb2 import LanguagePair, ListModelsResponse, Model, ModelState, Quality
 from kunnafoni_models import registry
 from kunnafoni_models.backend import ModelFileError
-from kunnafoni_models.model_files import problems
+from kunnafoni_models.catalog.model_files import file_problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -89,7 +89,7 @@ def verify(
         raise NotFoundError(kind="model", name=name)
     if not entry.files and entry.base:
         raise ModelFileError(f"{name} is not on this machine: kunnafoni models import {entry.base} --as {name}")
-    wrong = [str(problem) for problem in problems(entry)]
+    wrong = [str(problem) for problem in file_problems(entry)]
     if output is OutputFormat.JSON:
         typer.echo(json.dumps({"id": entry.id, "revision": entry.revision, "problems": wrong}, ensure_ascii=False))
     else:

@@ -19,7 +19,7 @@ from kunnafoni_models.extras import needs_extra
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kunnafoni_models.entries import CatalogEntry
+    from kunnafoni_models.catalog.entry import CatalogEntry
     from kunnafoni_models.training.adaptation import Adapted
     from kunnafoni_models.training.corpus import Row
 

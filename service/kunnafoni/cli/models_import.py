@@ -11,10 +11,11 @@ from rich.console import Console
 
 from kunnafoni.cli.options import language_code
 from kunnafoni.config import load_settings
-from kunnafoni_models import hub, registry
+from kunnafoni_models import registry
+from kunnafoni_models.catalog.installation import check_name
 from kunnafoni_models.extras import needs_extra
-from kunnafoni_models.installing import check_name
-from kunnafoni_models.recipes import Wishes
+from kunnafoni_models.importing import hub
+from kunnafoni_models.importing.checkpoint_profile import ImportHints
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
@@ -45,7 +46,7 @@ def import_model(
         raise typer.BadParameter("--backend is auto, ctranslate2 or transformers")
     pairs = [_pair(each, ">") for each in direction or ()]
     codes = [_pair(each, "=") for each in language or ()]
-    wishes = Wishes(
+    wishes = ImportHints(
         tuple((language_code(source), language_code(target)) for source, target in pairs),
         tuple(map(language_code, summaries or ())),
         {language_code(ours): theirs for ours, theirs in codes},
@@ -58,17 +59,17 @@ def import_model(
         raise typer.BadParameter(f"{name} is the model that comes with Kunnafoni: take another name with --as")
     # What is here already was made of its base and is not the base. Other wishes mean another use of it.
     known = next((each for each in built_in if each.base == checkpoint and not each.files), None)
-    known = known if wishes == Wishes() else None
+    known = known if wishes == ImportHints() else None
     # The other commands need neither torch nor transformers. Before the download, which may be of gigabytes.
     with needs_extra("transformers", "importing a checkpoint"):
-        from kunnafoni_models.importing import Order, import_checkpoint  # noqa: PLC0415
+        from kunnafoni_models.importing.checkpoint_import import Order, import_checkpoint  # noqa: PLC0415
     path, commit = Path(checkpoint), revision or ""
     if not path.exists() and _HUB_ID.fullmatch(checkpoint):
         wanted = revision or (known.revision if known else None)
         path, commit = hub.fetch(checkpoint, revision=wanted, allow_unsafe=allow_unsafe)
     if known:
         served = tuple((each.source, each.target) for each in known.directions)
-        wishes = Wishes(served, known.summary_languages, known.languages)
+        wishes = ImportHints(served, known.summary_languages, known.languages)
     entry = import_checkpoint(
         Order(
             path,

@@ -143,7 +143,7 @@ def _pieces() -> tuple[Callable[[str], str], str]:
     from tokenizers import Tokenizer  # noqa: PLC0415
 
     from kunnafoni_models import registry  # noqa: PLC0415
-    from kunnafoni_models.model_files import read_file  # noqa: PLC0415
+    from kunnafoni_models.catalog.model_files import read_file  # noqa: PLC0415
 
     entry = registry.catalog()["kunnafoni-270m"]
     tokenizer = Tokenizer.from_buffer(bytes(read_file(entry, "tokenizer.json")))

@@ -45,8 +45,8 @@ class Batcher(Generic[RowT, OutputT]):
             row's number and output.
         policy: Sizes and bounds.
         parallel: Most batches on the model at once. While more than one could begin, they share what waits.
-        joins: Whether rows join those that run. Then a batch is what may begin now, and `parallel` seats are taken at
-            most, or `batch_rows` if that is less, and as many more by rows in the background.
+        continuous_batching: Whether rows join those that run. Then a batch is what may begin now, and `parallel` seats
+            are taken at most, or `batch_rows` if that is less, and as many more by rows in the background.
         turn: Gives what is entered before a batch is cut and left when it is done; rows that join share one. Where
             batchers share a processor it says whose turn it is, and what it gives, whether others wait for theirs.
             None if the model has the processor to itself.
@@ -58,12 +58,12 @@ class Batcher(Generic[RowT, OutputT]):
         policy: Policy,
         *,
         parallel: int = 1,
-        joins: bool = False,
+        continuous_batching: bool = False,
         turn: Turn | None = None,
     ) -> None:
         self._policy = policy
         self._idle = parallel
-        self._seats = min(parallel, policy.batch_rows) if joins else 0
+        self._seats = min(parallel, policy.batch_rows) if continuous_batching else 0
         self._turn = turn or nullcontext
         self._loop = asyncio.get_running_loop()
         self._interactive: FairQueue[RowT] = FairQueue(policy)
@@ -76,7 +76,7 @@ class Batcher(Generic[RowT, OutputT]):
         self._waiting = asyncio.Event()
         self._enough = asyncio.Event()
         self._changed = asyncio.Event()
-        workers = [self._serve_joining()] if joins else [self._serve() for _ in range(parallel)]
+        workers = [self._serve_joining()] if continuous_batching else [self._serve() for _ in range(parallel)]
         self._workers = [asyncio.create_task(worker) for worker in workers]
         for worker in self._workers:
             worker.add_done_callback(self._resolve_all)

@@ -14,7 +14,7 @@ from kunnafoni.engine.batcher import Batcher
 from kunnafoni.engine.cache import OutputCache
 from kunnafoni.engine.caller import Priority
 from kunnafoni.engine.runner import Answer
-from kunnafoni_models.free_memory import give_memory_back
+from kunnafoni_models.machine.free_memory import release_freed_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -89,7 +89,11 @@ class Engine:
         self._rest: asyncio.TimerHandle | None = None
         self._cache = OutputCache(cache_bytes) if cache_bytes else None
         self._batcher: Batcher[PromptRow, Output] = Batcher(
-            self._generate, policy, parallel=backend.parallel, joins=backend.joins, turn=turn
+            self._generate,
+            policy,
+            parallel=backend.parallel,
+            continuous_batching=backend.supports_continuous_batching,
+            turn=turn,
         )
 
     @property
@@ -141,8 +145,10 @@ class Engine:
             Exception: Whatever the backend raised on this prompt.
         """
         # Where rows join, each hypothesis of a beam is as good as a row.
-        length, seats = (0, decoding.beam_size) if self.backend.joins else (prompt.length_class, 1)
-        if self.backend.joins and caller.priority is Priority.JOB:
+        length, seats = (
+            (0, decoding.beam_size) if self.backend.supports_continuous_batching else (prompt.length_bucket, 1)
+        )
+        if self.backend.supports_continuous_batching and caller.priority is Priority.JOB:
             prompt = replace(prompt, background=True)
         row = PromptRow(
             prompt, decoding, (decoding, length), self.weight(prompt, decoding), min(seats, self._batch_rows)
@@ -193,4 +199,4 @@ class Engine:
 
     def _give_memory_back(self) -> None:
         if self._free.qsize() == len(self._threads):
-            asyncio.get_running_loop().run_in_executor(None, give_memory_back)
+            asyncio.get_running_loop().run_in_executor(None, release_freed_memory)

@@ -163,9 +163,9 @@ class Engines(Generic[EntryT]):
             thread.stop()
         else:
             # Where rows join, those in the background need threads of their own.
-            number = backend.parallel * (2 if backend.joins else 1)
+            number = backend.parallel * (2 if backend.supports_continuous_batching else 1)
             threads = [thread, *(ModelThread(f"model-{model_id}-{n}") for n in range(2, number + 1))]
-            at_once = 1 if backend.joins else backend.parallel
+            at_once = 1 if backend.supports_continuous_batching else backend.parallel
             turn = partial(self._turn, max(1, self._parallel_batches // at_once))
             model.engine = Engine(
                 backend, threads=threads, policy=self._policy, cache_bytes=self._cache_bytes, turn=turn

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from kunnafoni.rpc.requests import Limits
     from kunnafoni.translation.model_pool import ModelPool
-    from kunnafoni_models.entries import CatalogEntry
+    from kunnafoni_models.catalog.entry import CatalogEntry
 
     Context = grpc.aio.ServicerContext[Any, Any]
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kunnafoni.engine.engine import Engine
     from kunnafoni.engine.engines import Engines, Status
     from kunnafoni.translation.sentence_translator import SentenceTranslator
-    from kunnafoni_models.entries import CatalogEntry
+    from kunnafoni_models.catalog.entry import CatalogEntry
 
 ROUTING_METRIC = "chrF++"
 SUMMARY_METRIC = "ROUGE-L"

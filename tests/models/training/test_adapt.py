@@ -11,9 +11,9 @@ import pytest
 from kunnafoni.v1 import translation_pb2
 from kunnafoni_models import registry
 from kunnafoni_models.backend import CatalogError
-from kunnafoni_models.entries import Direction
-from kunnafoni_models.importing import Order, import_checkpoint
-from kunnafoni_models.model_files import problems
+from kunnafoni_models.catalog.entry import Direction
+from kunnafoni_models.catalog.model_files import file_problems
+from kunnafoni_models.importing.checkpoint_import import Order, import_checkpoint
 from kunnafoni_models.training.adapt import adapt, in_best_ways, run_folder
 from kunnafoni_models.training.adaptation import Adaptation, Watch
 from kunnafoni_models.training.corpus import Row
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kunnafoni_models.backend import Backend
-    from kunnafoni_models.entries import CatalogEntry
+    from kunnafoni_models.catalog.entry import CatalogEntry
     from kunnafoni_models.training.progress import Progress
 
 QUICK = TrainingOptions(
@@ -78,7 +78,7 @@ async def test_a_model_that_got_better_is_installed_and_served(tmp_path: Path, p
     stages: list[str] = []
     done = adapt(order(parent, tmp_path, general=general, force=True), Watch(on_stage=stages.append))
     entry = registry.catalog([tmp_path / "models"])["ours"]
-    assert problems(entry) == []
+    assert file_problems(entry) == []
     assert (entry.parent, entry.data_sha256) == (f"tiny@{parent.revision}", done.memory.fingerprint)
     assert entry.licence == parent.licence
     assert (entry.folder / "LICENSE").read_text() == "The terms."

@@ -12,7 +12,7 @@ import transformers
 from safetensors import SafetensorError
 
 from kunnafoni.v1 import translation_pb2
-from kunnafoni_models.model_files import problems
+from kunnafoni_models.catalog.model_files import file_problems
 from kunnafoni_models.training import export, hugging_face
 from kunnafoni_models.training.encoding import RowEncoder
 from kunnafoni_models.training.errors import CheckpointError, ExportError, StartError
@@ -73,7 +73,7 @@ def test_the_embedded_form_holds_the_weights_to_half_a_step(
 ) -> None:
     monkeypatch.setattr(export, "PART_BYTES", 20_000)
     entry = export_embedded(trained, tmp_path / "model", name="ours", revision="1")
-    assert problems(entry) == []
+    assert file_problems(entry) == []
     assert len([file for file in entry.files if file.part_of]) > 2
     assert all(file.bytes <= 20_000 for file in entry.files if file.part_of)
     card = json.loads((entry.folder / "model.json").read_text("utf-8"))

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from kunnafoni_models import registry
-from kunnafoni_models.entries import Direction
+from kunnafoni_models.catalog.entry import Direction
 from kunnafoni_models.training.batch_translation import translated
 from kunnafoni_models.training.corpus import Row
 from kunnafoni_models.training.measuring import measured

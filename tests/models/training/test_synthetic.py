@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kunnafoni_models import registry
-from kunnafoni_models.entries import Direction
+from kunnafoni_models.catalog.entry import Direction
 from kunnafoni_models.training import follow as following
 from kunnafoni_models.training.adaptation import Watch
 from kunnafoni_models.training.corpus import Row

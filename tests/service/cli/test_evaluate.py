@@ -15,7 +15,7 @@ from kunnafoni.cli.local_server import local_server
 from kunnafoni.cli.scores import summary_scores, translation_scores
 from kunnafoni_models import registry
 from kunnafoni_models.backend import CatalogError
-from kunnafoni_models.entry_writer import write_entry
+from kunnafoni_models.catalog.entry_writer import write_entry
 
 if TYPE_CHECKING:
     from pathlib import Path

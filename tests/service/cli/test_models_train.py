@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from kunnafoni.cli.models_adapt import adapt_model
 from kunnafoni_models import registry
-from kunnafoni_models.importing import Order, import_checkpoint
+from kunnafoni_models.importing.checkpoint_import import Order, import_checkpoint
 from kunnafoni_models.training.errors import TrainingError
 from tests.models.tiny_checkpoints import SHAPES, tiny
 from tests.models.training.texts import memory, pairs

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from kunnafoni.engine.caller import Caller
 from kunnafoni.engine.engines import Engines
 from kunnafoni.engine.policy import Policy
-from kunnafoni_models.backend import Backend, Decoding, Done, Output, Prompt
+from kunnafoni_models.backend import Backend, Decoding, Output, OutputCallback, Prompt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,7 @@ class Upper:
     """
 
     parallel: int = 1
-    joins: bool = False
+    supports_continuous_batching: bool = False
     gate: threading.Event = field(default_factory=threading.Event)
     running: threading.Event = field(default_factory=threading.Event)
     batches: list[list[str]] = field(default_factory=list[list[str]])
@@ -48,17 +48,19 @@ class Upper:
     def summary_prompt(self, text: str, *, language: str) -> Prompt:
         return Prompt((language, *text.split()), 10)
 
-    def generate(self, prompts: Sequence[Prompt], decoding: Decoding, done: Done | None = None) -> list[Output]:
+    def generate(
+        self, prompts: Sequence[Prompt], decoding: Decoding, on_output: OutputCallback | None = None
+    ) -> list[Output]:
         del decoding
         self.inside += 1
-        assert self.inside <= self.parallel * (1 + self.joins), "too many threads inside"
+        assert self.inside <= self.parallel * (1 + self.supports_continuous_batching), "too many threads inside"
         self.threads.add(threading.current_thread().name)
         self.batches.append([" ".join(prompt.tokens) for prompt in prompts])
         self.background += (prompt.background for prompt in prompts)
         outputs = [Output(" ".join(prompt.tokens).upper(), len(prompt.tokens), reached_cap=False) for prompt in prompts]
-        if self.early and done:
+        if self.early and on_output:
             for number, output in enumerate(outputs):
-                done(number, output)
+                on_output(number, output)
         self.running.set()
         self.gate.wait(10)
         self.running.clear()

@@ -183,7 +183,7 @@ async def test_a_model_that_is_replaced_loads_when_the_old_one_is_gone(engines: 
 
 
 async def test_a_row_may_begin_before_the_batch_of_the_one_it_replaces_has_ended() -> None:
-    engines, backend = make_engines(), Upper(parallel=1, joins=True, early=True)
+    engines, backend = make_engines(), Upper(parallel=1, supports_continuous_batching=True, early=True)
     engines.load("upper", backend)
     await engines.wait()
     backend.gate.clear()
@@ -197,9 +197,9 @@ async def test_a_row_may_begin_before_the_batch_of_the_one_it_replaces_has_ended
     await engines.close()
 
 
-@pytest.mark.parametrize("joins", [False, True])
-async def test_rows_of_jobs_run_in_the_background_where_rows_join(joins: bool) -> None:
-    engines, backend = make_engines(cache_bytes=10_000), Upper(joins=joins)
+@pytest.mark.parametrize("continuous", [False, True])
+async def test_rows_of_jobs_run_in_the_background_where_rows_join(continuous: bool) -> None:
+    engines, backend = make_engines(cache_bytes=10_000), Upper(supports_continuous_batching=continuous)
     engines.load("upper", backend)
     await engines.wait()
     for text in ("of a job", "remembered"):
@@ -207,5 +207,5 @@ async def test_rows_of_jobs_run_in_the_background_where_rows_join(joins: bool) -
             await engines.engine("upper").submit(prompt(text), Decoding(), caller=Caller(priority=priority))
     await engines.engine("upper").submit(prompt("a line"), Decoding(), caller=Caller())
     assert backend.batches == [["warm"], ["of a job"], ["remembered"], ["a line"]]
-    assert backend.background == [False, joins, joins, False]
+    assert backend.background == [False, continuous, continuous, False]
     await engines.close()

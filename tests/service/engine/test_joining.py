@@ -31,7 +31,7 @@ def submit(batcher: Batcher[FakeRow, str], caller: Caller, *rows: str) -> list[a
 def test_a_row_begins_when_it_comes_and_not_when_a_batch_has_ended() -> None:
     async def main() -> None:
         model = FakeModel()
-        batcher = Batcher(model, POLICY, parallel=4, joins=True)
+        batcher = Batcher(model, POLICY, parallel=4, continuous_batching=True)
         with Caller() as caller, Caller() as other:
             work = submit(batcher, caller, "a", "b")
             await asyncio.sleep(0.4)
@@ -50,7 +50,7 @@ def test_a_row_begins_when_it_comes_and_not_when_a_batch_has_ended() -> None:
 def test_no_more_rows_run_than_there_are_seats(parallel: int, most: int) -> None:
     async def main() -> None:
         model = FakeModel()
-        batcher = Batcher(model, POLICY, parallel=parallel, joins=True)
+        batcher = Batcher(model, POLICY, parallel=parallel, continuous_batching=True)
         with Caller() as caller:
             work = submit(batcher, caller, *"abcdefg")
             await asyncio.sleep(0.5)
@@ -65,7 +65,7 @@ def test_no_more_rows_run_than_there_are_seats(parallel: int, most: int) -> None
 def test_a_beam_takes_as_many_seats_as_it_is_wide() -> None:
     async def main() -> None:
         model = FakeModel(early_s={"1": 0.1, "3": 0.1})
-        batcher = Batcher(model, POLICY, parallel=4, joins=True)
+        batcher = Batcher(model, POLICY, parallel=4, continuous_batching=True)
         wide = [FakeRow(text, decoding="beam", seats=3) for text in "1234"]
         with Caller() as caller, Caller() as other:
             work = [asyncio.create_task(batcher.submit(row, caller=caller)) for row in wide]
@@ -83,7 +83,7 @@ def test_a_beam_takes_as_many_seats_as_it_is_wide() -> None:
 def test_a_row_that_is_answered_early_makes_room_for_the_next() -> None:
     async def main() -> None:
         model = FakeModel(early_s={"b": 0.2})
-        batcher = Batcher(model, POLICY, parallel=4, joins=True)
+        batcher = Batcher(model, POLICY, parallel=4, continuous_batching=True)
         with Caller() as caller:
             await asyncio.gather(*submit(batcher, caller, *"abcde"))
         assert model.batches == [["a", "b", "c", "d"], ["e"]]
@@ -97,7 +97,7 @@ def test_rows_join_a_few_together_while_nearly_all_seats_are_taken() -> None:
     async def main() -> None:
         early_s = {str(number): 0.1 * (number + 1) for number in range(9)}
         model = FakeModel(early_s=early_s)
-        batcher = Batcher(model, Policy(batch_tokens=10_000, batch_rows=16), parallel=16, joins=True)
+        batcher = Batcher(model, Policy(batch_tokens=10_000, batch_rows=16), parallel=16, continuous_batching=True)
         with Caller() as caller:
             await asyncio.gather(*submit(batcher, caller, *map(str, range(20))))
         assert [len(batch) for batch in model.batches] == [16, 2, 2]
@@ -110,7 +110,7 @@ def test_rows_join_a_few_together_while_nearly_all_seats_are_taken() -> None:
 def test_a_line_runs_beside_an_article_and_at_once_beside_a_job() -> None:
     async def main() -> None:
         model = FakeModel()
-        batcher = Batcher(model, POLICY, parallel=4, joins=True)
+        batcher = Batcher(model, POLICY, parallel=4, continuous_batching=True)
         with Caller() as article, Caller(priority=Priority.JOB) as job, Caller() as line:
             work = submit(batcher, job, *(f"job {number}" for number in range(40)))
             await asyncio.sleep(0.25)
@@ -133,7 +133,7 @@ def test_a_line_runs_beside_an_article_and_at_once_beside_a_job() -> None:
 def test_whoever_asks_for_the_row_of_a_job_does_not_wait_like_one() -> None:
     async def main() -> None:
         model = FakeModel()
-        batcher = Batcher(model, POLICY, parallel=4, joins=True)
+        batcher = Batcher(model, POLICY, parallel=4, continuous_batching=True)
         with Caller(priority=Priority.JOB) as job, Caller() as line:
             work = submit(batcher, job, *"abcdefgh")
             await asyncio.sleep(0.5)
@@ -155,7 +155,7 @@ def test_jobs_have_one_turn_in_so_many_while_other_models_wait_for_theirs() -> N
     async def main() -> None:
         model = FakeModel()
         policy = Policy(batch_tokens=10_000, batch_rows=4, job_turn=3)
-        batcher = Batcher(model, policy, parallel=4, joins=True, turn=turn)
+        batcher = Batcher(model, policy, parallel=4, continuous_batching=True, turn=turn)
         with Caller(priority=Priority.JOB) as job, Caller() as line:
             work = submit(batcher, job, *"abcdef") + submit(batcher, line, *map(str, range(16)))
             await asyncio.gather(*work)
@@ -169,7 +169,7 @@ def test_others_do_not_keep_a_heavy_row_waiting_for_ever() -> None:
     async def main() -> None:
         early_s = {f"row {number}": 0.1 + number % 97 / 100 for number in range(1000)}
         policy = Policy(batch_tokens=640, batch_rows=64, queue_tokens=100_000)
-        batcher = Batcher(FakeModel(early_s=early_s), policy, parallel=64, joins=True)
+        batcher = Batcher(FakeModel(early_s=early_s), policy, parallel=64, continuous_batching=True)
         with Caller() as archive, Caller() as caller:
             work = submit(batcher, archive, *early_s)
             await asyncio.sleep(0.5)
@@ -184,7 +184,7 @@ def test_others_do_not_keep_a_heavy_row_waiting_for_ever() -> None:
 def test_one_poisonous_row_costs_its_neighbours_no_answer() -> None:
     async def main() -> None:
         model = FakeModel(poison={"b"}, miscount={"e"})
-        batcher = Batcher(model, POLICY, parallel=4, joins=True)
+        batcher = Batcher(model, POLICY, parallel=4, continuous_batching=True)
         with Caller() as caller:
             results = await asyncio.gather(*submit(batcher, caller, *"abcdef"), return_exceptions=True)
         assert texts(results) == ["<a>", "PoisonError", "<c>", "<d>", "OutputCountError", "<f>"]
@@ -197,7 +197,7 @@ def test_one_poisonous_row_costs_its_neighbours_no_answer() -> None:
 def test_rows_nobody_waits_for_are_not_run() -> None:
     async def main() -> None:
         model = FakeModel()
-        batcher = Batcher(model, POLICY, parallel=4, joins=True)
+        batcher = Batcher(model, POLICY, parallel=4, continuous_batching=True)
         with Caller() as stays:
             kept = submit(batcher, stays, *"abcd")
             await asyncio.sleep(0.5)
@@ -216,7 +216,7 @@ def test_rows_nobody_waits_for_are_not_run() -> None:
 
 def test_shutdown_fails_what_waits_and_what_runs() -> None:
     async def main() -> None:
-        batcher = Batcher(FakeModel(), POLICY, parallel=4, joins=True)
+        batcher = Batcher(FakeModel(), POLICY, parallel=4, continuous_batching=True)
         with Caller() as caller:
             work = submit(batcher, caller, *"abcdef")
             await asyncio.sleep(0.5)
@@ -229,7 +229,7 @@ def test_shutdown_fails_what_waits_and_what_runs() -> None:
 
 def test_the_drain_rate_is_that_of_all_seats_together() -> None:
     async def main() -> None:
-        batcher = Batcher(FakeModel(batch_s=2.0), POLICY, parallel=4, joins=True)
+        batcher = Batcher(FakeModel(batch_s=2.0), POLICY, parallel=4, continuous_batching=True)
         with Caller() as caller:
             await asyncio.gather(*submit(batcher, caller, *"abcdefghijkl"))
         assert batcher.stats().drain_tokens_per_s == pytest.approx(4 * 20 / 2.0, rel=0.1)
@@ -245,7 +245,9 @@ def test_the_drain_rate_is_that_of_all_seats_together() -> None:
 def test_the_rows_that_run_weigh_no_more_than_a_batch_may() -> None:
     async def main() -> None:
         model = FakeModel()
-        batcher = Batcher(model, Policy(batch_tokens=100, batch_rows=64, queue_tokens=10_000), parallel=64, joins=True)
+        batcher = Batcher(
+            model, Policy(batch_tokens=100, batch_rows=64, queue_tokens=10_000), parallel=64, continuous_batching=True
+        )
         with Caller() as article, Caller() as line:
             work = [
                 asyncio.create_task(batcher.submit(FakeRow(str(number), weight=weight), caller=article))

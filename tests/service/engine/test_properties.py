@@ -64,7 +64,9 @@ CALLS = st.lists(
 )
 
 
-async def make(call: Call, batcher: Batcher[FakeRow, str], *, joins: bool) -> list[Answer[str] | BaseException]:
+async def make(
+    call: Call, batcher: Batcher[FakeRow, str], *, continuous_batching: bool
+) -> list[Answer[str] | BaseException]:
     """Play one caller to its end."""
     loop = asyncio.get_running_loop()
     await asyncio.sleep(call.begin_s)
@@ -72,7 +74,7 @@ async def make(call: Call, batcher: Batcher[FakeRow, str], *, joins: bool) -> li
     caller = Caller(deadline_s=deadline_s, priority=call.priority)
     if call.hangs_up_s is not None:
         loop.call_later(call.hangs_up_s, caller.cancel)
-    rows = [replace(row, background=joins and call.priority is Priority.JOB) for row in call.rows]
+    rows = [replace(row, background=continuous_batching and call.priority is Priority.JOB) for row in call.rows]
     work = [asyncio.create_task(batcher.submit(row, caller=caller)) for row in rows]
     results = await asyncio.gather(*work, return_exceptions=True)
     if deadline_s is not None and call.rows:
@@ -104,7 +106,7 @@ def check(row: FakeRow, result: Answer[str] | BaseException, call: Call, model: 
 @settings(max_examples=200, deadline=None)
 @given(
     policy=POLICIES,
-    joins=st.booleans(),
+    continuous_batching=st.booleans(),
     calls=CALLS,
     poison=st.sets(st.sampled_from(TEXTS), max_size=2),
     miscount=st.sets(st.sampled_from(TEXTS), max_size=2),
@@ -114,7 +116,7 @@ def check(row: FakeRow, result: Answer[str] | BaseException, call: Call, model: 
 def test_every_future_ends_once_and_with_its_own_answer(
     *,
     policy: Policy,
-    joins: bool,
+    continuous_batching: bool,
     calls: list[Call],
     poison: set[str],
     miscount: set[str],
@@ -134,8 +136,13 @@ def test_every_future_ends_once_and_with_its_own_answer(
             finally:
                 running.subtract(row.background for row in rows)
 
-        batcher = Batcher(watched, policy, parallel=policy.batch_rows if joins else 1, joins=joins)
-        made = [asyncio.create_task(make(call, batcher, joins=joins)) for call in calls]
+        batcher = Batcher(
+            watched,
+            policy,
+            parallel=policy.batch_rows if continuous_batching else 1,
+            continuous_batching=continuous_batching,
+        )
+        made = [asyncio.create_task(make(call, batcher, continuous_batching=continuous_batching)) for call in calls]
         if drain_s is not None:
             await asyncio.sleep(drain_s)
             await batcher.drain(grace_s)

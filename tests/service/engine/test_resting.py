@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 async def test_memory_is_given_back_once_no_batch_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     given_back = threading.Event()
     monkeypatch.setattr(engine_module, "REST_AFTER_S", 0.01)
-    monkeypatch.setattr(engine_module, "give_memory_back", given_back.set)
+    monkeypatch.setattr(engine_module, "release_freed_memory", given_back.set)
     backend = Upper(parallel=2)
     engines = make_engines(parallel_batches=2)
     engines.load("upper", backend)

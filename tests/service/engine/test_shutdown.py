@@ -89,8 +89,8 @@ def test_while_draining_only_what_follows_from_admitted_rows_gets_in() -> None:
     run(main())
 
 
-@pytest.mark.parametrize(("parallel", "joins"), [(1, False), (2, False), (2, True)])
-def test_a_bug_in_the_batcher_leaves_nobody_waiting(parallel: int, joins: bool) -> None:
+@pytest.mark.parametrize(("parallel", "continuous_batching"), [(1, False), (2, False), (2, True)])
+def test_a_bug_in_the_batcher_leaves_nobody_waiting(parallel: int, continuous_batching: bool) -> None:
     @dataclass(frozen=True)
     class Broken:
         text: str
@@ -108,7 +108,7 @@ def test_a_bug_in_the_batcher_leaves_nobody_waiting(parallel: int, joins: bool) 
         return [row.text for row in rows]
 
     async def main() -> None:
-        batcher = Batcher(model, POLICY, parallel=parallel, joins=joins)
+        batcher = Batcher(model, POLICY, parallel=parallel, continuous_batching=continuous_batching)
         caller = Caller()
         work = [asyncio.create_task(batcher.submit(Broken("alone, which asks for no group"), caller=caller))]
         await asyncio.sleep(1)

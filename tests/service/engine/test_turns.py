@@ -32,7 +32,7 @@ async def test_a_backend_that_runs_one_batch_at_a_time_takes_all_turns() -> None
 
 async def test_rows_that_join_share_a_turn_until_another_model_waits_for_one() -> None:
     engines = make_engines(parallel_batches=2)
-    joining, other = Upper(parallel=4, joins=True), Upper()
+    joining, other = Upper(parallel=4, supports_continuous_batching=True), Upper()
     engines.load("joining", joining)
     engines.load("other", other)
     await engines.wait()

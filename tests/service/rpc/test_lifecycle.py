@@ -21,7 +21,7 @@ from kunnafoni.cli.local_server import local_server
 from kunnafoni.client import Client, JobClient
 from kunnafoni.config import SettingsError, load_settings
 from kunnafoni.errors import KunnafoniError
-from kunnafoni_models.entry_writer import write_entry
+from kunnafoni_models.catalog.entry_writer import write_entry
 from tests.conftest import echo_entry, serve, until
 
 if TYPE_CHECKING:

@@ -22,14 +22,14 @@ from kunnafoni.config import Settings
 from kunnafoni.translation.model_pool import ModelPool
 from kunnafoni.v1 import model_pb2, translation_pb2
 from kunnafoni_models.backend import CatalogError
-from kunnafoni_models.entries import Quality
+from kunnafoni_models.catalog.entry import Quality
 from tests.conftest import echo_entry, serve
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from kunnafoni.cli.local_server import LocalServer
-    from kunnafoni_models.entries import CatalogEntry
+    from kunnafoni_models.catalog.entry import CatalogEntry
     from tests.conftest import Served
 
 SERVING = health_pb2.HealthCheckResponse.SERVING

@@ -10,7 +10,7 @@ from kunnafoni.v1 import translation_pb2
 from tests.conftest import echo_entry, serve
 
 if TYPE_CHECKING:
-    from kunnafoni_models.entries import CatalogEntry
+    from kunnafoni_models.catalog.entry import CatalogEntry
 
 REQUEST = translation_pb2.TranslateRequest(
     contents=["The market opens."], source_language_code="en", target_language_code="fr"

@@ -15,7 +15,7 @@ from google.rpc.status_pb2 import Status
 from kunnafoni.rpc.status import DETAILS_KEY
 from kunnafoni.translation import sentence_translator
 from kunnafoni.v1 import translation_pb2
-from kunnafoni_models.entries import Direction
+from kunnafoni_models.catalog.entry import Direction
 from tests.conftest import echo_entry, serve, until_async
 
 if TYPE_CHECKING:

@@ -17,11 +17,11 @@ from kunnafoni.translation.routes import Hop
 from kunnafoni.translation.sentence_translator import FinishReason, PivotTranslator, Prepared, Sentence
 from kunnafoni.v1 import model_pb2, result_pb2, translation_pb2
 from kunnafoni_models.backend import Decoding
-from kunnafoni_models.entries import Direction, Quality
+from kunnafoni_models.catalog.entry import Direction, Quality
 from tests.conftest import echo_entry, serve, until_async
 
 if TYPE_CHECKING:
-    from kunnafoni_models.entries import CatalogEntry
+    from kunnafoni_models.catalog.entry import CatalogEntry
     from tests.conftest import Served
 
 FRENCH = "Les enfants vont à l'école le matin."

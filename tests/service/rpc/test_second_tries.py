@@ -15,7 +15,7 @@ from tests.conftest import echo_entry, serve
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kunnafoni_models.backend import Done, Prompt
+    from kunnafoni_models.backend import OutputCallback, Prompt
 
 LOOPS = "The drum of the village is heard every evening."
 FINE = "The road to the market is closed."
@@ -42,7 +42,7 @@ async def test_a_sentence_with_an_odd_answer_is_translated_once_more(*, hears_sp
         generate, write = backend.generate, backend.translation_prompt
         seen: list[tuple[bool, Decoding]] = []
 
-        def odd_at_first(prompts: Sequence[Prompt], decoding: Decoding, _: Done) -> list[Output]:
+        def odd_at_first(prompts: Sequence[Prompt], decoding: Decoding, _: OutputCallback) -> list[Output]:
             seen.extend((not prompt.tokens[-1].strip(), decoding) for prompt in prompts)
             outputs = generate(prompts, decoding)
             return [Output("?", 1, reached_cap=False)] if len(seen) == 1 else outputs

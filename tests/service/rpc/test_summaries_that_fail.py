@@ -18,15 +18,15 @@ from kunnafoni.translation.model_pool import ModelPool
 from kunnafoni.translation.translator import Translator
 from kunnafoni.v1 import result_pb2, summarization_pb2, summarization_pb2_grpc
 from kunnafoni_models.backend import Output
-from kunnafoni_models.echo_backend import EchoBackend
+from kunnafoni_models.backends.echo_backend import EchoBackend
 from tests.conftest import echo_entry
 from tests.service.rpc.articles import BODIES, check_warnings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
-    from kunnafoni_models.backend import Decoding, Done, Prompt
-    from kunnafoni_models.entries import CatalogEntry
+    from kunnafoni_models.backend import Decoding, OutputCallback, Prompt
+    from kunnafoni_models.catalog.entry import CatalogEntry
 
 GOOD = "A new school with 12 classrooms has opened in Sikasso after two years of work."
 BAD = {
@@ -61,8 +61,10 @@ class ScriptedBackend(EchoBackend):
         super().__init__(entry)
         self._beam, self._greedy, self._mistranslated = beam, greedy, mistranslated
 
-    def generate(self, prompts: Sequence[Prompt], decoding: Decoding, done: Done | None = None) -> list[Output]:
-        del done  # the echo would tell of its own answers
+    def generate(
+        self, prompts: Sequence[Prompt], decoding: Decoding, on_output: OutputCallback | None = None
+    ) -> list[Output]:
+        del on_output  # the echo would tell of its own answers
         text = self._beam if decoding.beam_size > 1 else self._greedy
         tokens = self.count_tokens(text)
         script = Output(text, tokens, reached_cap=tokens >= CAP_TOKENS)

@@ -13,7 +13,7 @@ import pytest
 from kunnafoni.client import AsyncClient, Client
 from kunnafoni.errors import InvalidInputError
 from kunnafoni.v1 import result_pb2, summarization_pb2, summarization_pb2_grpc
-from kunnafoni_models.entries import Direction
+from kunnafoni_models.catalog.entry import Direction
 from tests.conftest import echo_entry, serve
 from tests.service.rpc.articles import BODIES, HEADLINES, check_key_points, check_warnings
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kunnafoni.cli.local_server import LocalServer
-    from kunnafoni_models.backend import Decoding, Done, Output, Prompt
+    from kunnafoni_models.backend import Decoding, Output, OutputCallback, Prompt
     from tests.conftest import Served
 
 TRAILING_SPACE = "   "
@@ -82,9 +82,9 @@ async def test_a_segment_is_sent_before_its_batch_has_ended(echo: Served) -> Non
     backend: Any = echo.model_pool.engine("echo").backend
     generate, go_on = backend.generate, threading.Event()
 
-    def first_row_first(prompts: Sequence[Prompt], decoding: Decoding, done: Done) -> list[Output]:
+    def first_row_first(prompts: Sequence[Prompt], decoding: Decoding, on_output: OutputCallback) -> list[Output]:
         outputs = generate(prompts, decoding)
-        done(0, outputs[0])
+        on_output(0, outputs[0])
         assert go_on.wait(120)
         return outputs
 

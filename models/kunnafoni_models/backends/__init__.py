@@ -1,0 +1,1 @@
+"""One module per runtime, `<name>_backend.py`, whose `load` makes a `Backend` of a catalog entry."""

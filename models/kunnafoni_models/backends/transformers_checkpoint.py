@@ -1,0 +1,151 @@
+"""Checkpoint folders in, models and tokenizers of transformers out, with every way that this fails said in one line.
+
+It knows no catalog and never touches the network.
+"""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from typing import TYPE_CHECKING, Any, cast
+
+from kunnafoni_models.backend import ModelFileError, ModelLoadError
+from kunnafoni_models.extras import needs_extra
+from kunnafoni_models.machine.free_memory import check_free_memory
+
+with needs_extra("transformers", "reading a checkpoint"):
+    import torch
+    import transformers
+    from safetensors import SafetensorError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+transformers.logging.set_verbosity_error()
+transformers.logging.disable_progress_bar()
+
+
+def load_config(folder: Path, *, remote_code: bool = False) -> Any:
+    """Read the configuration of the checkpoint in `folder`.
+
+    Raises:
+        ModelFileError: There is none, or it is damaged.
+        ModelLoadError: The architecture is unknown.
+    """
+    if not (folder / "config.json").is_file():
+        raise ModelFileError(f"{folder} has no config.json: give the folder of a checkpoint as transformers saves it")
+    try:
+        return cast("Any", transformers.AutoConfig).from_pretrained(
+            folder, local_files_only=True, trust_remote_code=remote_code
+        )
+    except OSError as error:
+        raise ModelFileError(f"{folder / 'config.json'} cannot be read: copy the checkpoint again") from error
+    except (ValueError, KeyError) as error:
+        raise ModelLoadError(_unknown(folder, error)) from error
+
+
+def load_model(folder: Path, *, remote_code: bool = False, pickled: bool = False, **options: Any) -> Any:
+    """Load the checkpoint in `folder`, of whatever architecture its `config.json` names.
+
+    Args:
+        folder: A checkpoint as transformers saves it.
+        remote_code: Run Python code that came with it.
+        pickled: Take weights that are no safetensors.
+        options: Passed on to `from_pretrained`.
+
+    Raises:
+        ModelFileError: Weights are missing, damaged or do not fit the configuration.
+        ModelLoadError: The architecture is unknown, or there is too little memory.
+    """
+    config = load_config(folder, remote_code=remote_code)
+    check_free_memory(str(folder), sum(path.stat().st_size for path in _weights(folder)))
+    kind = transformers.AutoModelForSeq2SeqLM if config.is_encoder_decoder else transformers.AutoModelForCausalLM
+    again = "copy the checkpoint again"
+    memory = f"{folder}: too little memory: free some, or take a smaller model, a smaller dtype or the other backend"
+    try:
+        model, loaded = cast("Any", kind).from_pretrained(
+            folder,
+            config=config,
+            local_files_only=True,
+            use_safetensors=None if pickled else True,
+            trust_remote_code=remote_code,
+            output_loading_info=True,
+            **options,
+        )
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise ModelLoadError(memory) from error
+    except (SafetensorError, OSError) as error:
+        raise ModelFileError(f"{folder}: the weights cannot be read ({error}): {again}") from error
+    except RuntimeError as error:
+        if "memory" in str(error):
+            raise ModelLoadError(memory) from error
+        raise ModelFileError(f"{folder}: the weights do not fit config.json ({_line(error)}): {again}") from error
+    except (ValueError, KeyError, ImportError, AttributeError) as error:
+        raise ModelLoadError(_unknown(folder, error)) from error
+    # The library fills what is missing with random numbers and goes on.
+    if missing := sorted(cast("set[str]", loaded["missing_keys"])):
+        raise ModelFileError(f"{folder}: the weights lack {', '.join(missing[:3])}: {again}")
+    return model.eval()
+
+
+def _weights(folder: Path) -> list[Path]:
+    return list(folder.glob("*.safetensors")) or list(folder.glob("*.bin"))
+
+
+def load_tokenizer(folder: Path, *, remote_code: bool = False) -> Any:
+    """Load the tokenizer in `folder`.
+
+    Raises:
+        ModelFileError: Its files are missing, damaged or unknown.
+    """
+    # The tokenizer of Marian asks for a package that it then does not use.
+    warnings.filterwarnings("ignore", message="Recommended: pip install sacremoses")
+    try:
+        return cast("Any", transformers.AutoTokenizer).from_pretrained(
+            folder, local_files_only=True, trust_remote_code=remote_code
+        )
+    except Exception as error:  # the tokenizer classes and libraries below raise whatever they please
+        raise ModelFileError(f"{folder}: the tokenizer cannot be loaded: {_line(error)}") from error
+
+
+class TransformersTokenizer:
+    """A tokenizer of transformers as `families.Pieces`. The library's tokenizers keep state, hence the lock."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+        self._lock = threading.Lock()
+        self.special = frozenset(cast("list[str]", tokenizer.all_special_tokens))
+
+    def tokens(self, text: str) -> list[str]:
+        """See `Pieces`."""
+        with self._lock:
+            return self._tokenizer.tokenize(text, add_special_tokens=False)
+
+    def text(self, tokens: Sequence[str]) -> str:
+        """See `Pieces`."""
+        # The file of a tokenizer does not always know all special tokens that its class knows.
+        words = [token for token in tokens if token not in self.special]
+        with self._lock:
+            return self._tokenizer.decode(self.ids(words), skip_special_tokens=True)
+
+    def knows(self, token: str) -> bool:
+        """See `Pieces`."""
+        return self.ids([token]) != [self._tokenizer.unk_token_id]
+
+    def ids(self, tokens: Sequence[str]) -> list[int]:
+        """The numbers of `tokens`; unknown ones get the number of the unknown token."""
+        return self._tokenizer.convert_tokens_to_ids(list(tokens))
+
+    def named(self, ids: Sequence[int]) -> list[str]:
+        """The tokens with the numbers `ids`; a model may have more numbers than tokens, and those are left out."""
+        names = cast("list[str | None]", self._tokenizer.convert_ids_to_tokens(list(ids)))
+        return [name for name in names if name is not None]
+
+
+def _unknown(folder: Path, error: Exception) -> str:
+    return f"{folder}: transformers {transformers.__version__} does not know this architecture: {_line(error)}"
+
+
+def _line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).strip().splitlines()[0]

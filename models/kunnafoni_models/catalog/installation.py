@@ -1,0 +1,76 @@
+"""Puts a new model into the user's catalog: a folder of files and, last, the entry file that makes it one.
+
+Nothing half-installed is ever seen: the folder is made in a hidden place of the same disk and renamed. It knows files
+and entries, not where they come from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from kunnafoni_models.backend import CatalogError
+from kunnafoni_models.catalog.entry import ModelFile
+from kunnafoni_models.catalog.entry_reader import read_entry
+from kunnafoni_models.catalog.entry_writer import write_entry
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kunnafoni_models.catalog.entry import CatalogEntry
+
+# Not `.figures` at the end: the entry's file would be taken for one of figures.
+_ID = re.compile(r"[a-z0-9][a-z0-9._-]*(?<!\.figures)")
+
+
+def check_name(models_dir: Path, model_id: str) -> None:
+    """Make sure that a new model can have this name.
+
+    Raises:
+        CatalogError: It is no name, or there is something of that name in `models_dir`.
+    """
+    if not _ID.fullmatch(model_id):
+        raise CatalogError(f"{model_id!r} is no name for a model: use small letters, digits, '.', '-' and '_'")
+    for taken in (models_dir / f"{model_id}.toml", models_dir / model_id):
+        if taken.exists():
+            raise CatalogError(f"{taken} exists: take another name with --as, or remove it first")
+
+
+def describe_file(path: Path) -> ModelFile:
+    """Size and digest of the file at `path`."""
+    with path.open("rb") as stream:
+        return ModelFile(path.name, path.stat().st_size, hashlib.file_digest(stream, "sha256").hexdigest())
+
+
+def install(entry: CatalogEntry, models_dir: Path) -> CatalogEntry:
+    """Move the entry's folder to its place in `models_dir` and write the entry file.
+
+    Args:
+        entry: Its folder is on the same disk as `models_dir`.
+        models_dir: The user's catalog.
+
+    Returns:
+        The entry with its new folder.
+
+    Raises:
+        CatalogError: The entry would not be read again, and the whole catalog with it.
+        OSError: The folder cannot be moved, or the entry not written; then nothing is left of either.
+    """
+    draft = entry.folder.with_name(f"{entry.folder.name}.toml")
+    try:
+        write_entry(draft, entry)
+        read_entry(draft)
+    finally:
+        draft.unlink(missing_ok=True)
+    kept = models_dir / entry.id
+    entry.folder.rename(kept)
+    installed = replace(entry, folder=kept)
+    try:
+        write_entry(models_dir / f"{entry.id}.toml", installed)
+    except BaseException:
+        shutil.rmtree(kept)
+        raise
+    return installed

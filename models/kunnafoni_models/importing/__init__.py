@@ -1,0 +1,1 @@
+"""Checkpoints of other projects become models of the user's catalog. Serving never imports this package."""

@@ -1,0 +1,1 @@
+"""The processor cores and the memory that this process may use."""

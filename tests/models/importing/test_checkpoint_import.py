@@ -1,0 +1,248 @@
+"""`models import`: what it takes, what it refuses and how it says so, and that nothing half-imported stays."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import safetensors.torch
+import torch
+
+from kunnafoni_models import registry
+from kunnafoni_models.backend import CatalogError, Decoding, ModelError, ModelFileError, ModelLoadError
+from kunnafoni_models.catalog.entry_reader import read_entry
+from kunnafoni_models.importing import hub
+from kunnafoni_models.importing.checkpoint_import import Order, import_checkpoint
+from kunnafoni_models.importing.checkpoint_profile import ImportHints
+from tests.models.tiny_checkpoints import gemma3, tiny
+from tests.models.tiny_tokenizers import sentences
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    return tiny("nllb", tmp_path / "checkpoint")
+
+
+@pytest.fixture
+def order(checkpoint: Path, tmp_path: Path) -> Order:
+    return Order(checkpoint, tmp_path / "models", "mine")
+
+
+def refused(order: Order, error: type[ModelError], *words: str) -> None:
+    """The import fails with a message that holds `words`, and leaves nothing behind."""
+    before = set(order.models_dir.rglob("*")) if order.models_dir.exists() else set[Path]()
+    with pytest.raises(error) as caught:
+        import_checkpoint(order)
+    for word in words:
+        assert word in str(caught.value)
+    assert (set(order.models_dir.rglob("*")) if order.models_dir.exists() else set[Path]()) == before
+
+
+@pytest.mark.parametrize("backend", ["auto", "transformers"])
+def test_an_imported_model_is_in_the_catalog_and_loads(order: Order, backend: str) -> None:
+    made = import_checkpoint(replace(order, backend=backend, base="someone/nllb", revision="abc"))
+    entry = registry.catalog([order.models_dir])["mine"]
+    assert entry == replace(made, folder=entry.folder)
+    assert entry.folder.resolve() == made.folder.resolve()
+    assert entry.backend == ("ctranslate2" if backend == "auto" else backend)
+    assert (entry.base, entry.revision) == ("someone/nllb", "abc")
+    assert {(each.source, each.target) for each in entry.directions} == {
+        (a, b) for a in ("en", "fr", "bm") for b in ("en", "fr", "bm") if a != b
+    }
+    assert dict(entry.languages) == {"en": "eng_Latn", "fr": "fra_Latn", "bm": "bam_Latn"}
+    assert sorted(path.name for path in order.models_dir.iterdir()) == ["mine", "mine.toml"]
+    loaded = registry.load(entry, device="cpu")
+    prompt = loaded.translation_prompt(sentences(1)[0], source="fr", target="bm")
+    assert loaded.generate([prompt], Decoding())
+    loaded.close()
+
+
+def test_a_taken_name_is_refused(order: Order) -> None:
+    import_checkpoint(order)
+    refused(order, CatalogError, "mine.toml exists", "--as")
+    refused(replace(order, model_id="Mine!"), CatalogError, "Mine!")
+
+
+def test_an_entry_that_would_break_the_catalog_is_not_installed(order: Order) -> None:
+    refused(
+        replace(order, wishes=ImportHints((("EN", "FR"),), (), {"EN": "eng_Latn", "FR": "fra_Latn"})),
+        CatalogError,
+        "EN",
+    )
+    (order.checkpoint / "model.safetensors").rename(order.checkpoint / "model (1).safetensors")
+    odd = replace(order, backend="transformers")
+    with pytest.raises(ModelError):
+        import_checkpoint(odd)
+    assert not list(order.models_dir.glob("*")) if order.models_dir.exists() else True
+
+
+def test_missing_files(order: Order, tmp_path: Path) -> None:
+    refused(replace(order, checkpoint=tmp_path / "nowhere"), ModelFileError, "nowhere")
+    (order.checkpoint / "model.safetensors").unlink()
+    refused(order, ModelFileError, "model.safetensors is missing", "again")
+    (order.checkpoint / "config.json").unlink()
+    refused(order, ModelFileError, "config.json")
+
+
+def test_a_missing_shard(order: Order) -> None:
+    index = {"metadata": {}, "weight_map": {"model.shared.weight": "model-00001-of-00002.safetensors"}}
+    (order.checkpoint / "model.safetensors.index.json").write_text(json.dumps(index))
+    refused(order, ModelFileError, "model-00001-of-00002.safetensors is missing")
+
+
+@pytest.mark.parametrize("backend", ["ctranslate2", "transformers"])
+def test_truncated_weights(order: Order, backend: str) -> None:
+    weights = order.checkpoint / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1000])
+    refused(replace(order, backend=backend), ModelFileError, "checkpoint", "again")
+
+
+@pytest.mark.parametrize("backend", ["ctranslate2", "transformers"])
+def test_weights_that_are_not_all_there(order: Order, backend: str) -> None:
+    config = json.loads((order.checkpoint / "config.json").read_text())
+    (order.checkpoint / "config.json").write_text(json.dumps({**config, "encoder_layers": 3}))
+    refused(replace(order, backend=backend), ModelFileError, "lack", "layers.2")
+
+
+def test_a_pickle_needs_leave(order: Order) -> None:
+    weights = cast("Any", safetensors.torch).load_file(order.checkpoint / "model.safetensors")
+    (order.checkpoint / "model.safetensors").unlink()
+    torch.save(weights, order.checkpoint / "pytorch_model.bin")
+    refused(order, ModelFileError, "pytorch_model.bin is pickled", "--allow-unsafe")
+    for backend in ("ctranslate2", "transformers"):
+        made = import_checkpoint(replace(order, backend=backend, model_id=backend, allow_unsafe=True))
+        assert not any(file.name == "pytorch_model.bin" for file in made.files)
+
+
+def test_code_needs_leave(order: Order) -> None:
+    config = json.loads((order.checkpoint / "config.json").read_text())
+    config["auto_map"] = {"AutoModelForSeq2SeqLM": "modeling_mine.Mine"}
+    (order.checkpoint / "config.json").write_text(json.dumps(config))
+    refused(order, ModelFileError, "code", "--allow-unsafe")
+    # Code of one's own means a class that CTranslate2 does not know, whatever its name.
+    assert import_checkpoint(replace(order, allow_unsafe=True)).backend == "transformers"
+
+
+def test_an_unknown_architecture(order: Order) -> None:
+    config = json.loads((order.checkpoint / "config.json").read_text())
+    (order.checkpoint / "config.json").write_text(json.dumps({**config, "model_type": "babelfish"}))
+    refused(order, ModelLoadError, "babelfish")
+
+
+def test_a_tokenizer_without_the_language_code(order: Order) -> None:
+    wishes = ImportHints(directions=(("en", "bm"),), languages={"bm": "bam_Nkoo"})
+    refused(replace(order, wishes=wishes), ModelLoadError, "bam_Nkoo", "[languages]")
+
+
+def test_a_damaged_tokenizer(order: Order) -> None:
+    (order.checkpoint / "tokenizer.json").write_text("{")
+    refused(order, ModelFileError, "tokenizer")
+
+
+def test_the_licence_is_read_or_asked_for(order: Order) -> None:
+    card = order.checkpoint / "README.md"
+    card.write_text("---\nlanguage: fr\nlicense: cc-by-nc-4.0\n---\n")
+    licence = import_checkpoint(order).licence
+    assert (licence.name, licence.non_commercial) == ("cc-by-nc-4.0", True)
+    card.write_text("---\nlicense: other\nlicense_name: house-terms\n---\n")
+    assert import_checkpoint(replace(order, model_id="second")).licence.name == "house-terms"
+    card.unlink()
+    refused(replace(order, model_id="third"), CatalogError, "no licence", "--license")
+    named = import_checkpoint(replace(order, model_id="third", licence="MIT")).licence
+    assert (named.name, named.non_commercial) == ("MIT", False)
+
+
+def test_what_a_model_does_must_be_known(tmp_path: Path) -> None:
+    order = Order(tiny("t5", tmp_path / "t5"), tmp_path / "models", "mine")
+    refused(order, CatalogError, "--direction", "--summaries")
+    order = Order(tiny("gemma3", tmp_path / "gemma"), tmp_path / "models", "mine")
+    refused(replace(order, wishes=ImportHints(directions=(("en", "fr"),))), CatalogError, "--translate-prompt")
+
+
+def test_a_sliding_window_bounds_prompts_on_ctranslate2(tmp_path: Path) -> None:
+    """Known difference: CTranslate2 reads a prompt in one go and there looks back beyond the window's edge."""
+    gemma3(tmp_path / "checkpoint", window=200)
+    wishes = ImportHints((("en", "fr"),), ("en",), translate="{text}", summarize="{article}")
+    order = Order(tmp_path / "checkpoint", tmp_path / "models", "narrow", licence="MIT", wishes=wishes)
+    assert import_checkpoint(order).limits.summarize_input_tokens < 200
+    wide = import_checkpoint(replace(order, model_id="wide", backend="transformers"))
+    assert wide.limits.summarize_input_tokens > 200
+
+
+def test_transformers_keeps_the_number_format_that_was_asked_for(order: Order) -> None:
+    here = replace(order, backend="transformers")
+    assert import_checkpoint(replace(here, quantization="bfloat16")).options["dtype"] == "bfloat16"
+    assert "dtype" not in import_checkpoint(replace(here, model_id="plain")).options
+    refused(replace(here, model_id="small", quantization="int8"), ModelLoadError, "int8", "bfloat16, float16, float32")
+
+
+def test_a_damaged_model_does_not_load(order: Order) -> None:
+    entry = import_checkpoint(order)
+    path = entry.folder / "model.bin"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ModelFileError, match=r"model\.bin is corrupt"):
+        registry.load(entry, device="cpu")
+
+
+@pytest.mark.parametrize(
+    "what", ["registry.load(registry.catalog()['kunnafoni-270m'])", "load_model(Path({folder!r}))"]
+)
+def test_too_little_memory(tmp_path: Path, what: str) -> None:
+    """In a process that may take a little more memory than it has, and not what the weights need."""
+    folder = tmp_path / "checkpoint"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"model_type": "bart"}')
+    with (folder / "model.safetensors").open("wb") as weights:
+        weights.truncate(10**9)
+    code = f"""
+import resource
+from pathlib import Path
+from kunnafoni_models import registry
+from kunnafoni_models.backend import ModelLoadError
+from kunnafoni_models.backends.transformers_checkpoint import load_model
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 100_000_000, resource.RLIM_INFINITY))
+try:
+    {what.format(folder=str(folder))}
+except ModelLoadError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
+    assert "too little memory" in done.stdout, done.stderr[-2000:]
+    assert "MiB are free" in done.stdout
+
+
+@pytest.mark.parametrize("backend", ["ctranslate2", "transformers"])
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there(order: Order, backend: str) -> None:
+    entry = import_checkpoint(replace(order, backend=backend))
+    with pytest.raises(ModelLoadError, match=r"mine: .*set the device to cpu"):
+        registry.load(entry, device="cuda")
+
+
+def test_the_hub_is_named_when_it_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(ModelFileError, match="someone/nothing cannot be fetched"):
+        hub.fetch("someone/nothing")
+
+
+def test_entries_survive_writing(order: Order) -> None:
+    entry = import_checkpoint(order)
+    again = read_entry(order.models_dir / "mine.toml")
+    assert replace(again, folder=entry.folder) == entry
+
+
+@pytest.mark.parametrize("model_id", ["nllb-200-distilled-600m", "opus-mt-en-fr", "mt5-multilingual-xlsum"])
+def test_a_model_of_the_catalog_that_is_not_here_says_how_to_get_it(model_id: str) -> None:
+    entry = registry.catalog()[model_id]
+    with pytest.raises(ModelFileError, match=f"models import {entry.base} --as {model_id}"):
+        registry.load(entry, device="cpu")
