@@ -14,6 +14,7 @@ from kunnafoni_models.backend import ModelFileError
 from kunnafoni_models.training import precision
 from kunnafoni_models.training.corpus import Row
 from kunnafoni_models.training.errors import CheckpointError, DivergedError, OptionsError, RowsError, StartError
+from kunnafoni_models.training.evaluation import Evaluation
 from kunnafoni_models.training.int8_grid import dithered, on_grid
 from kunnafoni_models.training.loss import OutputHead
 from kunnafoni_models.training.trainer import train
@@ -25,7 +26,7 @@ from tests.models.training.runs import DEV, QUICK, ROWS, run, tensors
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kunnafoni_models.training.progress import Progress
+    from kunnafoni_models.training.progress import Outcome, Progress
 
 EMBEDDING = "model.embed_tokens.weight"
 
@@ -137,17 +138,41 @@ def test_a_change_of_low_rank_leaves_the_embedding(tmp_path: Path, checkpoint: P
         run(others, tmp_path / "resumed", resume=True, **options)
 
 
-def test_of_a_change_that_went_too_far_a_share_is_kept(tmp_path: Path, checkpoint: Path) -> None:
-    told: list[Progress] = []
-    outcome = run(checkpoint, tmp_path / "run", low_rank=4, learning_rate=0.2, on_progress=told.append)
-    assert outcome.kept < 1
-    whole, best = told[-2].dev, told[-1].dev
-    assert whole
-    assert best
-    assert best == outcome.dev_after
-    assert sum(best.values()) < sum(whole.values())
-    again = run(checkpoint, tmp_path / "run", low_rank=4, learning_rate=0.2, resume=True)
-    assert (again.kept, again.dev_after) == (outcome.kept, pytest.approx(outcome.dev_after))
+def test_the_share_of_a_change_is_kept_that_gets_most_held_out_tokens_right(
+    tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def trained(name: str, counts: list[int], *, resume: bool = False) -> Outcome:
+        """A run that is told these numbers of right tokens, one for each share that it tries."""
+        monkeypatch.setattr(Evaluation, "right", lambda *_: counts.pop(0))
+        return run(checkpoint, tmp_path / name, resume=resume, low_rank=4, learning_rate=0.05)
+
+    whole = trained("whole", [1, 2, 3, 4, 5, 6, 7])
+    part = trained("part", [1, 2, 3, 9, 5, 9, 7])
+    assert (whole.kept, part.kept) == (1.0, 0.7)  # of two that are as good the smaller one
+    assert part.dev_after != whole.dev_after
+    again = trained("part", [], resume=True)
+    assert (again.kept, again.dev_after) == (part.kept, pytest.approx(part.dev_after))
+    start = {name: values.float() for name, values in read_weights(checkpoint).tensors.items()}
+    changed = {name: values.float() - start[name] for name, values in tensors(tmp_path / "whole").items()}
+    kept = {name: values.float() - start[name] for name, values in tensors(tmp_path / "part").items()}
+    sizes = {name: (float(kept[name].norm()), float(values.norm())) for name, values in changed.items()}
+    assert any(size > 0 for _, size in sizes.values())
+    for size, whole_size in sizes.values():
+        assert size == pytest.approx(0.7 * whole_size, rel=0.01, abs=1e-6)
+
+
+def test_tokens_are_right_that_the_model_predicts(
+    tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts: list[int] = []
+    count = Evaluation.right
+    monkeypatch.setattr(Evaluation, "right", lambda *given: counts.append(count(*given)) or counts[-1])
+    shares = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+    learnt = run(checkpoint, tmp_path / "learnt", low_rank=4, learning_rate=0.02, steps=80)
+    assert learnt.kept == shares[counts.index(max(counts))]
+    most, counts[:] = max(counts), []
+    run(checkpoint, tmp_path / "hardly", low_rank=4, learning_rate=1e-6, steps=1)
+    assert max(counts) < most / 2
 
 
 def test_a_start_on_the_grid_is_moved_to_where_a_small_change_is_seen() -> None:
