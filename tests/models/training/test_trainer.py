@@ -26,6 +26,7 @@ from tests.models.training.runs import DEV, QUICK, ROWS, run, tensors
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from kunnafoni_models.training.model import TrainedModel
     from kunnafoni_models.training.progress import Outcome, Progress
 
 EMBEDDING = "model.embed_tokens.weight"
@@ -143,7 +144,11 @@ def test_the_share_of_a_change_is_kept_that_gets_most_held_out_tokens_right(
 ) -> None:
     def trained(name: str, counts: list[int], *, resume: bool = False) -> Outcome:
         """A run that is told these numbers of right tokens, one for each share that it tries."""
-        monkeypatch.setattr(Evaluation, "right", lambda *_: counts.pop(0))
+
+        def given(*_: object) -> int:
+            return counts.pop(0)
+
+        monkeypatch.setattr(Evaluation, "right", given)
         return run(checkpoint, tmp_path / name, resume=resume, low_rank=4, learning_rate=0.05)
 
     whole = trained("whole", [1, 2, 3, 4, 5, 6, 7])
@@ -152,13 +157,12 @@ def test_the_share_of_a_change_is_kept_that_gets_most_held_out_tokens_right(
     assert part.dev_after != whole.dev_after
     again = trained("part", [], resume=True)
     assert (again.kept, again.dev_after) == (part.kept, pytest.approx(part.dev_after))
-    start = {name: values.float() for name, values in read_weights(checkpoint).tensors.items()}
-    changed = {name: values.float() - start[name] for name, values in tensors(tmp_path / "whole").items()}
-    kept = {name: values.float() - start[name] for name, values in tensors(tmp_path / "part").items()}
-    sizes = {name: (float(kept[name].norm()), float(values.norm())) for name, values in changed.items()}
-    assert any(size > 0 for _, size in sizes.values())
-    for size, whole_size in sizes.values():
-        assert size == pytest.approx(0.7 * whole_size, rel=0.01, abs=1e-6)
+    start = read_weights(checkpoint).tensors
+    whole_end, part_end = tensors(tmp_path / "whole"), tensors(tmp_path / "part")
+    assert any(not torch.equal(whole_end[name], start[name]) for name in start)
+    for name, begun in start.items():
+        wanted = begun.float() + 0.7 * (whole_end[name].float() - begun.float())
+        assert torch.allclose(part_end[name].float(), wanted, rtol=1e-2, atol=1e-4), name
 
 
 def test_tokens_are_right_that_the_model_predicts(
@@ -166,7 +170,12 @@ def test_tokens_are_right_that_the_model_predicts(
 ) -> None:
     counts: list[int] = []
     count = Evaluation.right
-    monkeypatch.setattr(Evaluation, "right", lambda *given: counts.append(count(*given)) or counts[-1])
+
+    def counted(evaluation: Evaluation, model: TrainedModel) -> int:
+        counts.append(count(evaluation, model))
+        return counts[-1]
+
+    monkeypatch.setattr(Evaluation, "right", counted)
     shares = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
     learnt = run(checkpoint, tmp_path / "learnt", low_rank=4, learning_rate=0.02, steps=80)
     assert learnt.kept == shares[counts.index(max(counts))]
