@@ -254,7 +254,7 @@ class _Run:
 
     def _keep(self, share: float) -> dict[str, float]:
         """Keep so much of the change, save it, and give the dev figures with it."""
-        self.model.parameters.keep(share * 0.8)
+        self.model.parameters.keep(share)
         self.state.kept *= share
         dev = self._evaluate()
         self._tell(rate_now=0.0, dev=dev)
