@@ -13,6 +13,9 @@ Parameters of an error travel as `ErrorInfo` metadata. They hold limits, codes, 
     ├── CancelledCallError          CANCELLED            CANCELLED
     ├── NotFoundError               NOT_FOUND            NOT_FOUND
     ├── RequestConflictError        ALREADY_EXISTS       REQUEST_ID_REUSED
+    ├── UploadTakenOverError        ABORTED              UPLOAD_TAKEN_OVER
+    ├── UploadLostError             ABORTED              UPLOAD_LOST
+    ├── OffsetOutOfRangeError       OUT_OF_RANGE         OFFSET_OUT_OF_RANGE
     ├── UnauthenticatedError        UNAUTHENTICATED      UNAUTHENTICATED
     ├── PermissionDeniedError       PERMISSION_DENIED    PERMISSION_DENIED
     └── InternalError               INTERNAL             INTERNAL | ITEM_CRASHES_SERVERS
@@ -198,6 +201,36 @@ class RequestConflictError(KunnafoniError):
     reason = "REQUEST_ID_REUSED"
     english = "The request id {request_id} was used before with another body."
     french = "L'identifiant de requête {request_id} a déjà servi avec un autre contenu."
+
+
+class UploadTakenOverError(KunnafoniError):
+    """Another call has resumed the upload of this job."""
+
+    code = "ABORTED"
+    reason = "UPLOAD_TAKEN_OVER"
+    english = "Another call has resumed this upload."
+    french = "Un autre appel a repris cet envoi."
+
+
+class UploadLostError(KunnafoniError):
+    """The server has lost what an upload that is resumed had sent before."""
+
+    code = "ABORTED"
+    reason = "UPLOAD_LOST"
+    english = "The server has lost the items that were sent before the connection broke. Send the job again."
+    french = "Le serveur a perdu les éléments envoyés avant la coupure. Renvoyez le travail."
+
+
+class OffsetOutOfRangeError(KunnafoniError):
+    """An offset lies beyond the end of what is read."""
+
+    code = "OUT_OF_RANGE"
+    reason = "OFFSET_OUT_OF_RANGE"
+    english = "The offset {offset} is beyond the end, which is {end}."
+    french = "La position {offset} dépasse la fin, qui est {end}."
+
+    def __init__(self, offset: int, end: int) -> None:
+        super().__init__(offset=offset, end=end)
 
 
 class UnauthenticatedError(KunnafoniError):

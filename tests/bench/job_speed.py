@@ -39,8 +39,8 @@ from tests.bench.limits import FULL_BATCH_ROWS, Batches
 from tests.bench.raw import RawBackend
 from tests.bench.traffic import Traffic, characters
 from tests.conftest import Served
+from tests.service.jobs.calls import create_job, usable, wait_for_end
 from tests.service.jobs.calls import requests as create_requests
-from tests.service.jobs.calls import usable, wait_for_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -97,7 +97,7 @@ def _run_job(address: str, items: list[job_pb2.JobItem]) -> float:
     with JobClient(address) as client:
         began_s = time.monotonic()
         job = client.create(SPEC, items)
-        *_, last = client.watch(job.id)
+        *_, last = client.watch(job.name)
         assert last.progress.done_items == len(items), last.progress
         return time.monotonic() - began_s
 
@@ -123,8 +123,8 @@ async def _company(traffic: Traffic, options: argparse.Namespace, settings: Sett
         jobs: Any = job_pb2_grpc.JobServiceStub(channel)
         calls: Any = translation_pb2_grpc.TranslationServiceStub(channel)
         work = items_of(traffic.requests(options.contents))
-        job = (await jobs.CreateJob(create_requests(SPEC, work))).job
-        ended = asyncio.create_task(wait_for_end(jobs, job.id))
+        job = (await create_job(jobs, create_requests(SPEC, work))).job
+        ended = asyncio.create_task(wait_for_end(jobs, job.name))
         for pause_s in traffic.pauses_s(1 / CALL_EVERY_S):
             await asyncio.sleep(pause_s)
             began_s = time.monotonic()

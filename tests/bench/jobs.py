@@ -75,14 +75,14 @@ def throughput(folder: Path, number: int) -> dict[str, float]:
             figures["memory after submission, MB"] = memory_mb(process, "VmHWM")
             started_s = seen_s = time.perf_counter()
             gaps: list[float] = []
-            for _ in client.watch(job.id):
+            for _ in client.watch(job.name):
                 gaps.append(time.perf_counter() - seen_s)
                 seen_s = time.perf_counter()
             figures["worked through, items/s"] = number / (time.perf_counter() - started_s)
             figures["longest wait for progress, s"] = max(gaps)
             for name, order in (("input", job_pb2.JOB_RESULT_ORDER_INPUT), ("completion", COMPLETION)):
                 started_s = time.perf_counter()
-                read = sum(1 for _ in client.results(job.id, order=order))
+                read = sum(1 for _ in client.results(job.name, order=order))
                 assert read == number
                 figures[f"read in order of {name}, items/s"] = number / (time.perf_counter() - started_s)
             figures["peak memory, MB"] = memory_mb(process, "VmHWM")
@@ -124,10 +124,10 @@ def _kill(number: int, servers: list[JobProcess]) -> dict[str, float]:
                 time.sleep(moments.random() * 0.1)
                 victim.kill()
                 victim.start()
-            list(client.watch(job.id))
-            indexes = [result.index for result in client.results(job.id)]
+            list(client.watch(job.name))
+            indexes = [result.index for result in client.results(job.name)]
             assert indexes == list(range(KILLED_ITEMS)), "an item was lost or came twice"
-            completed = client.results(job.id, order=COMPLETION)
+            completed = client.results(job.name, order=COMPLETION)
             assert sorted(result.index for result in completed) == indexes
     finally:
         for server in servers:

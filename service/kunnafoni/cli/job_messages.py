@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from google.protobuf.json_format import MessageToDict
 from google.rpc import error_details_pb2  # pyright: ignore[reportMissingTypeStubs]
 from google.rpc.code_pb2 import Code
-from google.rpc.status_pb2 import Status
 
 from kunnafoni.documents.values import EditionText, InputItem, ItemError, OutputRecord, SentencePair, TranslatedText
 from kunnafoni.v1 import job_pb2, result_pb2, summarization_pb2
@@ -92,9 +91,7 @@ def _warning_names(
 
 
 def _error(result: job_pb2.JobResult) -> ItemError:
-    status, info = Status(), error_details_pb2.ErrorInfo()
-    result.error.Unpack(status)
-    details: Any = status.details
-    for detail in details:
+    info = error_details_pb2.ErrorInfo()
+    for detail in result.error.details:
         detail.Unpack(info)
-    return ItemError(code=Code.Name(status.code), reason=info.reason, message=status.message)
+    return ItemError(code=Code.Name(result.error.code), reason=info.reason, message=result.error.message)

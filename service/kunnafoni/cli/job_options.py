@@ -19,9 +19,12 @@ from kunnafoni.v1 import job_pb2
 if TYPE_CHECKING:
     from kunnafoni.v1.job_pb2 import Job, JobSpec
 
+NAME_PREFIX = "jobs/"
+UNENDED = {job_pb2.JOB_STATE_QUEUED, job_pb2.JOB_STATE_RUNNING}
+CANCELLED = {job_pb2.JOB_STATE_CANCELLING, job_pb2.JOB_STATE_CANCELLED}
 Output = Annotated[
     Path | None,
-    typer.Option("--output", "-o", help="File for the results: .jsonl, .csv, .tmx, or .txt (one file a language)."),
+    typer.Option("--output", "-o", help="File for the results: .jsonl, .csv, .tmx, or .txt (one file per language)."),
 ]
 Format = Annotated[
     OutputFormat | None, typer.Option("--format", help="How results are written, if the file's name does not say it.")
@@ -31,6 +34,16 @@ Format = Annotated[
 def connect_jobs(address: str | None) -> JobClient:
     """A client for the jobs of the configured server."""
     return JobClient(load_settings(server=address).server)
+
+
+def job_name(text: str) -> str:
+    """The name of a job that somebody may have written without `jobs/`."""
+    return text if text.startswith(NAME_PREFIX) else NAME_PREFIX + text
+
+
+def short_name(job: Job) -> str:
+    """A job's identifier, as commands print and take it."""
+    return job.name.removeprefix(NAME_PREFIX)
 
 
 def labels_of(pairs: list[str] | None) -> dict[str, str]:
@@ -90,15 +103,15 @@ def check_output(output: Path | None, chosen: OutputFormat | None, spec: JobSpec
 
 
 def save_results(client: JobClient, job: Job, output: Path | None, output_format: OutputFormat) -> None:
-    """Write the results that a job has. What was done is said on standard error."""
+    """Write the results that a job has, and say on standard error what was written."""
     targets = job.spec.options.target_language_codes
     full = output_format is OutputFormat.FULL
-    records = (output_record(each, targets, full=full) for each in client.results(job.id, include_items=True))
+    records = (output_record(each, targets, full=full) for each in client.results(job.name, include_items=True))
     done, failed = write_results(records, output, output_format, targets)
     console = Console(stderr=True, highlight=False)
-    if job.state == job_pb2.JOB_STATE_RUNNING:
+    if job.state in UNENDED:
         console.print("The job still runs: these are its results up to now.", markup=False)
-    if job.state == job_pb2.JOB_STATE_CANCELLED:
+    if job.state in CANCELLED:
         console.print("The job was cancelled: these are the results that it had.", markup=False)
     if output:
         console.print(f"{done:,} results in {output}", markup=False, soft_wrap=True)

@@ -20,9 +20,9 @@ LINE_EVERY_S = 10.0
 
 
 def show_progress(jobs: Iterable[Job], job_id: str) -> Job:
-    """Show a job as it goes on, on standard error, until it has ended; the job as it is then.
+    """Show the progress of a job on standard error until it has ended; returns the job as it is then.
 
-    Ctrl-C leaves the job alone: it tells how to come back and exits with 130.
+    Ctrl-C leaves the job alone: the command says how to come back and exits with 130.
     """
     console = Console(stderr=True, highlight=False)
     try:
@@ -33,7 +33,7 @@ def show_progress(jobs: Iterable[Job], job_id: str) -> Job:
 
 
 def summary(job: Job) -> str:
-    """A job in a line."""
+    """A job in one line."""
     progress = job.progress
     settled = progress.done_items + progress.failed_items
     parts = [f"{state_name(job)}: {settled:,} of {progress.total_items:,} items"]
@@ -52,12 +52,12 @@ def summary(job: Job) -> str:
 
 def incomplete(job: Job) -> bool:
     """Whether items of a job failed, or were never worked on because it was cancelled."""
-    return job.state == job_pb2.JOB_STATE_CANCELLED or job.progress.failed_items > 0
+    return job.state in {job_pb2.JOB_STATE_CANCELLING, job_pb2.JOB_STATE_CANCELLED} or job.progress.failed_items > 0
 
 
 def state_name(job: Job) -> str:
     """The state of a job as people write it."""
-    return job_pb2.JobState.Name(job.state).removeprefix("JOB_STATE_").lower()
+    return job_pb2.JobState.Name(job.state).removeprefix("JOB_STATE_").lower().replace("_", " ")
 
 
 def duration(seconds: int) -> str:
@@ -88,7 +88,7 @@ def _lines(jobs: Iterable[Job], console: Console) -> Job:
     last = job_pb2.Job()
     said_s = float("-inf")
     for last in jobs:
-        if time.monotonic() - said_s >= LINE_EVERY_S and last.state == job_pb2.JOB_STATE_RUNNING:
+        if time.monotonic() - said_s >= LINE_EVERY_S and not last.HasField("end_time"):
             console.print(summary(last), markup=False, soft_wrap=True)
             said_s = time.monotonic()
     console.print(summary(last), markup=False, soft_wrap=True)

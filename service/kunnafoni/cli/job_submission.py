@@ -17,6 +17,7 @@ from kunnafoni.cli.job_options import (
     connect_jobs,
     labels_of,
     save_results,
+    short_name,
     source_of,
     targets_of,
 )
@@ -123,9 +124,9 @@ def submit(
             raise typer.BadParameter(str(error)) from error
         finally:
             report.finish()
-        typer.echo(job.id)
+        typer.echo(short_name(job))
         if wait:
-            job = show_progress(client.watch(job.id), job.id)
+            job = show_progress(client.watch(job.name), short_name(job))
             if output:
                 save_results(client, job, output, chosen_format)
     if report.problems or (wait and incomplete(job)):

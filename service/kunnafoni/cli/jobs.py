@@ -10,7 +10,16 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from kunnafoni.cli.job_options import Format, Output, check_output, connect_jobs, labels_of, save_results
+from kunnafoni.cli.job_options import (
+    Format,
+    Output,
+    check_output,
+    connect_jobs,
+    job_name,
+    labels_of,
+    save_results,
+    short_name,
+)
 from kunnafoni.cli.job_progress import incomplete, show_progress, state_name, summary
 from kunnafoni.cli.job_ray import run_on_ray
 from kunnafoni.cli.job_submission import submit
@@ -42,7 +51,7 @@ def list_jobs(
     for job in found:
         progress = job.progress
         table.add_row(
-            job.id,
+            short_name(job),
             job.create_time.ToDatetime().strftime("%Y-%m-%d %H:%M"),
             ",".join(job.spec.options.target_language_codes),
             state_name(job),
@@ -57,7 +66,7 @@ def list_jobs(
 def show(job_id: JobId, *, output: AnswerFormat = OutputFormat.TEXT, address: Address = None) -> None:
     """Show a job and how far it is."""
     with connect_jobs(address) as client:
-        job = client.get(job_id)
+        job = client.get(job_name(job_id))
     if output is OutputFormat.JSON:
         typer.echo(MessageToJson(job, ensure_ascii=False))
         return
@@ -74,7 +83,7 @@ def show(job_id: JobId, *, output: AnswerFormat = OutputFormat.TEXT, address: Ad
 def watch(job_id: JobId, *, address: Address = None) -> None:
     """Follow a job to its end; Ctrl-C leaves it running. Exit code 1 says that items failed or it was cancelled."""
     with connect_jobs(address) as client:
-        job = show_progress(client.watch(job_id), job_id)
+        job = show_progress(client.watch(job_name(job_id)), job_id)
     if incomplete(job):
         raise typer.Exit(1)
 
@@ -94,7 +103,7 @@ def results(
     the job was cancelled before it had all.
     """
     with connect_jobs(address) as client:
-        job = client.get(job_id)
+        job = client.get(job_name(job_id))
         chosen = check_output(output, output_format, job.spec, force=force)
         save_results(client, job, output, chosen)
     if incomplete(job):
@@ -105,18 +114,18 @@ def results(
 def cancel(job_id: JobId, *, address: Address = None) -> None:
     """Stop a job; the results that it has are kept."""
     with connect_jobs(address) as client:
-        typer.echo(summary(client.cancel(job_id)))
+        typer.echo(summary(client.cancel(job_name(job_id))))
 
 
 @jobs.command("retry")
 def retry(job_id: JobId, *, address: Address = None) -> None:
     """Run the failed items of a job again, and what a cancelled job has left."""
     with connect_jobs(address) as client:
-        typer.echo(summary(client.retry(job_id)))
+        typer.echo(summary(client.retry(job_name(job_id))))
 
 
 @jobs.command("delete")
 def delete(job_id: JobId, *, address: Address = None) -> None:
     """Remove a job with its items and results, stopping it if it runs."""
     with connect_jobs(address) as client:
-        client.delete(job_id)
+        client.delete(job_name(job_id))

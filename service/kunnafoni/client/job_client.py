@@ -2,10 +2,11 @@
 
     with JobClient("localhost:50051") as jobs:
         job = jobs.create(spec, items)
-        for result in jobs.results(job.id, follow=True):
+        for result in jobs.results(job.name, follow=True):
             print(result.id, result.translations[0].text)
 
-Following and reading outlast a restart of the server: they go on where they were. It knows no files and no terminal.
+Sending, following and reading outlast a restart of the server: they go on where they were. It knows no files and no
+terminal.
 """
 
 from __future__ import annotations
@@ -17,15 +18,13 @@ from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 import grpc
 
 from kunnafoni.client.channel import LONGEST_TIMEOUT_S, OPTIONS, error_of
+from kunnafoni.client.outbox import Outbox
 from kunnafoni.errors import DeadlineError, UnavailableError
 from kunnafoni.v1 import job_pb2, job_pb2_grpc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
 
-# Messages of about this size are quick and far below what a server takes.
-MAX_MESSAGE_ITEMS = 500
-MAX_MESSAGE_BYTES = 1_000_000
 RECONNECT_EVERY_S = 1.0
 # A host that has vanished says nothing, and following has no deadline: a ping that nobody answers ends the call.
 PING_EVERY_MS, PING_TIMEOUT_MS = 30_000, 15_000
@@ -56,9 +55,9 @@ class JobClient:
 
         Args:
             address: host:port of the server.
-            timeout_s: Deadline of the short calls, in seconds. Creating, following and reading have none.
-            patience_s: How long following and reading wait for a server that has gone, in seconds. A server that was
-                never there is not waited for.
+            timeout_s: Deadline of the short calls, in seconds. Sending, following and reading have none.
+            patience_s: How long sending, following and reading wait for a server that has gone, in seconds. They do
+                not wait for a server that was never there.
             language: `en` or `fr`: the language of the errors' localised messages.
         """
         self.address = address
@@ -81,37 +80,54 @@ class JobClient:
         Args:
             spec: What the job is.
             items: Its items, in order; ids that are empty become their places.
-            request_id: Makes it safe to send the same job again; empty means that it is always a new job.
+            request_id: Makes it safe to send the same job again, and to go on by itself, without sending anything
+                twice, when the connection or the server breaks. Empty means that it is always a new job, and that a
+                call that breaks leaves nothing.
 
         Raises:
-            KunnafoniError: as the server says; nothing is kept.
-            Exception: what `items` raised; nothing is kept.
+            KunnafoniError: as the server says, or it has not been there for `patience_s`.
+            Exception: what `items` raised.
         """
-        problems: list[BaseException] = []
-
-        def requests() -> Iterator[job_pb2.CreateJobRequest]:
-            yield job_pb2.CreateJobRequest(spec=spec, request_id=request_id)
+        outbox = Outbox(items)
+        request = job_pb2.CreateJobRequest(spec=spec, request_id=request_id)
+        stored_items, since_s = -1, 0.0
+        while True:
             try:
-                yield from _requests(items)
-            except BaseException as error:  # gRPC reads this in a thread and would tell only that there was an error
-                problems.append(error)
-                raise
+                return self._send(request, outbox)
+            except UnavailableError:
+                if outbox.stored_items > stored_items:
+                    stored_items, since_s = outbox.stored_items, time.monotonic()
+                lost_patience = time.monotonic() - since_s > self._patience_s
+                if not (request_id and outbox.was_accepted) or lost_patience:
+                    raise
+            self._wait_until(lambda: next(self.list(), None))
+            request.resume = True
 
+    def _send(self, request: job_pb2.CreateJobRequest, outbox: Outbox) -> job_pb2.Job:
+        """Send what the server has not stored yet; the job."""
+        job = job_pb2.Job()
+        call = self._stub.CreateJob(outbox.requests(request), metadata=self._metadata)
         try:
             with self._errors():
-                return self._stub.CreateJob(requests(), metadata=self._metadata).job
+                for answer in call:
+                    outbox.forget(answer.stored_items, done=answer.HasField("job"))
+                    job = answer.job
         except Exception:
-            if problems:
-                raise problems[0] from None
+            if outbox.problem:
+                raise outbox.problem from None
             raise
+        finally:
+            outbox.give_up()
+            call.cancel()
+        return job
 
-    def get(self, job_id: str) -> job_pb2.Job:
+    def get(self, name: str) -> job_pb2.Job:
         """Look at a job.
 
         Raises:
             KunnafoniError: as the server says.
         """
-        return self._call(self._stub.GetJob, job_pb2.GetJobRequest(job_id=job_id)).job
+        return self._call(self._stub.GetJob, job_pb2.GetJobRequest(name=name)).job
 
     def list(self, *, labels: dict[str, str] | None = None) -> Iterator[job_pb2.Job]:
         """The jobs that have all of `labels`, newest first.
@@ -128,43 +144,43 @@ class JobClient:
             if not page_token:
                 return
 
-    def cancel(self, job_id: str) -> job_pb2.Job:
+    def cancel(self, name: str) -> job_pb2.Job:
         """Stop a job and keep what it has.
 
         Raises:
             KunnafoniError: as the server says.
         """
-        return self._call(self._stub.CancelJob, job_pb2.CancelJobRequest(job_id=job_id)).job
+        return self._call(self._stub.CancelJob, job_pb2.CancelJobRequest(name=name)).job
 
-    def retry(self, job_id: str) -> job_pb2.Job:
+    def retry(self, name: str) -> job_pb2.Job:
         """Run the failed items of a job again, and what a cancelled one has left.
 
         Raises:
             KunnafoniError: as the server says.
         """
-        return self._call(self._stub.RetryJob, job_pb2.RetryJobRequest(job_id=job_id)).job
+        return self._call(self._stub.RetryJob, job_pb2.RetryJobRequest(name=name)).job
 
-    def delete(self, job_id: str) -> None:
+    def delete(self, name: str) -> None:
         """Remove a job with its results.
 
         Raises:
             KunnafoniError: as the server says.
         """
-        self._call(self._stub.DeleteJob, job_pb2.DeleteJobRequest(job_id=job_id))
+        self._call(self._stub.DeleteJob, job_pb2.DeleteJobRequest(name=name))
 
-    def watch(self, job_id: str) -> Iterator[job_pb2.Job]:
+    def watch(self, name: str) -> Iterator[job_pb2.Job]:
         """The job now and whenever its progress changes, until it has ended.
 
         Raises:
             KunnafoniError: as the server says, or it has not been there for `patience_s`.
         """
-        request = job_pb2.WatchJobRequest(job_id=job_id)
-        for answer in self._patiently(job_id, lambda: self._stub.WatchJob(request, metadata=self._metadata)):
+        request = job_pb2.WatchJobRequest(name=name)
+        for answer in self._patiently(name, lambda: self._stub.WatchJob(request, metadata=self._metadata)):
             yield answer.job
 
     def results(
         self,
-        job_id: str,
+        name: str,
         *,
         order: job_pb2.JobResultOrder.ValueType = job_pb2.JOB_RESULT_ORDER_INPUT,
         follow: bool = False,
@@ -175,8 +191,8 @@ class JobClient:
         Raises:
             KunnafoniError: as the server says, or it has not been there for `patience_s`.
         """
-        request = job_pb2.ReadJobResultsRequest(job_id=job_id, order=order, follow=follow, include_items=include_items)
-        for answer in self._patiently(job_id, lambda: self._stub.ReadJobResults(request, metadata=self._metadata)):
+        request = job_pb2.ReadJobResultsRequest(name=name, order=order, follow=follow, include_items=include_items)
+        for answer in self._patiently(name, lambda: self._stub.ReadJobResults(request, metadata=self._metadata)):
             yield from answer.results
             request.offset = answer.next_offset
 
@@ -194,9 +210,9 @@ class JobClient:
         with self._errors():
             return method(request, timeout=self._timeout_s, metadata=self._metadata)
 
-    def _patiently(self, job_id: str, begin: Callable[[], _Stream[MessageT]]) -> Iterator[MessageT]:
+    def _patiently(self, name: str, begin: Callable[[], _Stream[MessageT]]) -> Iterator[MessageT]:
         """Read a stream about a job; when the server goes, begin again until it is back or patience has run out."""
-        self.get(job_id)
+        self.get(name)
         while True:
             try:
                 with self._errors():
@@ -206,12 +222,12 @@ class JobClient:
                     finally:
                         call.cancel()
             except UnavailableError:
-                self._wait_for(job_id)
+                self._wait_until(lambda: self.get(name))
             else:
                 return
 
-    def _wait_for(self, job_id: str) -> None:
-        """Return when the server tells of the job again.
+    def _wait_until(self, call: Callable[[], object]) -> None:
+        """Return when the server answers `call` again.
 
         Raises:
             UnavailableError: it did not for `patience_s`.
@@ -220,7 +236,7 @@ class JobClient:
         while True:
             time.sleep(RECONNECT_EVERY_S)
             try:
-                self.get(job_id)
+                call()
             except UnavailableError:
                 if time.monotonic() > end_s:
                     raise
@@ -237,16 +253,3 @@ class JobClient:
             yield
         except grpc.RpcError as error:
             raise error_of(error, self.address) from error
-
-
-def _requests(items: Iterable[job_pb2.JobItem]) -> Iterator[job_pb2.CreateJobRequest]:
-    """Put items together into messages of a good size."""
-    request, size = job_pb2.CreateJobRequest(), 0
-    for item in items:
-        request.items.append(item)
-        size += item.ByteSize()
-        if len(request.items) >= MAX_MESSAGE_ITEMS or size >= MAX_MESSAGE_BYTES:
-            yield request
-            request, size = job_pb2.CreateJobRequest(), 0
-    if request.items:
-        yield request

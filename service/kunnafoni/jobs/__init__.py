@@ -1,1 +1,1 @@
-"""Batch jobs: a store that survives, a runner that works through it, files in and out. No models, no text rules."""
+"""Batch jobs: a store that survives, and a runner that works through it. It knows no models and no text rules."""

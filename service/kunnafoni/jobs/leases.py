@@ -1,9 +1,10 @@
-"""Work and who does it: chunks are claimed by runners, results are taken from owners alone, the dead lose their chunks.
+"""Work and who does it: runners claim chunks, only the owner of a chunk may store results, dead runners lose theirs.
 
-No clock of any machine is part of a lease, so none that is set back or wrong can break one: a living runner counts its
-`beat` up in the database, and every other runner watches the count by its own monotonic clock; one that stands still
-for the length of a lease is dead, and its next write finds that it owns nothing (leases: Gray and Cheriton 1989, SOSP;
-counters instead of times: the client of Amazon's DynamoDB locks). It knows rows, not messages. All of it is blocking.
+No machine's clock is part of a lease, so a clock that is wrong or set back cannot break one. A runner that is alive
+counts its `heartbeat` up in the database, and every other runner watches the count by its own monotonic clock. If it
+stands still for the length of a lease the runner is dead, and its next write finds that it owns nothing (leases: Gray
+and Cheriton 1989, SOSP; counters instead of times: the lock client of Amazon's DynamoDB). It knows rows, not messages.
+All of it is blocking.
 """
 
 from __future__ import annotations
@@ -13,23 +14,24 @@ import time
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, delete, exists, func, insert, select, true, update
+from sqlalchemy import and_, delete, exists, func, insert, or_, select, true, update
 
 from kunnafoni.jobs.packing import pack, unpack
+from kunnafoni.jobs.store import now_ms
 from kunnafoni.jobs.work import SUSPECT_AFTER_CRASHES, ClaimedItem
-from kunnafoni.storage.tables import State, chunks, items, jobs, results, runners
+from kunnafoni.storage.tables import CLAIMABLE, State, chunks, items, jobs, results, runners
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Connection, Row, Select
+    from sqlalchemy import ColumnElement, Connection, Row, Select
 
     from kunnafoni.jobs.work import Outcome
     from kunnafoni.storage.database import Database
 
 
 class Leases:
-    """One runner's view of the work. Its name, `owner`, is new in every life: what an earlier life owned is lost."""
+    """One runner's view of the work. Its name, `owner`, is new whenever it registers: what it owned before is lost."""
 
     def __init__(self, database: Database, *, lease_s: float) -> None:
         self._database = database
@@ -38,35 +40,37 @@ class Leases:
         self.owner = secrets.token_hex(8)
 
     def register(self) -> None:
-        """Enter this runner under a new name; where no database is shared, every other runner is dead and is buried."""
+        """Enter this runner under a new name; if the database is not shared, all other runners are dead and reaped."""
         self.owner = secrets.token_hex(8)
         with self._database.write() as connection:
             if not self._database.is_shared:
                 connection.execute(delete(runners))
-            connection.execute(insert(runners).values(id=self.owner, beat=0))
-            _free_what_nobody_owns(connection)
+            connection.execute(insert(runners).values(id=self.owner, heartbeat=0))
+            _reap(connection)
+        self._end_cancelled()
 
-    def beat(self) -> bool:
-        """Say that this runner lives, and bury those that have not for `lease_s`; False if it was buried itself."""
+    def heartbeat(self) -> bool:
+        """Say that this runner is alive, and reap those silent for `lease_s`; False if it was reaped itself."""
         with self._database.write() as connection:
-            mine = update(runners).where(runners.c.id == self.owner).values(beat=runners.c.beat + 1)
-            alive = connection.execute(mine).rowcount == 1
-            others = connection.execute(select(runners.c.id, runners.c.beat).where(runners.c.id != self.owner))
-            beats = {row.id: row.beat for row in others}
-        silent = self._silent(beats)
+            own = update(runners).where(runners.c.id == self.owner).values(heartbeat=runners.c.heartbeat + 1)
+            alive = connection.execute(own).rowcount == 1
+            others = connection.execute(select(runners.c.id, runners.c.heartbeat).where(runners.c.id != self.owner))
+            heartbeats = {row.id: row.heartbeat for row in others}
+        silent = self._silent(heartbeats)
         with self._database.write() as connection:
             for dead in silent:
-                still = and_(runners.c.id == dead, runners.c.beat == beats[dead])
+                still = and_(runners.c.id == dead, runners.c.heartbeat == heartbeats[dead])
                 connection.execute(delete(runners).where(still))
-            _free_what_nobody_owns(connection)
+            _reap(connection)
+        self._end_cancelled()
         return alive
 
-    def _silent(self, beats: dict[str, int]) -> list[str]:
-        """Note the beats of the others; those that have not changed for the length of a lease."""
+    def _silent(self, heartbeats: dict[str, int]) -> list[str]:
+        """Note the heartbeats of the others; those that have not changed for the length of a lease."""
         now_s = time.monotonic()
         self._seen = {
-            runner: self._seen[runner] if self._seen.get(runner, (None,))[0] == beat else (beat, now_s)
-            for runner, beat in beats.items()
+            runner: self._seen[runner] if self._seen.get(runner, (None,))[0] == count else (count, now_s)
+            for runner, count in heartbeats.items()
         }
         return [runner for runner, (_, since_s) in self._seen.items() if now_s - since_s > self._lease_s]
 
@@ -75,13 +79,33 @@ class Leases:
         with self._database.write() as connection:
             connection.execute(update(chunks).where(chunks.c.owner == self.owner).values(owner=None))
             connection.execute(delete(runners).where(runners.c.id == self.owner))
-            _free_what_nobody_owns(connection)
+            _reap(connection)
+        self._end_cancelled()
 
-    def owned(self) -> set[int]:
-        """The chunks that are still this runner's, by number."""
-        query = select(chunks.c.number).where(chunks.c.owner == self.owner)
+    def owned(self) -> tuple[set[int], set[int]]:
+        """The chunks that are still this runner's, by number: those to be worked on, and those of cancelled jobs."""
+        of_job = chunks.join(jobs, jobs.c.number == chunks.c.job)
+        query = select(chunks.c.number, jobs.c.state).select_from(of_job).where(chunks.c.owner == self.owner)
         with self._database.read() as connection:
-            return set(connection.execute(query).scalars())
+            rows = connection.execute(query).all()
+        cancelled = {row.number for row in rows if row.state == State.CANCELLING}
+        return {row.number for row in rows} - cancelled, cancelled
+
+    def drop_cancelled(self) -> None:
+        """Give up the chunks of cancelled jobs; a job that nobody works on any more has ended then."""
+        self._end_cancelled(or_(chunks.c.owner.is_(None), chunks.c.owner == self.owner))
+
+    def _end_cancelled(self, dropped: ColumnElement[bool] | None = None) -> None:
+        """End the cancelled jobs that nobody works on; chunks that are `dropped`, or have no owner, are nobody's."""
+        nobodys = chunks.c.owner.is_(None) if dropped is None else dropped
+        with self._database.write() as connection:
+            # Jobs are locked before chunks, here as everywhere, so that no two transactions wait for each other.
+            query = select(jobs.c.number).where(jobs.c.state == State.CANCELLING).with_for_update()
+            for job in list(connection.execute(query).scalars()):
+                connection.execute(delete(chunks).where(chunks.c.job == job, nobodys))
+                at_work = exists().where(chunks.c.job == job)
+                ended = {"state": State.CANCELLED, "ended_ms": now_ms()}
+                connection.execute(update(jobs).where(jobs.c.number == job, ~at_work).values(ended))
 
     def keep_only(self, kept: set[int]) -> None:
         """Give back the chunks that are not in `kept`."""
@@ -92,21 +116,20 @@ class Leases:
     def claim(self, *, max_chunks: int, alone: bool) -> list[ClaimedItem]:
         """Take up to `max_chunks` chunks of the job whose turn it is; their items without result, in order.
 
-        Chunks over which runners have died come last, and only if `alone` says that nothing else is being worked on;
+        Chunks over which runners have crashed come last, and only if `alone` says that nothing else is being worked on;
         then the first item of one such chunk is all that is taken.
         """
-        suspect = chunks.c.deaths >= SUSPECT_AFTER_CRASHES
+        suspect = chunks.c.crash_count >= SUSPECT_AFTER_CRASHES
         free = and_(chunks.c.owner.is_(None), true() if alone else ~suspect)
         its_own = and_(chunks.c.job == jobs.c.number, free)
-        turn = select(jobs.c.number, jobs.c.spec).where(jobs.c.state == State.RUNNING, exists().where(its_own))
+        turn = select(jobs.c.number, jobs.c.spec).where(jobs.c.state.in_(CLAIMABLE), exists().where(its_own))
         with self._database.write() as connection:
-            # Jobs are locked before chunks, here as everywhere, so that no two transactions wait for each other.
-            job = connection.execute(turn.order_by(jobs.c.turn, jobs.c.number).limit(1).with_for_update()).first()
+            job = connection.execute(turn.order_by(jobs.c.last_claim, jobs.c.number).limit(1).with_for_update()).first()
             if job is None:
                 return []
             query = select(chunks).where(chunks.c.job == job.number, free).order_by(suspect, chunks.c.first)
             found = connection.execute(query.limit(max_chunks).with_for_update(skip_locked=True)).all()
-            claimed = [row for row in found if row.deaths < SUSPECT_AFTER_CRASHES] or _first_item_of(
+            claimed = [row for row in found if row.crash_count < SUSPECT_AFTER_CRASHES] or _first_item_of(
                 connection, found[:1]
             )
             if not claimed:
@@ -114,9 +137,9 @@ class Leases:
             connection.execute(
                 update(chunks).where(chunks.c.number.in_([row.number for row in claimed])).values(owner=self.owner)
             )
-            last_turn = select(func.max(jobs.alias().c.turn)).scalar_subquery()
-            started_ms = func.coalesce(jobs.c.started_ms, time.time_ns() // 1_000_000)
-            values = {"turn": last_turn + 1, "started_ms": started_ms}
+            last_claim = select(func.max(jobs.alias().c.last_claim)).scalar_subquery()
+            started_ms = func.coalesce(jobs.c.started_ms, now_ms())
+            values = {"state": State.RUNNING, "last_claim": last_claim + 1, "started_ms": started_ms}
             connection.execute(update(jobs).where(jobs.c.number == job.number).values(values))
             return [
                 ClaimedItem(
@@ -124,7 +147,7 @@ class Leases:
                     chunk=chunk.number,
                     position=row.position,
                     code_points=row.code_points,
-                    crash_count=chunk.deaths,
+                    crash_count=chunk.crash_count,
                     spec=job.spec,
                     body=unpack(row.body),
                 )
@@ -140,7 +163,7 @@ class Leases:
             return {row.fingerprint: (unpack(row.body), row.segments) for row in rows if row.fingerprint}
 
     def complete(self, outcomes: Sequence[Outcome]) -> int:
-        """Store outcomes in the order given; the number taken. Those whose chunk is no longer owned are dropped."""
+        """Store outcomes in the order given; returns how many. Those whose chunk is no longer owned are dropped."""
         taken = 0
         with self._database.write() as connection:
             by_job = sorted(outcomes, key=lambda outcome: outcome.item.job)
@@ -149,7 +172,8 @@ class Leases:
         return taken
 
     def _complete(self, connection: Connection, job: int, outcomes: list[Outcome]) -> int:
-        counters = select(jobs.c.last_place, jobs.c.total_items, jobs.c.done_items, jobs.c.failed_items)
+        names = ("state", "last_sequence", "total_items", "done_items", "failed_items")
+        counters = select(*(jobs.c[name] for name in names))
         row = connection.execute(counters.where(jobs.c.number == job).with_for_update()).first()
         # A transaction that was reported as failed may have been made all the same; then the outcomes come again.
         positions = [outcome.item.position for outcome in outcomes]
@@ -166,8 +190,8 @@ class Leases:
         if row is None or not mine:
             return 0
         failed = sum(outcome.failed for outcome in mine)
-        values = {
-            "last_place": row.last_place + len(mine),
+        values: dict[str, Any] = {
+            "last_sequence": row.last_sequence + len(mine),
             "failed_items": row.failed_items + failed,
             "done_items": row.done_items + len(mine) - failed,
             "reused_items": jobs.c.reused_items + sum(outcome.reused for outcome in mine),
@@ -175,30 +199,44 @@ class Leases:
             "settled_code_points": jobs.c.settled_code_points + sum(outcome.item.code_points for outcome in mine),
         }
         if row.done_items + row.failed_items + len(mine) == row.total_items:
-            values |= {"state": State.FINISHED, "ended_ms": time.time_ns() // 1_000_000}
-        connection.execute(insert(results), [_row(outcome, row.last_place + n) for n, outcome in enumerate(mine, 1)])
+            values |= {"state": _end_state(values["done_items"], values["failed_items"]), "ended_ms": now_ms()}
+        connection.execute(insert(results), [_row(outcome, row.last_sequence + n) for n, outcome in enumerate(mine, 1)])
         connection.execute(
             delete(chunks).where(chunks.c.job == job, chunks.c.owner == self.owner, chunks.c.remaining == 0)
         )
+        if row.state == State.CANCELLING and "state" not in values and not _has_chunks(connection, job):
+            values |= {"state": State.CANCELLED, "ended_ms": now_ms()}
         connection.execute(update(jobs).where(jobs.c.number == job).values(values))
         return len(mine)
 
 
-def _free_what_nobody_owns(connection: Connection) -> None:
-    """Give back the chunks of runners that are not entered (any more), and drop the jobs that they were receiving.
+def _has_chunks(connection: Connection, job: int) -> bool:
+    return connection.execute(select(chunks.c.number).where(chunks.c.job == job).limit(1)).first() is not None
 
-    Said like this, and not as "of those that died just now", because one that was only held up may wake in the middle
-    of a claim, and make it after it was buried.
+
+def _end_state(done_items: int, failed_items: int) -> State:
+    if not failed_items:
+        return State.SUCCEEDED
+    return State.PARTIALLY_SUCCEEDED if done_items else State.FAILED
+
+
+def _reap(connection: Connection) -> None:
+    """Give back the chunks of runners that are not registered (any more), and end the uploads that they received.
+
+    It is about all such runners and not about those that died just now, because a runner that was only held up may
+    wake in the middle of a claim, and make it after it was reaped.
     """
     living = select(runners.c.id)
-    freed = {"owner": None, "deaths": chunks.c.deaths + 1}
+    freed = {"owner": None, "crash_count": chunks.c.crash_count + 1}
     connection.execute(update(chunks).where(chunks.c.owner.not_in(living)).values(freed))
-    halves = and_(jobs.c.state == State.RECEIVING, jobs.c.receiver.not_in(living))
-    connection.execute(update(jobs).where(halves).values(state=State.DELETED))
+    broken = and_(jobs.c.state == State.UPLOADING, jobs.c.uploader.not_in(living))
+    can_be_resumed = jobs.c.upload_request_id.is_not(None)
+    connection.execute(update(jobs).where(broken, ~can_be_resumed).values(state=State.DELETED))
+    connection.execute(update(jobs).where(broken, can_be_resumed).values(uploader=None))
 
 
 def _to_do(chunk: Row[Any]) -> Select[Any, Any, Any]:
-    """Ask for place, code points and body of the chunk's items that have no result, in order."""
+    """Position, code points and body of the chunk's items that have no result, in order."""
     settled = and_(results.c.job == items.c.job, results.c.position == items.c.position)
     inside = and_(items.c.job == chunk.job, items.c.position.between(chunk.first, chunk.last))
     query = select(items.c.position, items.c.code_points, items.c.body)
@@ -208,22 +246,22 @@ def _to_do(chunk: Row[Any]) -> Select[Any, Any, Any]:
 def _first_item_of(connection: Connection, found: Sequence[Row[Any]]) -> Sequence[Row[Any]]:
     """Cut a chunk, if one was found, down to its first item that has no result; the others become one of their own."""
     for chunk in found:
-        places = [row.position for row in connection.execute(_to_do(chunk))]
-        if len(places) > 1:
-            rest = {"first": places[1], "last": chunk.last, "remaining": len(places) - 1}
-            connection.execute(insert(chunks).values(job=chunk.job, deaths=chunk.deaths, **rest))
-        one = {"first": places[0], "last": places[0], "remaining": 1}
+        positions = [row.position for row in connection.execute(_to_do(chunk))]
+        if len(positions) > 1:
+            rest = {"first": positions[1], "last": chunk.last, "remaining": len(positions) - 1}
+            connection.execute(insert(chunks).values(job=chunk.job, crash_count=chunk.crash_count, **rest))
+        one = {"first": positions[0], "last": positions[0], "remaining": 1}
         mine = chunks.c.number == chunk.number
         connection.execute(update(chunks).where(mine).values(one))
         return connection.execute(select(chunks).where(mine)).all()
     return found
 
 
-def _row(outcome: Outcome, place: int) -> dict[str, object]:
+def _row(outcome: Outcome, sequence: int) -> dict[str, object]:
     return {
         "job": outcome.item.job,
         "position": outcome.item.position,
-        "place": place,
+        "sequence": sequence,
         "fingerprint": outcome.fingerprint,
         "failed": outcome.failed,
         "reused": outcome.reused,

@@ -1,9 +1,9 @@
-"""Works through jobs: claims items, has many worked on at once, stores what comes of them, keeps its lease alive.
+"""Works through jobs: claims items, works on many at once, stores what comes of them, keeps its lease alive.
 
-It outlives trouble, with the store or of its own making: results wait in memory, nothing new is claimed, and it opens
-the store again until that works. Results are stored as soon as there are any, all that came meanwhile in the next
-transaction: a crash costs what is in flight and no more. It knows no messages and no models: what is done to an item
-is a `Work`.
+It outlasts trouble, with the store or of its own making: results wait in memory, nothing new is claimed, and it opens
+the store again and again until that works. Results are stored as soon as there are any; those that come while they are
+stored go into the next transaction. So a crash costs what is in flight and no more. It knows no messages and no models:
+what is done to an item is a `Work`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kunnafoni.errors import OverloadedError, UnavailableError
+from kunnafoni.jobs.ingest import Ingest
 from kunnafoni.jobs.leases import Leases
 from kunnafoni.jobs.store import JobStore
 from kunnafoni.jobs.work import GIVE_UP_AFTER_CRASHES, SUSPECT_AFTER_CRASHES, Outcome
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from kunnafoni.jobs.work import ClaimedItem, Work
 
 LOG = logging.getLogger(__name__)
-CHUNKS_A_CLAIM = 4
+CHUNKS_PER_CLAIM = 4
 IDLE_S = 1.0
 MIN_RETRY_S, MAX_RETRY_S = 0.5, 30.0
 EXPIRE_EVERY_S = 60.0
@@ -34,14 +35,14 @@ EXPIRE_EVERY_S = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How a runner goes about it.
+    """How fast a runner works, and how long it keeps things.
 
     Attributes:
-        lease_s: Seconds without a sign of life after which other servers take over this one's items.
+        lease_s: Seconds without a heartbeat after which other servers take over this one's items.
         max_items: Most items in flight.
-        max_code_points: Most code points in flight, though always at least one item. It need only keep the engine's
-            queue of jobs filled: what is in flight is what a crash costs.
-        expiry_days: Days after which an ended job is removed; 0 keeps all for ever.
+        max_code_points: Most code points in flight, though always at least one item. They need only keep the engine's
+            queue of jobs filled; what is in flight is lost in a crash.
+        expiry_days: Days after which an ended job is removed; 0 keeps all forever.
     """
 
     lease_s: float = 30.0
@@ -64,6 +65,7 @@ class Runner:
         self.leases = Leases(database, lease_s=pace.lease_s)
         self._database = database
         self._store = JobStore(database)
+        self._ingest = Ingest(database)
         self._work = work
         self._pace = pace
         self._tasks: dict[asyncio.Task[None], ClaimedItem] = {}
@@ -73,10 +75,11 @@ class Runner:
         self._progress = asyncio.Event()
         self._stopping = False
         self._registered = False
-        self._next_beat_s = self._next_look_s = self._next_expiry_s = 0.0
+        self._next_heartbeat_s = self._next_look_s = self._next_expiry_s = 0.0
 
     def wake(self) -> None:
-        """Say that there may be work; without it the runner looks once a second."""
+        """Say that there may be work, or less of it than before; without it the runner looks once a second."""
+        self._next_look_s = 0.0
         self._wake.set()
 
     async def run(self) -> None:
@@ -109,7 +112,7 @@ class Runner:
         self._wake.set()
 
     def _note(self, error: Exception) -> None:
-        """Log trouble when it is new, without the words of errors that may quote an article."""
+        """Log trouble when it is new, without the messages of errors that may quote an article."""
         if isinstance(error, JobStoreError):
             trouble = error
         else:
@@ -121,7 +124,7 @@ class Runner:
 
     def _open(self) -> None:
         self._database.open()
-        if self._registered and self.leases.beat():
+        if self._registered and self.leases.heartbeat():
             # A claim may have been made although its transaction was reported as failed.
             self.leases.keep_only(
                 {item.chunk for item in self._tasks.values()} | {o.item.chunk for o in self._finished}
@@ -144,34 +147,49 @@ class Runner:
         self._wake.clear()
 
     async def _keep_up(self) -> None:
-        """What is due by time: the sign of life, items that are no longer this runner's, old jobs."""
+        """What is due by time: the heartbeat, items that are no longer to be worked on, old jobs and uploads."""
         now_s = time.monotonic()
-        if now_s >= self._next_beat_s:
-            self._next_beat_s = now_s + self._pace.lease_s / 3
-            if not await asyncio.to_thread(self.leases.beat):
-                LOG.warning("this server was taken for dead: its items went to others; is it short of processor time?")
+        if now_s >= self._next_heartbeat_s:
+            self._next_heartbeat_s = now_s + self._pace.lease_s / 3
+            if not await asyncio.to_thread(self.leases.heartbeat):
+                LOG.warning("this server was taken for dead: others have its items now; is it short of processor time?")
                 await asyncio.to_thread(self.leases.register)
                 self._next_look_s = now_s  # what is being worked on has other owners: it is dropped before a new claim
         if now_s >= self._next_look_s:
             self._next_look_s = now_s + IDLE_S
-            owned = await asyncio.to_thread(self.leases.owned) if self._tasks else set[int]()
-            for task, item in self._tasks.items():
-                if item.chunk not in owned:
-                    task.cancel()
+            if self._tasks:
+                await self._drop_unwanted()
             await asyncio.to_thread(self._store.purge)
-        if self._pace.expiry_days and now_s >= self._next_expiry_s:
+        if now_s >= self._next_expiry_s:
             self._next_expiry_s = now_s + EXPIRE_EVERY_S
-            await asyncio.to_thread(self._store.expire, days=self._pace.expiry_days)
+            await asyncio.to_thread(self._ingest.expire)
+            if self._pace.expiry_days:
+                await asyncio.to_thread(self._store.expire, days=self._pace.expiry_days)
+
+    async def _drop_unwanted(self) -> None:
+        """Stop working on items that are no longer this runner's, and on those of cancelled jobs."""
+        wanted, cancelled = await asyncio.to_thread(self.leases.owned)
+        unwanted = [task for task, item in self._tasks.items() if item.chunk not in wanted]
+        for task in unwanted:
+            task.cancel()
+        if cancelled:
+            await asyncio.gather(*unwanted, return_exceptions=True)
+            await self._store_finished()
+            await asyncio.to_thread(self.leases.drop_cancelled)
+            self._announce_progress()
 
     async def _store_finished(self) -> None:
         if outcomes := list(self._finished):
             await asyncio.to_thread(self.leases.complete, outcomes)
             del self._finished[: len(outcomes)]
-            self._progress.set()
-            self._progress = asyncio.Event()
+            self._announce_progress()
+
+    def _announce_progress(self) -> None:
+        self._progress.set()
+        self._progress = asyncio.Event()
 
     async def _claim(self) -> bool:
-        """Claim items and start on them, if there is room and work; whether there was."""
+        """Claim items and start on them, if there is room; whether there were any."""
         if any(item.crash_count >= SUSPECT_AFTER_CRASHES for item in self._tasks.values()):
             return False
         if len(self._tasks) > self._pace.max_items // 2 or self._code_points > self._pace.max_code_points // 2:
@@ -188,7 +206,7 @@ class Runner:
 
     def _claim_with_known(self) -> list[tuple[ClaimedItem, Outcome | None]]:
         """Claim items and look for earlier results of the same content, options and models."""
-        items = self.leases.claim(max_chunks=CHUNKS_A_CLAIM, alone=not self._tasks)
+        items = self.leases.claim(max_chunks=CHUNKS_PER_CLAIM, alone=not self._tasks)
         fingerprints = self._work.fingerprints(items)
         known = self.leases.known(fingerprints) if items else {}
         return [
@@ -226,7 +244,7 @@ class Runner:
         self._wake.set()
 
     async def _leave(self) -> None:
-        """Store what is finished and let other servers have the rest at once."""
+        """Store what is finished and give the rest back, so that other servers have it at once."""
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

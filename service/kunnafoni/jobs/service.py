@@ -1,4 +1,4 @@
-"""The jobs of a server in one place: where they come in, are looked at, worked on and read out."""
+"""The jobs of a server in one place: where they come in, are found, worked on and read out."""
 
 from __future__ import annotations
 
@@ -7,19 +7,21 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from kunnafoni.errors import DrainingError
-from kunnafoni.jobs.ingest import Inbox
+from kunnafoni.jobs.ingest import Ingest
 from kunnafoni.jobs.results import Results
 from kunnafoni.jobs.runner import Pace, Runner
 from kunnafoni.jobs.store import JobStore
+from kunnafoni.jobs.upload import Upload
 from kunnafoni.storage.database import Database, JobStoreError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from kunnafoni.jobs.upload import UploadRequest
     from kunnafoni.jobs.work import Work
 
 SQLITE_FILE = "jobs.db"
-# A server listens before its store is open: longer than opening and migrating takes, shorter than a caller waits.
+# A server listens before its store is open. Opening and migrating take less than this, and callers wait longer.
 FIRST_OPENING_S = 20.0
 
 
@@ -32,10 +34,10 @@ class JobService:
         Args:
             url: The database, as `Database` takes it.
             work: What is done to items.
-            pace: How the runner goes about it; None is the default.
+            pace: How fast the runner works; None is the default.
         """
         database = Database(url)
-        self.inbox = Inbox(database)
+        self.ingest = Ingest(database)
         self.store = JobStore(database)
         self.results = Results(database)
         self.results_with_items = Results(database, with_items=True)
@@ -49,11 +51,11 @@ class JobService:
         return self.runner.trouble is None
 
     async def check(self) -> None:
-        """Do nothing while the store can be used; just after the start, wait until that is known.
+        """Check that the store can be used; just after the start, wait until that is known.
 
         Raises:
             DrainingError: the server is shutting down, and whoever follows a job must come back later.
-            JobStoreError: it cannot.
+            JobStoreError: it cannot be used.
         """
         if self.draining:
             raise DrainingError
@@ -64,6 +66,10 @@ class JobService:
             # A new one each time: a raised exception collects the traces of all who raise it.
             store, problem = (self.runner.trouble.parameters[name] for name in ("store", "problem"))
             raise JobStoreError(store=store, problem=problem)
+
+    def upload(self, request: UploadRequest) -> Upload:
+        """Take a job in: see `Upload`."""
+        return Upload(self.ingest, self.runner.leases, request)
 
     def start(self) -> None:
         """Open the store and begin to work, in the background; trouble with the store is waited out."""

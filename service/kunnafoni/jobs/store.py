@@ -1,4 +1,4 @@
-"""The jobs as a whole: found, listed, cancelled, taken up again, deleted, expired. Items are not looked into.
+"""The jobs as a whole: found, listed, cancelled, retried, deleted, expired. Items are not looked into.
 
 It knows rows, not messages; a job's spec is bytes to it. All of it is blocking.
 """
@@ -13,16 +13,28 @@ from sqlalchemy import and_, delete, exists, func, insert, select, update
 
 from kunnafoni.errors import NotFoundError
 from kunnafoni.jobs.chunking import cut
-from kunnafoni.storage.tables import ENDED, VISIBLE, State, chunks, items, jobs, results
+from kunnafoni.storage.tables import (
+    CLAIMABLE,
+    ENDED,
+    MS_PER_DAY,
+    VISIBLE,
+    State,
+    chunks,
+    items,
+    job_labels,
+    jobs,
+    results,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy import Connection, RowMapping
 
     from kunnafoni.storage.database import Database
 
 PURGE_SLICE_ITEMS = 5_000
 PURGE_SLICE_PAGES = 50_000
-MS_PER_DAY = 24 * 60 * 60 * 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +52,7 @@ class JobRow:
     done_segments: int
     total_code_points: int
     settled_code_points: int
+    last_sequence: int
     created_ms: int
     started_ms: int | None
     ended_ms: int | None
@@ -68,29 +81,48 @@ class JobStore:
         with self._database.read() as connection:
             return _find(connection, job_id)
 
-    def list(self, *, before: int | None, limit: int, state: State | None = None) -> list[JobRow]:
-        """The newest `limit` jobs with numbers below `before` (None: all), newest first; in `state` unless None."""
+    def list(
+        self,
+        *,
+        before: int | None = None,
+        limit: int,
+        state: State | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> list[JobRow]:
+        """The newest jobs, newest first.
+
+        Args:
+            before: Only jobs with lower numbers; None means all.
+            limit: At most so many.
+            state: Only jobs in this state; None means any.
+            labels: Only jobs that have all of these.
+        """
         query = select(*COLUMNS).where(jobs.c.state.in_(VISIBLE if state is None else (state,)))
+        number: Any = jobs.c.number
+        for place, (key, value) in enumerate((labels or {}).items()):
+            label = job_labels.alias()
+            query = query.join(label, label.c.job == number).where(label.c.key == key, label.c.value == value)
+            if not place:  # read in the order of the first label's index, not of all jobs
+                number = label.c.job
         if before is not None:
-            query = query.where(jobs.c.number < before)
+            query = query.where(number < before)
         with self._database.read() as connection:
-            return [
-                _job(row) for row in connection.execute(query.order_by(jobs.c.number.desc()).limit(limit)).mappings()
-            ]
+            return [_job(row) for row in connection.execute(query.order_by(number.desc()).limit(limit)).mappings()]
 
     def cancel(self, job_id: str) -> JobRow:
-        """Stop a job; one that has ended stays as it is. What runners are working on is no longer taken.
+        """Stop a job; one that has ended stays as it is. Items that runners are working on are theirs to stop.
 
         Raises:
             NotFoundError: there is none.
         """
         with self._database.write() as connection:
             job = _find(connection, job_id, lock=True)
-            if job.state is State.RUNNING:
-                connection.execute(delete(chunks).where(chunks.c.job == job.number))
-                connection.execute(
-                    update(jobs).where(jobs.c.number == job.number).values(state=State.CANCELLED, ended_ms=_now_ms())
-                )
+            if job.state in CLAIMABLE:
+                mine = chunks.c.job == job.number
+                connection.execute(delete(chunks).where(mine, chunks.c.owner.is_(None)))
+                in_flight = connection.execute(select(chunks.c.number).where(mine).limit(1)).first()
+                values = {"state": State.CANCELLING} if in_flight else {"state": State.CANCELLED, "ended_ms": now_ms()}
+                connection.execute(update(jobs).where(jobs.c.number == job.number).values(values))
             return _find(connection, job_id)
 
     def retry(self, job_id: str) -> JobRow:
@@ -103,7 +135,8 @@ class JobStore:
         """
         with self._database.write() as connection:
             job = _find(connection, job_id, lock=True)
-            if job.failed_items or (job.state is State.CANCELLED and job.done_items < job.total_items):
+            cancelled = job.state in (State.CANCELLING, State.CANCELLED)
+            if job.failed_items or (cancelled and job.done_items < job.total_items):
                 connection.execute(delete(results).where(results.c.job == job.number, results.c.failed))
                 connection.execute(delete(chunks).where(chunks.c.job == job.number))
                 _reopen(connection, job)
@@ -120,8 +153,8 @@ class JobStore:
             _hide(connection, [job.number])
 
     def expire(self, *, days: float) -> int:
-        """Delete what ended more than `days` days ago; the number of jobs."""
-        horizon_ms = _now_ms() - round(days * MS_PER_DAY)
+        """Delete jobs that ended more than `days` days ago; returns how many."""
+        horizon_ms = now_ms() - round(days * MS_PER_DAY)
         with self._database.write() as connection:
             old = select(jobs.c.number).where(jobs.c.state.in_(ENDED), jobs.c.ended_ms < horizon_ms)
             numbers = list(connection.execute(old).scalars())
@@ -142,9 +175,15 @@ class JobStore:
                     break
             else:
                 connection.execute(delete(chunks).where(chunks.c.job == number))
+                connection.execute(delete(job_labels).where(job_labels.c.job == number))
                 connection.execute(delete(jobs).where(jobs.c.number == number))
         self._database.give_back(PURGE_SLICE_PAGES)
         return True
+
+
+def now_ms() -> int:
+    """This machine's clock, in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
 
 
 def _find(connection: Connection, job_id: str, *, lock: bool = False) -> JobRow:
@@ -163,13 +202,13 @@ def _job(row: RowMapping) -> JobRow:
 
 def _hide(connection: Connection, numbers: list[int]) -> None:
     connection.execute(
-        update(jobs).where(jobs.c.number.in_(numbers)).values(state=State.DELETED, request_id=None, receiver=None)
+        update(jobs).where(jobs.c.number.in_(numbers)).values(state=State.DELETED, request_id=None, uploader=None)
     )
     connection.execute(delete(chunks).where(chunks.c.job.in_(numbers)))
 
 
 def _reopen(connection: Connection, job: JobRow) -> None:
-    """Make chunks of all items that have no result, and let runners at them."""
+    """Make chunks of all items that have no result, and let runners claim them."""
     same = and_(results.c.job == items.c.job, results.c.position == items.c.position)
     query = select(items.c.position, items.c.code_points).where(items.c.job == job.number, ~exists().where(same))
     sizes = [(row.position, row.code_points) for row in connection.execute(query.order_by(items.c.position))]
@@ -181,9 +220,5 @@ def _reopen(connection: Connection, job: JobRow) -> None:
         ],
     )
     settled = job.total_code_points - sum(size for _, size in sizes)
-    values = {"state": State.RUNNING, "failed_items": 0, "settled_code_points": settled, "ended_ms": None}
+    values = {"state": State.QUEUED, "failed_items": 0, "settled_code_points": settled, "ended_ms": None}
     connection.execute(update(jobs).where(jobs.c.number == job.number).values(values))
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -10,7 +10,7 @@ import logging
 import time
 import traceback
 import uuid
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, cast
 
 import grpc
@@ -66,10 +66,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         serialise = handler.response_serializer
         rpc: Any = grpc  # its stubs do not know handlers without a deserialiser
         # gRPC would answer bytes that are no message with INTERNAL, so it hands us the bytes.
+        if handler.request_streaming:
+            return rpc.stream_stream_rpc_method_handler(self._answer_stream(name, handler), None, serialise)
         if handler.response_streaming:
             return rpc.unary_stream_rpc_method_handler(self._answer_many(name, handler), None, serialise)
-        if handler.request_streaming:
-            return rpc.stream_unary_rpc_method_handler(self._answer_stream(name, handler), None, serialise)
         return rpc.unary_unary_rpc_method_handler(self._answer_one(name, handler), None, serialise)
 
     def _answer_one(self, name: str, handler: Any) -> Any:
@@ -88,9 +88,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         return answer
 
     def _answer_stream(self, name: str, handler: Any) -> Any:
-        async def answer(stream: AsyncIterator[bytes], context: Context) -> Any:
+        async def answer(stream: AsyncIterator[bytes], context: Context) -> AsyncIterator[Any]:
             async with self._call(name, context):
-                return await handler.stream_unary((_decode(handler, data) async for data in stream), context)
+                requests = (_decode(handler, data) async for data in stream)
+                async with aclosing(handler.stream_stream(requests, context)) as messages:
+                    async for message in messages:
+                        yield message
 
         return answer
 

@@ -36,7 +36,7 @@ class JobCodec:
             translations=map(translation_message, result.translations), editions=map(edition_message, result.editions)
         )
         if result.error:
-            message.error.Pack(to_status(result.error))
+            message.error.CopyFrom(to_status(result.error))
         return message.SerializeToString()
 
 

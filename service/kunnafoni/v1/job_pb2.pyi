@@ -4,13 +4,13 @@ isort:skip_file
 Batch jobs: many texts or articles, kept by the server until their results are read."""
 
 from collections import abc as _abc
-from google.protobuf import any_pb2 as _any_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.rpc import status_pb2 as _status_pb2
 from kunnafoni.v1 import summarization_pb2 as _summarization_pb2
 from kunnafoni.v1 import translation_pb2 as _translation_pb2
 import builtins as _builtins
@@ -56,23 +56,41 @@ class _JobStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_JobState.Val
     DESCRIPTOR: _descriptor.EnumDescriptor
     JOB_STATE_UNSPECIFIED: _JobState.ValueType  # 0
     """Never sent."""
-    JOB_STATE_RUNNING: _JobState.ValueType  # 1
-    """Items wait or are being worked on."""
-    JOB_STATE_FINISHED: _JobState.ValueType  # 2
-    """Every item has a result or an error."""
-    JOB_STATE_CANCELLED: _JobState.ValueType  # 3
+    JOB_STATE_QUEUED: _JobState.ValueType  # 1
+    """No item has been taken up yet."""
+    JOB_STATE_RUNNING: _JobState.ValueType  # 2
+    """Items are being worked on, or wait for their turn."""
+    JOB_STATE_CANCELLING: _JobState.ValueType  # 3
+    """CancelJob was called, and items that were being worked on have not been stopped everywhere yet."""
+    JOB_STATE_SUCCEEDED: _JobState.ValueType  # 4
+    """Every item has a result."""
+    JOB_STATE_PARTIALLY_SUCCEEDED: _JobState.ValueType  # 5
+    """Every item has a result or an error, and there are some of both."""
+    JOB_STATE_FAILED: _JobState.ValueType  # 6
+    """Every item has an error."""
+    JOB_STATE_CANCELLED: _JobState.ValueType  # 7
     """Stopped by CancelJob; the results until then are kept."""
 
 class JobState(_JobState, metaclass=_JobStateEnumTypeWrapper):
-    """How far a job is."""
+    """How far a job is. It moves from QUEUED to RUNNING to one of the last four, which are its ends; from there RetryJob
+    leads back to QUEUED.
+    """
 
 JOB_STATE_UNSPECIFIED: JobState.ValueType  # 0
 """Never sent."""
-JOB_STATE_RUNNING: JobState.ValueType  # 1
-"""Items wait or are being worked on."""
-JOB_STATE_FINISHED: JobState.ValueType  # 2
-"""Every item has a result or an error."""
-JOB_STATE_CANCELLED: JobState.ValueType  # 3
+JOB_STATE_QUEUED: JobState.ValueType  # 1
+"""No item has been taken up yet."""
+JOB_STATE_RUNNING: JobState.ValueType  # 2
+"""Items are being worked on, or wait for their turn."""
+JOB_STATE_CANCELLING: JobState.ValueType  # 3
+"""CancelJob was called, and items that were being worked on have not been stopped everywhere yet."""
+JOB_STATE_SUCCEEDED: JobState.ValueType  # 4
+"""Every item has a result."""
+JOB_STATE_PARTIALLY_SUCCEEDED: JobState.ValueType  # 5
+"""Every item has a result or an error, and there are some of both."""
+JOB_STATE_FAILED: JobState.ValueType  # 6
+"""Every item has an error."""
+JOB_STATE_CANCELLED: JobState.ValueType  # 7
 """Stopped by CancelJob; the results until then are kept."""
 Global___JobState: _TypeAlias = JobState  # noqa: Y015
 
@@ -106,7 +124,7 @@ Global___JobResultOrder: _TypeAlias = JobResultOrder  # noqa: Y015
 
 @_typing.final
 class JobOptions(_message.Message):
-    """What is asked for. In `JobSpec` for all items; in `JobItem` each field that is set takes the place of the job's."""
+    """What is asked for: in `JobSpec` for all items; in `JobItem` each field that is set replaces that of the job."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -196,7 +214,7 @@ class JobSpec(_message.Message):
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Optional. Words of the caller's own to find the job by. At most 32, each key 1 to 63 and each value at most 255
-        Unicode code points; INVALID_ARGUMENT otherwise.
+        Unicode code points, none with a NUL character; INVALID_ARGUMENT otherwise.
         """
 
     def __init__(
@@ -226,8 +244,7 @@ class JobItem(_message.Message):
     OPTIONS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Optional. The caller's name for it, at most 255 Unicode code points, unique in the job; empty means its place in
-    the input, from 0, in decimal digits. INVALID_ARGUMENT if too long, not
-    unique, or with a NUL character.
+    the input, from 0, in decimal digits. INVALID_ARGUMENT if too long, not unique, or with a NUL character.
     """
     text: _builtins.str
     """Optional. TRANSLATE: a text, at most `Limits.max_content_code_points` Unicode code points; INVALID_ARGUMENT
@@ -236,13 +253,12 @@ class JobItem(_message.Message):
     @_builtins.property
     def article(self) -> _summarization_pb2.Article:
         """Optional. SUMMARIZE: an article, headline and body together at most `Limits.max_content_code_points` Unicode code
-        points;
-        INVALID_ARGUMENT otherwise.
+        points; INVALID_ARGUMENT otherwise.
         """
 
     @_builtins.property
     def options(self) -> Global___JobOptions:
-        """Optional. What this item wants otherwise than the job."""
+        """Optional. What is asked for this item instead of what is asked for the whole job."""
 
     def __init__(
         self,
@@ -264,17 +280,31 @@ Global___JobItem: _TypeAlias = JobItem  # noqa: Y015
 
 @_typing.final
 class CreateJobRequest(_message.Message):
-    """A piece of a job. The server reads the next piece when it has stored the one before."""
+    """A piece of a job. The server reads the next piece when it has taken in the one before."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     SPEC_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     ITEMS_FIELD_NUMBER: _builtins.int
+    RESUME_FIELD_NUMBER: _builtins.int
+    LAST_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Optional. Makes the call safe to repeat: a call with the `request_id` of an earlier one and the same spec and items
-    returns the earlier job, one with others gets ALREADY_EXISTS. At most 64 printable ASCII characters;
-    INVALID_ARGUMENT otherwise. Read from the first message. Forgotten when the job is deleted or expires.
+    returns the earlier job; one with another spec or other items gets ALREADY_EXISTS. At most 64 printable ASCII
+    characters; INVALID_ARGUMENT otherwise. Read from the first message. Forgotten when the job is deleted or expires.
+    """
+    resume: _builtins.bool
+    """Optional. True goes on with what an earlier call with the same `request_id` and spec, which broke, has left: the
+    first answer says in `stored_items` how many items the server has, and the client sends those that follow. If
+    nothing was left, that is 0; if the job has been created meanwhile, the first answer has it and is the last. An
+    earlier call that still runs ends with ABORTED. False takes the job in from its beginning and drops what an earlier
+    call has left. Read from the first message, which has no items then and needs a `request_id`: INVALID_ARGUMENT
+    otherwise. ALREADY_EXISTS if the earlier call had another spec.
+    """
+    last: _builtins.bool
+    """Optional. In the last message of the call it must be true, and in no other: it says that there are no more items,
+    and the server creates the job. A call that ends without it counts as broken; INVALID_ARGUMENT if anybody listens.
     """
     @_builtins.property
     def spec(self) -> Global___JobSpec:
@@ -282,9 +312,7 @@ class CreateJobRequest(_message.Message):
 
     @_builtins.property
     def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___JobItem]:
-        """Optional. The next items; a few hundred per message are quickest.
-        INVALID_ARGUMENT if a job has no items.
-        """
+        """Optional. The next items; some hundred per message are quickest. INVALID_ARGUMENT if a job has no items."""
 
     def __init__(
         self,
@@ -292,10 +320,12 @@ class CreateJobRequest(_message.Message):
         spec: Global___JobSpec | None = ...,
         request_id: _builtins.str = ...,
         items: _abc.Iterable[Global___JobItem] | None = ...,
+        resume: _builtins.bool = ...,
+        last: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["spec", b"spec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "request_id", b"request_id", "spec", b"spec"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "last", b"last", "request_id", b"request_id", "resume", b"resume", "spec", b"spec"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -303,29 +333,39 @@ Global___CreateJobRequest: _TypeAlias = CreateJobRequest  # noqa: Y015
 
 @_typing.final
 class CreateJobResponse(_message.Message):
-    """The answer to CreateJob."""
+    """What the server has of a job that is being created. The first answer comes when the first message has been read,
+    others whenever items have been stored, and the last one has the job.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    STORED_ITEMS_FIELD_NUMBER: _builtins.int
     JOB_FIELD_NUMBER: _builtins.int
     ALREADY_CREATED_FIELD_NUMBER: _builtins.int
+    stored_items: _builtins.int
+    """Output only. Items that the server has stored: a call with a `request_id` that breaks now can be resumed with the
+    item at this place of the input, counted from 0.
+    """
     already_created: _builtins.bool
-    """Output only. True if an earlier call with the same `request_id` made the job."""
+    """Output only. True in the last answer if an earlier call with the same `request_id` created the job."""
     @_builtins.property
     def job(self) -> Global___Job:
-        """Output only. The job."""
+        """Output only. The job. Present in the last answer and only there."""
 
     def __init__(
         self,
         *,
+        stored_items: _builtins.int = ...,
         job: Global___Job | None = ...,
         already_created: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["job", b"job"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_job", b"_job", "job", b"job"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["already_created", b"already_created", "job", b"job"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_job", b"_job", "already_created", b"already_created", "job", b"job", "stored_items", b"stored_items"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__job: _TypeAlias = _typing.Literal["job"]  # noqa: Y015
+    _WhichOneofArgType__job: _TypeAlias = _typing.Literal["_job", b"_job"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__job) -> _WhichOneofReturnType__job | None: ...
 
 Global___CreateJobResponse: _TypeAlias = CreateJobResponse  # noqa: Y015
 
@@ -335,7 +375,7 @@ class Job(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
     SPEC_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     PROGRESS_FIELD_NUMBER: _builtins.int
@@ -343,8 +383,8 @@ class Job(_message.Message):
     START_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
-    id: _builtins.str
-    """Output only. Identifier, made by the server."""
+    name: _builtins.str
+    """Output only. Name of the job, `jobs/` and an identifier made by the server."""
     state: Global___JobState.ValueType
     """Output only. How far it is."""
     @_builtins.property
@@ -365,7 +405,7 @@ class Job(_message.Message):
 
     @_builtins.property
     def end_time(self) -> _timestamp_pb2.Timestamp:
-        """Output only. When it finished or was cancelled. Absent before."""
+        """Output only. When it ended. Absent before."""
 
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
@@ -376,7 +416,7 @@ class Job(_message.Message):
     def __init__(
         self,
         *,
-        id: _builtins.str = ...,
+        name: _builtins.str = ...,
         spec: Global___JobSpec | None = ...,
         state: Global___JobState.ValueType = ...,
         progress: Global___JobProgress | None = ...,
@@ -387,7 +427,7 @@ class Job(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "expire_time", b"expire_time", "progress", b"progress", "spec", b"spec", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "expire_time", b"expire_time", "id", b"id", "progress", b"progress", "spec", b"spec", "start_time", b"start_time", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "expire_time", b"expire_time", "name", b"name", "progress", b"progress", "spec", b"spec", "start_time", b"start_time", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -467,17 +507,19 @@ class GetJobRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    JOB_ID_FIELD_NUMBER: _builtins.int
-    job_id: _builtins.str
-    """Required. Identifier of the job. NOT_FOUND if there is none."""
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Required. Name of the job. INVALID_ARGUMENT if it is not `jobs/` and an identifier, NOT_FOUND if there is no such
+    job.
+    """
     def __init__(
         self,
         *,
-        job_id: _builtins.str = ...,
+        name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["job_id", b"job_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -542,7 +584,9 @@ class ListJobsRequest(_message.Message):
     1000.
     """
     page_token: _builtins.str
-    """Optional. `next_page_token` of the page before; empty for the first page. INVALID_ARGUMENT if it is not one."""
+    """Optional. `next_page_token` of the page before, which was asked for with the same `state` and `labels`; empty for
+    the first page. INVALID_ARGUMENT otherwise.
+    """
     state: Global___JobState.ValueType
     """Optional. Only jobs in this state. Unspecified means all."""
     @_builtins.property
@@ -574,7 +618,7 @@ class ListJobsResponse(_message.Message):
     JOBS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Output only. Asks for the next page; empty on the last one."""
+    """Output only. Asks for the next page, also when jobs have been deleted meanwhile; empty on the last page."""
     @_builtins.property
     def jobs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Job]:
         """Output only. The jobs, newest first."""
@@ -599,17 +643,17 @@ class CancelJobRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    JOB_ID_FIELD_NUMBER: _builtins.int
-    job_id: _builtins.str
-    """Required. Identifier of the job. NOT_FOUND if there is none."""
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Required. As `GetJobRequest.name`."""
     def __init__(
         self,
         *,
-        job_id: _builtins.str = ...,
+        name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["job_id", b"job_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -624,7 +668,7 @@ class CancelJobResponse(_message.Message):
     JOB_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def job(self) -> Global___Job:
-        """Output only. The job as it is now."""
+        """Output only. The job as it is now: CANCELLING while items are being stopped, CANCELLED if there are none."""
 
     def __init__(
         self,
@@ -645,17 +689,17 @@ class RetryJobRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    JOB_ID_FIELD_NUMBER: _builtins.int
-    job_id: _builtins.str
-    """Required. Identifier of the job. NOT_FOUND if there is none."""
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Required. As `GetJobRequest.name`."""
     def __init__(
         self,
         *,
-        job_id: _builtins.str = ...,
+        name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["job_id", b"job_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -691,17 +735,17 @@ class WatchJobRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    JOB_ID_FIELD_NUMBER: _builtins.int
-    job_id: _builtins.str
-    """Required. Identifier of the job. NOT_FOUND if there is none, also when it is deleted meanwhile."""
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Required. As `GetJobRequest.name`; NOT_FOUND also when the job is deleted meanwhile."""
     def __init__(
         self,
         *,
-        job_id: _builtins.str = ...,
+        name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["job_id", b"job_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -737,18 +781,19 @@ class ReadJobResultsRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    JOB_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
     ORDER_FIELD_NUMBER: _builtins.int
     OFFSET_FIELD_NUMBER: _builtins.int
     FOLLOW_FIELD_NUMBER: _builtins.int
     INCLUDE_ITEMS_FIELD_NUMBER: _builtins.int
-    job_id: _builtins.str
-    """Required. Identifier of the job. NOT_FOUND if there is none, also when it is deleted meanwhile."""
+    name: _builtins.str
+    """Required. As `GetJobRequest.name`; NOT_FOUND also when the job is deleted meanwhile."""
     order: Global___JobResultOrder.ValueType
     """Optional. The order of the results. Unspecified means INPUT."""
     offset: _builtins.int
     """Optional. `next_offset` of the last message that was read in the same order; 0 means from the beginning.
-    INVALID_ARGUMENT if negative.
+    INVALID_ARGUMENT if negative, OUT_OF_RANGE if it lies beyond the end: beyond the last item in the order of the
+    input, beyond the latest result in the order of completion.
     """
     follow: _builtins.bool
     """Optional. True waits for more results until the job has ended; false sends those that there are."""
@@ -757,7 +802,7 @@ class ReadJobResultsRequest(_message.Message):
     def __init__(
         self,
         *,
-        job_id: _builtins.str = ...,
+        name: _builtins.str = ...,
         order: Global___JobResultOrder.ValueType = ...,
         offset: _builtins.int = ...,
         follow: _builtins.bool = ...,
@@ -765,7 +810,7 @@ class ReadJobResultsRequest(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["follow", b"follow", "include_items", b"include_items", "job_id", b"job_id", "offset", b"offset", "order", b"order"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["follow", b"follow", "include_items", b"include_items", "name", b"name", "offset", b"offset", "order", b"order"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -820,20 +865,20 @@ class JobResult(_message.Message):
     """Output only. True if it was taken from an earlier result: same content, options and model revisions."""
     @_builtins.property
     def translations(self) -> _containers.RepeatedCompositeFieldContainer[_translation_pb2.Translation]:
-        """Output only. TRANSLATE: one a target language, in the order of the item's `target_language_codes`. Empty if the
+        """Output only. TRANSLATE: one per target language, in the order of the item's `target_language_codes`. Empty if the
         item failed.
         """
 
     @_builtins.property
     def editions(self) -> _containers.RepeatedCompositeFieldContainer[_summarization_pb2.Edition]:
-        """Output only. SUMMARIZE: one a target language, in the order of the item's `target_language_codes`. Empty if the
+        """Output only. SUMMARIZE: one per target language, in the order of the item's `target_language_codes`. Empty if the
         item failed.
         """
 
     @_builtins.property
-    def error(self) -> _any_pb2.Any:
-        """Output only. Present if the item failed: a `google.rpc.Status`, with the details that a call of its own would have
-        got.
+    def error(self) -> _status_pb2.Status:
+        """Output only. Present if the item failed: the status, with its details, that a call for it alone would have ended
+        with.
         """
 
     @_builtins.property
@@ -847,7 +892,7 @@ class JobResult(_message.Message):
         id: _builtins.str = ...,
         translations: _abc.Iterable[_translation_pb2.Translation] | None = ...,
         editions: _abc.Iterable[_summarization_pb2.Edition] | None = ...,
-        error: _any_pb2.Any | None = ...,
+        error: _status_pb2.Status | None = ...,
         reused: _builtins.bool = ...,
         item: Global___JobItem | None = ...,
     ) -> None: ...
@@ -867,17 +912,17 @@ class DeleteJobRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    JOB_ID_FIELD_NUMBER: _builtins.int
-    job_id: _builtins.str
-    """Required. Identifier of the job. NOT_FOUND if there is none."""
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Required. As `GetJobRequest.name`."""
     def __init__(
         self,
         *,
-        job_id: _builtins.str = ...,
+        name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["job_id", b"job_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

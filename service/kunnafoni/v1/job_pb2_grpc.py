@@ -36,7 +36,7 @@ class JobServiceStub:
         Args:
             channel: A grpc.Channel.
         """
-        self.CreateJob = channel.stream_unary(
+        self.CreateJob = channel.stream_stream(
                 '/kunnafoni.v1.JobService/CreateJob',
                 request_serializer=kunnafoni_dot_v1_dot_job__pb2.CreateJobRequest.SerializeToString,
                 response_deserializer=kunnafoni_dot_v1_dot_job__pb2.CreateJobResponse.FromString,
@@ -84,14 +84,17 @@ class JobServiceServicer:
     """
 
     def CreateJob(self, request_iterator, context):
-        """Takes a job in. It exists once the call has returned: a call that breaks before leaves nothing behind.
+        """Takes a job in. The client sends what the job is and then its items, in as many messages as it likes; the server
+        answers the first message at once, then whenever it has stored items, and last with the job. The job exists once
+        that last answer was sent: nobody sees anything of a call that breaks before. What such a call had sent is kept
+        for a day if it had a `request_id`, and another call can go on from there: see `CreateJobRequest.resume`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetJob(self, request, context):
-        """Tells a job and its progress.
+        """Returns a job and its progress.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -105,15 +108,16 @@ class JobServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CancelJob(self, request, context):
-        """Stops a job and keeps the results that it has. A job that has ended stays as it is.
+        """Stops a job and keeps the results that it has. Items that are being worked on may still get a result. A job that
+        has ended stays as it is.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RetryJob(self, request, context):
-        """Runs the failed items of a job again, and those that a cancelled job has left. A job without such items stays as
-        it is.
+        """Runs the failed items of a job again, and the items that a cancelled job has left. A job without such items stays
+        as it is.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -143,7 +147,7 @@ class JobServiceServicer:
 
 def add_JobServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
-            'CreateJob': grpc.stream_unary_rpc_method_handler(
+            'CreateJob': grpc.stream_stream_rpc_method_handler(
                     servicer.CreateJob,
                     request_deserializer=kunnafoni_dot_v1_dot_job__pb2.CreateJobRequest.FromString,
                     response_serializer=kunnafoni_dot_v1_dot_job__pb2.CreateJobResponse.SerializeToString,
@@ -207,7 +211,7 @@ class JobService:
             wait_for_ready=None,
             timeout=None,
             metadata=None):
-        return grpc.experimental.stream_unary(
+        return grpc.experimental.stream_stream(
             request_iterator,
             target,
             '/kunnafoni.v1.JobService/CreateJob',

@@ -35,17 +35,23 @@ class JobServiceStub:
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> JobServiceAsyncStub: ...
-    CreateJob: _grpc.StreamUnaryMultiCallable[_job_pb2.CreateJobRequest, _job_pb2.CreateJobResponse]
-    """Takes a job in. It exists once the call has returned: a call that breaks before leaves nothing behind."""
+    CreateJob: _grpc.StreamStreamMultiCallable[_job_pb2.CreateJobRequest, _job_pb2.CreateJobResponse]
+    """Takes a job in. The client sends what the job is and then its items, in as many messages as it likes; the server
+    answers the first message at once, then whenever it has stored items, and last with the job. The job exists once
+    that last answer was sent: nobody sees anything of a call that breaks before. What such a call had sent is kept
+    for a day if it had a `request_id`, and another call can go on from there: see `CreateJobRequest.resume`.
+    """
     GetJob: _grpc.UnaryUnaryMultiCallable[_job_pb2.GetJobRequest, _job_pb2.GetJobResponse]
-    """Tells a job and its progress."""
+    """Returns a job and its progress."""
     ListJobs: _grpc.UnaryUnaryMultiCallable[_job_pb2.ListJobsRequest, _job_pb2.ListJobsResponse]
     """Lists the jobs, newest first."""
     CancelJob: _grpc.UnaryUnaryMultiCallable[_job_pb2.CancelJobRequest, _job_pb2.CancelJobResponse]
-    """Stops a job and keeps the results that it has. A job that has ended stays as it is."""
+    """Stops a job and keeps the results that it has. Items that are being worked on may still get a result. A job that
+    has ended stays as it is.
+    """
     RetryJob: _grpc.UnaryUnaryMultiCallable[_job_pb2.RetryJobRequest, _job_pb2.RetryJobResponse]
-    """Runs the failed items of a job again, and those that a cancelled job has left. A job without such items stays as
-    it is.
+    """Runs the failed items of a job again, and the items that a cancelled job has left. A job without such items stays
+    as it is.
     """
     WatchJob: _grpc.UnaryStreamMultiCallable[_job_pb2.WatchJobRequest, _job_pb2.WatchJobResponse]
     """Sends the job now and, at most ten times a second, whenever its progress changes; ends after the job has."""
@@ -61,17 +67,23 @@ class JobServiceAsyncStub(JobServiceStub):
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
-    CreateJob: _aio.StreamUnaryMultiCallable[_job_pb2.CreateJobRequest, _job_pb2.CreateJobResponse]  # type: ignore[assignment]
-    """Takes a job in. It exists once the call has returned: a call that breaks before leaves nothing behind."""
+    CreateJob: _aio.StreamStreamMultiCallable[_job_pb2.CreateJobRequest, _job_pb2.CreateJobResponse]  # type: ignore[assignment]
+    """Takes a job in. The client sends what the job is and then its items, in as many messages as it likes; the server
+    answers the first message at once, then whenever it has stored items, and last with the job. The job exists once
+    that last answer was sent: nobody sees anything of a call that breaks before. What such a call had sent is kept
+    for a day if it had a `request_id`, and another call can go on from there: see `CreateJobRequest.resume`.
+    """
     GetJob: _aio.UnaryUnaryMultiCallable[_job_pb2.GetJobRequest, _job_pb2.GetJobResponse]  # type: ignore[assignment]
-    """Tells a job and its progress."""
+    """Returns a job and its progress."""
     ListJobs: _aio.UnaryUnaryMultiCallable[_job_pb2.ListJobsRequest, _job_pb2.ListJobsResponse]  # type: ignore[assignment]
     """Lists the jobs, newest first."""
     CancelJob: _aio.UnaryUnaryMultiCallable[_job_pb2.CancelJobRequest, _job_pb2.CancelJobResponse]  # type: ignore[assignment]
-    """Stops a job and keeps the results that it has. A job that has ended stays as it is."""
+    """Stops a job and keeps the results that it has. Items that are being worked on may still get a result. A job that
+    has ended stays as it is.
+    """
     RetryJob: _aio.UnaryUnaryMultiCallable[_job_pb2.RetryJobRequest, _job_pb2.RetryJobResponse]  # type: ignore[assignment]
-    """Runs the failed items of a job again, and those that a cancelled job has left. A job without such items stays as
-    it is.
+    """Runs the failed items of a job again, and the items that a cancelled job has left. A job without such items stays
+    as it is.
     """
     WatchJob: _aio.UnaryStreamMultiCallable[_job_pb2.WatchJobRequest, _job_pb2.WatchJobResponse]  # type: ignore[assignment]
     """Sends the job now and, at most ten times a second, whenever its progress changes; ends after the job has."""
@@ -90,8 +102,12 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         self,
         request_iterator: _MaybeAsyncIterator[_job_pb2.CreateJobRequest],
         context: _ServicerContext,
-    ) -> _typing.Union[_job_pb2.CreateJobResponse, _abc.Awaitable[_job_pb2.CreateJobResponse]]:
-        """Takes a job in. It exists once the call has returned: a call that breaks before leaves nothing behind."""
+    ) -> _typing.Union[_abc.Iterator[_job_pb2.CreateJobResponse], _abc.AsyncIterator[_job_pb2.CreateJobResponse]]:
+        """Takes a job in. The client sends what the job is and then its items, in as many messages as it likes; the server
+        answers the first message at once, then whenever it has stored items, and last with the job. The job exists once
+        that last answer was sent: nobody sees anything of a call that breaks before. What such a call had sent is kept
+        for a day if it had a `request_id`, and another call can go on from there: see `CreateJobRequest.resume`.
+        """
 
     @_abc_1.abstractmethod
     def GetJob(
@@ -99,7 +115,7 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _job_pb2.GetJobRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_job_pb2.GetJobResponse, _abc.Awaitable[_job_pb2.GetJobResponse]]:
-        """Tells a job and its progress."""
+        """Returns a job and its progress."""
 
     @_abc_1.abstractmethod
     def ListJobs(
@@ -115,7 +131,9 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _job_pb2.CancelJobRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_job_pb2.CancelJobResponse, _abc.Awaitable[_job_pb2.CancelJobResponse]]:
-        """Stops a job and keeps the results that it has. A job that has ended stays as it is."""
+        """Stops a job and keeps the results that it has. Items that are being worked on may still get a result. A job that
+        has ended stays as it is.
+        """
 
     @_abc_1.abstractmethod
     def RetryJob(
@@ -123,8 +141,8 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _job_pb2.RetryJobRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_job_pb2.RetryJobResponse, _abc.Awaitable[_job_pb2.RetryJobResponse]]:
-        """Runs the failed items of a job again, and those that a cancelled job has left. A job without such items stays as
-        it is.
+        """Runs the failed items of a job again, and the items that a cancelled job has left. A job without such items stays
+        as it is.
         """
 
     @_abc_1.abstractmethod

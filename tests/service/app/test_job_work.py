@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from google.rpc.status_pb2 import Status
+import grpc
 
 from kunnafoni.app.job_work import JobWork, revisions_of
 from kunnafoni.app.model_loading import make_engines
@@ -17,7 +17,7 @@ from kunnafoni.rpc.job_codec import JobCodec
 from kunnafoni.translation.model_pool import ModelPool
 from kunnafoni.v1 import job_pb2, summarization_pb2
 from tests.conftest import echo_entry
-from tests.service.jobs.calls import create, read, requests, texts, wait_for_end
+from tests.service.jobs.calls import create, create_job, read, requests, texts, wait_for_end
 from tests.service.jobs.job_server import serve
 
 if TYPE_CHECKING:
@@ -53,16 +53,14 @@ async def test_items_become_what_calls_would_give(tmp_path: Path) -> None:
             job_pb2.JobItem(id="named", text="qwzx vbnm", options=job_pb2.JobOptions(source_language_code="en")),
         ]
         job = await create(running.stub, items, "fr", "bm")
-        ended = await wait_for_end(running.stub, job.id)
+        ended = await wait_for_end(running.stub, job.name)
         assert (ended.progress.done_items, ended.progress.failed_items) == (3, 1)
-        article, french, odd, named = await read(running.stub, job.id)
+        article, french, odd, named = await read(running.stub, job.name)
         assert [len(translation.segments) for translation in article.translations] == [3, 3]
         assert "\n\n[en>fr] PRICES FALL." in article.translations[0].text
         assert [translation.source_language_code for translation in french.translations] == ["fr"]
         assert french.translations[0].route[0].target_language_code == "en"
-        status = Status()
-        assert odd.error.Unpack(status)
-        assert "not recognised" in status.message
+        assert "not recognised" in odd.error.message
         assert len(named.translations) == 2
 
 
@@ -71,11 +69,11 @@ async def test_a_bug_costs_its_item_alone(tmp_path: Path) -> None:
         items = texts(40, prefix="This is text number")
         items[20].text = "This sentence holds poison for the model."
         job = await create(running.stub, items)
-        ended = await wait_for_end(running.stub, job.id)
+        ended = await wait_for_end(running.stub, job.name)
         assert (ended.progress.done_items, ended.progress.failed_items) == (39, 1)
-        status = Status()
-        assert (await read(running.stub, job.id))[20].error.Unpack(status)
-        assert "poison" not in status.message
+        error = (await read(running.stub, job.name))[20].error
+        assert error.code == grpc.StatusCode.INTERNAL.value[0]
+        assert "poison" not in error.message
 
 
 async def test_articles_become_the_editions_that_calls_would_give(tmp_path: Path) -> None:
@@ -89,10 +87,10 @@ async def test_articles_become_the_editions_that_calls_would_give(tmp_path: Path
         job_pb2.JobItem(id="b", article=summarization_pb2.Article(body="qwzx vbnm")),
     ]
     async with pipeline() as work, serve(f"sqlite:///{tmp_path}/jobs.db", work) as running:
-        job = (await running.stub.CreateJob(requests(summarize, items))).job
-        ended = await wait_for_end(running.stub, job.id)
+        job = (await create_job(running.stub, requests(summarize, items))).job
+        ended = await wait_for_end(running.stub, job.name)
         assert (ended.progress.done_items, ended.progress.failed_items, ended.progress.done_segments) == (1, 1, 2)
-        made, failed = await read(running.stub, job.id)
+        made, failed = await read(running.stub, job.name)
     assert [edition.language_code for edition in made.editions] == ["fr", "bm"]
     assert [len(edition.key_points) for edition in made.editions] == [1, 1]
     assert all(edition.headline and edition.summary for edition in made.editions)

@@ -69,7 +69,7 @@ def test_submit_wait_and_results(server: JobProcess, tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     code, job_id, told = run(server, "submit", archive(tmp_path), "--to", "fr,bm", "--wait", "-o", out)
     assert code == 0
-    assert "finished: 30 of 30 items" in told
+    assert "succeeded: 30 of 30 items" in told
     lines = [json.loads(line) for line in out.read_text().splitlines()]
     assert lines[4] == {"id": "a5", "fr": "fr:TEXT 5", "bm": "bm:TEXT 5"}
     assert len(lines) == 30
@@ -97,7 +97,7 @@ def test_a_terminal_gets_a_bar(server: JobProcess, tmp_path: Path, monkeypatch: 
     code, _, told = run(server, "watch", job_id.strip())
     assert code == 0
     assert "\x1b[" in told
-    assert "finished: 500 of 500 items" in told
+    assert "succeeded: 500 of 500 items" in told
 
 
 def test_results_of_a_running_job_say_so(slow_server: JobProcess, tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_failed_items_and_retry(server: JobProcess, tmp_path: Path) -> None:
     [error] = map(json.loads, (tmp_path / "out.csv.errors.jsonl").read_text().splitlines())
     assert (error["id"], error["reason"]) == ("2", "LANGUAGE_NOT_DETECTED")
     server.log.with_suffix(".mended").touch()
-    assert "running" in run(server, "retry", job_id.strip())[1]
+    assert "queued" in run(server, "retry", job_id.strip())[1]
     assert run(server, "watch", job_id.strip())[0] == 0
     assert run(server, "results", job_id.strip(), "-o", out, "--force")[0] == 0
     assert "fr:FAIL" in out.read_text()
@@ -208,4 +208,4 @@ def test_ctrl_c_detaches(server: JobProcess, tmp_path: Path) -> None:
     assert process.returncode == 130
     assert f"kunnafoni jobs watch {job_id}" in told
     assert "running" in run(server, "show", job_id)[1]
-    assert "cancelled" in run(server, "cancel", job_id)[1]
+    assert "cancel" in run(server, "cancel", job_id)[1]

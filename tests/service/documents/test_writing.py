@@ -45,7 +45,7 @@ def result(index: int, text: str, *made: str) -> job_pb2.JobResult:
 
 def failed(index: int) -> job_pb2.JobResult:
     answer = job_pb2.JobResult(index=index, id=f"id-{index}", item=job_pb2.JobItem(text="?"))
-    answer.error.Pack(to_status(InvalidInputError("text", "is odd")))
+    answer.error.CopyFrom(to_status(InvalidInputError("text", "is odd")))
     return answer
 
 

@@ -13,9 +13,13 @@ from kunnafoni.v1 import job_pb2
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
+    import grpc
+
     from kunnafoni.client import JobClient
     from kunnafoni.jobs.service import JobService
     from kunnafoni.v1.job_pb2_grpc import JobServiceAsyncStub
+
+    CreateJobCall = grpc.aio.StreamStreamCall[job_pb2.CreateJobRequest, job_pb2.CreateJobResponse]
 
 
 async def eventually(condition: Callable[[], Awaitable[bool]], timeout_s: float = 60.0) -> None:
@@ -36,12 +40,12 @@ async def usable(job_service: JobService) -> None:
     await eventually(no_trouble)
 
 
-async def done(stub: JobServiceAsyncStub, job_id: str, items: int) -> job_pb2.Job:
+async def done(stub: JobServiceAsyncStub, name: str, items: int) -> job_pb2.Job:
     """Wait until so many items have a result or an error."""
     job = job_pb2.Job()
 
     async def enough() -> bool:
-        job.CopyFrom((await stub.GetJob(job_pb2.GetJobRequest(job_id=job_id))).job)
+        job.CopyFrom((await stub.GetJob(job_pb2.GetJobRequest(name=name))).job)
         return job.progress.done_items + job.progress.failed_items >= items
 
     await eventually(enough)
@@ -70,30 +74,54 @@ def create_when_ready(client: JobClient, items: list[job_pb2.JobItem]) -> job_pb
 
 
 async def requests(
-    job_spec: job_pb2.JobSpec, items: Iterable[job_pb2.JobItem], *, request_id: str = "", a_message: int = 100
+    job_spec: job_pb2.JobSpec, items: Iterable[job_pb2.JobItem], *, request_id: str = "", per_message: int = 100
 ) -> AsyncIterator[job_pb2.CreateJobRequest]:
     yield job_pb2.CreateJobRequest(spec=job_spec, request_id=request_id)
     rest = list(items)
-    for first in range(0, len(rest), a_message):
-        yield job_pb2.CreateJobRequest(items=rest[first : first + a_message])
+    for first in range(0, len(rest), per_message):
+        yield job_pb2.CreateJobRequest(items=rest[first : first + per_message])
+    yield job_pb2.CreateJobRequest(last=True)
 
 
 async def create(
     stub: JobServiceAsyncStub, items: Iterable[job_pb2.JobItem], *targets: str, request_id: str = ""
 ) -> job_pb2.Job:
-    return (await stub.CreateJob(requests(spec(*targets), items, request_id=request_id))).job
+    return (await create_job(stub, requests(spec(*targets), items, request_id=request_id))).job
 
 
-async def wait_for_end(stub: JobServiceAsyncStub, job_id: str) -> job_pb2.Job:
+async def create_job(
+    stub: JobServiceAsyncStub, messages: AsyncIterator[job_pb2.CreateJobRequest]
+) -> job_pb2.CreateJobResponse:
+    """The last answer to a whole call; items are sent once the server has taken the first message."""
+    call = stub.CreateJob()
+    last = job_pb2.CreateJobResponse()
+    async for message in messages:
+        await call.write(message)
+        if message.HasField("spec"):
+            last = await answer_of(call)
+    await call.done_writing()
+    while not last.HasField("job"):
+        last = await answer_of(call)
+    return last
+
+
+async def answer_of(call: CreateJobCall) -> job_pb2.CreateJobResponse:
+    """The next answer of a CreateJob call."""
+    answer = await call.read()
+    assert isinstance(answer, job_pb2.CreateJobResponse), "the call ended without a job"
+    return answer
+
+
+async def wait_for_end(stub: JobServiceAsyncStub, name: str) -> job_pb2.Job:
     job = job_pb2.Job()
-    async for answer in stub.WatchJob(job_pb2.WatchJobRequest(job_id=job_id)):
+    async for answer in stub.WatchJob(job_pb2.WatchJobRequest(name=name)):
         job = answer.job
     return job
 
 
 async def read(
     stub: JobServiceAsyncStub,
-    job_id: str,
+    name: str,
     *,
     order: job_pb2.JobResultOrder.ValueType = job_pb2.JOB_RESULT_ORDER_INPUT,
     offset: int = 0,
@@ -101,19 +129,19 @@ async def read(
     include_items: bool = False,
 ) -> list[job_pb2.JobResult]:
     request = job_pb2.ReadJobResultsRequest(
-        job_id=job_id, order=order, offset=offset, follow=follow, include_items=include_items
+        name=name, order=order, offset=offset, follow=follow, include_items=include_items
     )
     return [result async for answer in stub.ReadJobResults(request) for result in answer.results]
 
 
-def follow_in_thread(client: JobClient, job_id: str) -> tuple[threading.Thread, list[job_pb2.JobResult]]:
+def follow_in_thread(client: JobClient, name: str) -> tuple[threading.Thread, list[job_pb2.JobResult]]:
     """A reader that goes on over restarts, as a user's would."""
     results: list[job_pb2.JobResult] = []
 
     def follow() -> None:
         while True:
             try:
-                results.extend(client.results(job_id, order=job_pb2.JOB_RESULT_ORDER_COMPLETION, follow=True))
+                results.extend(client.results(name, order=job_pb2.JOB_RESULT_ORDER_COMPLETION, follow=True))
             except UnavailableError:  # gone before the reader came; later its own patience counts
                 if results:
                     raise

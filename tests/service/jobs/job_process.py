@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from kunnafoni.storage import tables
 from kunnafoni.storage.database import Database
@@ -76,6 +76,11 @@ class JobProcess:
         """The items that have a result in its store."""
         with contextlib.closing(Database(self.url)) as database, database.read() as connection:
             return set(connection.execute(select(tables.results.c.position)).scalars())
+
+    def uploaded(self) -> int:
+        """How many items its store has, of all jobs."""
+        with contextlib.closing(Database(self.url)) as database, database.read() as connection:
+            return connection.execute(select(func.count()).select_from(tables.items)).scalar_one()
 
     def signal(self, number: signal.Signals) -> None:
         assert self.process

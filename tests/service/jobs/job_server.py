@@ -60,7 +60,7 @@ class CapitalsWork:
 
     def give_up(self, item: ClaimedItem) -> Outcome:
         result = job_pb2.JobResult()
-        result.error.Pack(to_status(ItemCrashesServersError(crash_count=item.crash_count)))
+        result.error.CopyFrom(to_status(ItemCrashesServersError(crash_count=item.crash_count)))
         return Outcome(item, body=result.SerializeToString(), failed=True)
 
     def fingerprints(self, items: Sequence[ClaimedItem]) -> list[bytes]:
@@ -78,7 +78,7 @@ class CapitalsWork:
             os.kill(os.getpid(), signal.SIGKILL)
         result = job_pb2.JobResult()
         if "FAIL" in text and not self.mended and not (self.log and self.log.with_suffix(".mended").exists()):
-            result.error.Pack(to_status(UndetectedLanguageError("text", "und", 0.1)))
+            result.error.CopyFrom(to_status(UndetectedLanguageError("text", "und", 0.1)))
             return Outcome(item, body=result.SerializeToString(), failed=True)
         for target in job_pb2.JobSpec.FromString(item.spec).options.target_language_codes:
             made = result.translations.add(text=f"{target}:{text.upper()}", source_language_code="en")

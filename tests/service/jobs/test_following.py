@@ -25,7 +25,7 @@ def test_patience_counts_from_when_the_server_goes(process: JobProcess, monkeypa
     process.start()
     with JobClient(process.address, patience_s=100.0) as client:
         job = create_when_ready(client, texts(1))
-        reader, results = follow_in_thread(client, job.id)
+        reader, results = follow_in_thread(client, job.name)
         time.sleep(1)
         ahead_s = 1000.0  # nothing to tell for longer than its patience
         process.kill()
@@ -34,7 +34,7 @@ def test_patience_counts_from_when_the_server_goes(process: JobProcess, monkeypa
         assert len(results) == 1
         process.kill()
         with pytest.raises(UnavailableError):  # at once: there is no server to come back to
-            next(client.watch(job.id))
+            next(client.watch(job.name))
 
 
 def test_a_server_that_hangs_counts_as_gone(process: JobProcess, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,7 +44,7 @@ def test_a_server_that_hangs_counts_as_gone(process: JobProcess, monkeypatch: py
     process.start()
     with JobClient(process.address, patience_s=1.0, timeout_s=8.0) as client:
         job = create_when_ready(client, texts(100))
-        watched = client.watch(job.id)
+        watched = client.watch(job.name)
         next(watched)
         process.signal(signal.SIGSTOP)
         with pytest.raises(UnavailableError):

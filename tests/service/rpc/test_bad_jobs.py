@@ -6,7 +6,7 @@ import grpc
 import pytest
 
 from kunnafoni.v1 import job_pb2
-from tests.service.jobs.calls import create, requests, spec, texts
+from tests.service.jobs.calls import create, create_job, requests, spec, texts
 from tests.service.jobs.job_server import LIMITS, CapitalsWork, serve
 
 
@@ -22,6 +22,7 @@ def item(**values: object) -> job_pb2.JobItem:
         (spec("fr", "xx"), texts(1), "spec.options.target_language_codes"),
         (spec("fr", "fr-ML"), texts(1), "spec.options.target_language_codes"),
         (spec("fr", labels={"": "empty"}), texts(1), "spec.labels"),
+        (spec("fr", labels={"desk": "a\0b"}), texts(1), "spec.labels"),
         (spec("fr"), [], "items"),
         (spec("fr"), [*texts(3), item(text="")], "items[3].text"),
         (spec("fr"), [*texts(3), item(text="a" * (LIMITS.max_content_code_points + 1))], "items[3].text"),
@@ -39,18 +40,20 @@ async def test_what_is_wrong_is_named_and_leaves_nothing(
 ) -> None:
     async with serve(f"sqlite:///{tmp_path}/jobs.db", CapitalsWork()) as running:
         with pytest.raises(grpc.aio.AioRpcError) as error:
-            await running.stub.CreateJob(requests(job_spec, items))
+            await create_job(running.stub, requests(job_spec, items, per_message=len(items) or 1))
         assert error.value.code() is grpc.StatusCode.INVALID_ARGUMENT
         assert f"{field}:" in (error.value.details() or "")
         assert not (await running.stub.ListJobs(job_pb2.ListJobsRequest())).jobs
         assert (await create(running.stub, texts(2))).progress.total_items == 2
 
 
-async def test_a_long_id_of_no_job_is_not_found_like_any(tmp_path: object) -> None:
+@pytest.mark.parametrize("name", ["", "x", "jobs/", "jobs/a/b", "job/x", "jobs/é", "jobs/x\n", "jobs/" + "ɛ" * 10_000])
+@pytest.mark.parametrize("method", ["GetJob", "CancelJob", "RetryJob", "DeleteJob"])
+async def test_what_is_no_name_of_a_job_is_said_to_be_none(tmp_path: object, name: str, method: str) -> None:
     async with serve(f"sqlite:///{tmp_path}/jobs.db", CapitalsWork()) as running:
-        with pytest.raises(grpc.aio.AioRpcError) as error:
-            await running.stub.GetJob(job_pb2.GetJobRequest(job_id="ɛ" * 10_000))
-        assert error.value.code() is grpc.StatusCode.NOT_FOUND
+        with pytest.raises(grpc.aio.AioRpcError, match="name: is not the name of a job") as error:
+            await getattr(running.stub, method)(getattr(job_pb2, f"{method}Request")(name=name))
+        assert error.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
 @pytest.mark.parametrize(
@@ -58,10 +61,11 @@ async def test_a_long_id_of_no_job_is_not_found_like_any(tmp_path: object) -> No
     [
         (job_pb2.ListJobsRequest(page_token="nonsense"), "page_token"),
         (job_pb2.ListJobsRequest(page_token="9" * 5000), "page_token"),
+        (job_pb2.ListJobsRequest(page_token="AAAAAAAAAAAx"), "page_token"),
         (job_pb2.ListJobsRequest(page_size=-1), "page_size"),
         (job_pb2.ListJobsRequest(state=99), "state"),  # pyright: ignore[reportArgumentType] - as a newer client may
-        (job_pb2.ReadJobResultsRequest(job_id="x", offset=-1), "offset"),
-        (job_pb2.ReadJobResultsRequest(job_id="x", order=99), "order"),  # pyright: ignore[reportArgumentType]
+        (job_pb2.ReadJobResultsRequest(name="jobs/x", offset=-1), "offset"),
+        (job_pb2.ReadJobResultsRequest(name="jobs/x", order=99), "order"),  # pyright: ignore[reportArgumentType]
     ],
 )
 async def test_wrong_questions_are_named(

@@ -109,9 +109,9 @@ def made_by_a_server(rows: Sequence[dict[str, Any]], *targets: str) -> dict[str,
     with local_server("--model", "echo") as server, JobClient(server.address) as client:
         items = [job_pb2.JobItem(id=row["id"], text=row["text"]) for row in rows]
         job = client.create(spec(*targets), items)
-        list(client.watch(job.id))
+        list(client.watch(job.name))
         made: dict[str, dict[str, str]] = {}
-        for result in client.results(job.id):
+        for result in client.results(job.name):
             error = output_record(result, targets).error
             translations = [translation.text for translation in result.translations] or [""] * len(targets)
             made[result.id] = {**dict(zip(targets, translations, strict=True)), "error": error.message if error else ""}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from kunnafoni.errors import InvalidInputError
@@ -16,6 +17,7 @@ MAX_LABELS = 32
 MAX_LABEL_KEY_CODE_POINTS = 63
 MAX_LABEL_VALUE_CODE_POINTS = 255
 MAX_REQUEST_ID_LENGTH = 64
+_NAME = re.compile(r"jobs/([A-Za-z0-9_-]{1,64})")
 
 
 def check_spec(spec: job_pb2.JobSpec, limits: Limits) -> None:
@@ -34,6 +36,8 @@ def check_spec(spec: job_pb2.JobSpec, limits: Limits) -> None:
     for key, value in spec.labels.items():
         if not 0 < len(key) <= MAX_LABEL_KEY_CODE_POINTS or len(value) > MAX_LABEL_VALUE_CODE_POINTS:
             raise InvalidInputError("spec.labels", "has a key or value that is empty or too long")
+        if "\0" in key + value:
+            raise InvalidInputError("spec.labels", "has a NUL character")
 
 
 def check_options(options: job_pb2.JobOptions, limits: Limits, field: str) -> None:
@@ -90,3 +94,15 @@ def check_request_id(request_id: str) -> str | None:
     if len(request_id) > MAX_REQUEST_ID_LENGTH or not request_id.isascii() or not request_id.isprintable():
         raise InvalidInputError("request_id", f"is not at most {MAX_REQUEST_ID_LENGTH} printable ASCII characters")
     return request_id or None
+
+
+def job_id_of(name: str) -> str:
+    """Read the name of a job; its identifier.
+
+    Raises:
+        InvalidInputError: it is not `jobs/` and an identifier.
+    """
+    found = _NAME.fullmatch(name)
+    if found is None:
+        raise InvalidInputError("name", "is not the name of a job: jobs/ and an identifier")
+    return found[1]

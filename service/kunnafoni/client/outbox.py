@@ -1,0 +1,109 @@
+"""The items of a job on their way to a server: those that it has not stored yet are kept, to be sent again.
+
+gRPC reads the requests of a call in a thread of its own, and of a call that has broken that thread may still wait for
+the next item: all threads take their items here, one at a time, so that none is lost or sent twice.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import TYPE_CHECKING
+
+from kunnafoni.errors import UploadLostError
+from kunnafoni.v1 import job_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+# Messages of about this size are quick and far below what a server takes.
+MAX_MESSAGE_ITEMS = 500
+MAX_MESSAGE_BYTES = 1_000_000
+
+
+class Outbox:
+    """The items of one job.
+
+    Attributes:
+        was_accepted: Whether the server has answered any call.
+        problem: What the iterable of items raised; None if it did not.
+    """
+
+    def __init__(self, items: Iterable[job_pb2.JobItem]) -> None:
+        self._items = iter(items)
+        self._lock = threading.Lock()
+        # Items that were taken and are not known to be stored; the first of them has the place `_first` in the input.
+        self._kept: deque[job_pb2.JobItem] = deque()
+        self._first = 0
+        self._call = 0
+        self._stored = threading.Event()
+        self.was_accepted = False
+        self.problem: BaseException | None = None
+
+    @property
+    def stored_items(self) -> int:
+        """How many items the server has, as far as is known."""
+        return self._first
+
+    def requests(self, first: job_pb2.CreateJobRequest) -> Iterator[job_pb2.CreateJobRequest]:
+        """The messages of a new call: `first`, and then the items, in messages of a good size.
+
+        The items wait for the server's answer to `first`, which says where to go on and that the server is there.
+        """
+        self._call += 1
+        self._stored.clear()
+        return self._requests(self._call, first)
+
+    def _requests(self, call: int, first: job_pb2.CreateJobRequest) -> Iterator[job_pb2.CreateJobRequest]:
+        yield first
+        self._stored.wait()
+        place = self._first
+        request, size = job_pb2.CreateJobRequest(), 0
+        while (item := self._item(call, place)) is not None:
+            place += 1
+            request.items.append(item)
+            size += item.ByteSize()
+            if len(request.items) >= MAX_MESSAGE_ITEMS or size >= MAX_MESSAGE_BYTES:
+                yield request
+                request, size = job_pb2.CreateJobRequest(), 0
+        if call == self._call:  # else it was given up, and these are not all items
+            request.last = True
+            yield request
+
+    def _item(self, call: int, place: int) -> job_pb2.JobItem | None:
+        """The item at a place; None behind the last one, and if the call has been given up."""
+        with self._lock:
+            if call != self._call:
+                return None
+            while place >= self._first + len(self._kept):
+                try:
+                    item = next(self._items, None)
+                except BaseException as error:  # gRPC would say only that there was an error
+                    self.problem = error
+                    raise
+                if item is None:
+                    return None
+                self._kept.append(item)
+            return self._kept[place - self._first]
+
+    def forget(self, stored_items: int, *, done: bool = False) -> None:
+        """Take note of what the server says it has; `done` if it has the whole job.
+
+        Raises:
+            UploadLostError: it has lost items that it had.
+        """
+        self.was_accepted = True
+        if done:
+            return
+        with self._lock:
+            if stored_items < self._first:
+                raise UploadLostError
+            while self._first < stored_items and self._kept:
+                self._kept.popleft()
+                self._first += 1
+        self._stored.set()
+
+    def give_up(self) -> None:
+        """End the messages of the running call, whose thread may still wait for something."""
+        self._call += 1
+        self._stored.set()
