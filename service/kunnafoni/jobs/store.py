@@ -67,10 +67,14 @@ COLUMNS = tuple(jobs.c[name] for name in JobRow.__slots__)
 
 
 class JobStore:
-    """What can be asked of jobs that exist."""
+    """What can be asked of jobs that exist.
+
+    Attributes:
+        database: Where they are stored.
+    """
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self.database = database
 
     def get(self, job_id: str) -> JobRow:
         """Find a job.
@@ -78,7 +82,7 @@ class JobStore:
         Raises:
             NotFoundError: there is none.
         """
-        with self._database.read() as connection:
+        with self.database.read() as connection:
             return _find(connection, job_id)
 
     def list(
@@ -106,7 +110,7 @@ class JobStore:
                 number = label.c.job
         if before is not None:
             query = query.where(number < before)
-        with self._database.read() as connection:
+        with self.database.read() as connection:
             return [_job(row) for row in connection.execute(query.order_by(number.desc()).limit(limit)).mappings()]
 
     def cancel(self, job_id: str) -> JobRow:
@@ -115,7 +119,7 @@ class JobStore:
         Raises:
             NotFoundError: there is none.
         """
-        with self._database.write() as connection:
+        with self.database.write() as connection:
             job = _find(connection, job_id, lock=True)
             if job.state in CLAIMABLE:
                 mine = chunks.c.job == job.number
@@ -133,7 +137,7 @@ class JobStore:
         Raises:
             NotFoundError: there is none.
         """
-        with self._database.write() as connection:
+        with self.database.write() as connection:
             job = _find(connection, job_id, lock=True)
             cancelled = job.state in (State.CANCELLING, State.CANCELLED)
             if job.failed_items or (cancelled and job.done_items < job.total_items):
@@ -148,14 +152,14 @@ class JobStore:
         Raises:
             NotFoundError: there is none.
         """
-        with self._database.write() as connection:
+        with self.database.write() as connection:
             job = _find(connection, job_id, lock=True)
             _hide(connection, [job.number])
 
     def expire(self, *, days: float) -> int:
         """Delete jobs that ended more than `days` days ago; returns how many."""
         horizon_ms = now_ms() - round(days * MS_PER_DAY)
-        with self._database.write() as connection:
+        with self.database.write() as connection:
             old = select(jobs.c.number).where(jobs.c.state.in_(ENDED), jobs.c.ended_ms < horizon_ms)
             numbers = list(connection.execute(old).scalars())
             _hide(connection, numbers)
@@ -163,7 +167,7 @@ class JobStore:
 
     def purge(self) -> bool:
         """Remove a slice of the rows of deleted jobs, so that nobody waits long; True if there may be more."""
-        with self._database.write() as connection:
+        with self.database.write() as connection:
             number = connection.execute(select(jobs.c.number).where(jobs.c.state == State.DELETED).limit(1)).scalar()
             if number is None:
                 return False
@@ -177,7 +181,7 @@ class JobStore:
                 connection.execute(delete(chunks).where(chunks.c.job == number))
                 connection.execute(delete(job_labels).where(job_labels.c.job == number))
                 connection.execute(delete(jobs).where(jobs.c.number == number))
-        self._database.give_back(PURGE_SLICE_PAGES)
+        self.database.give_back(PURGE_SLICE_PAGES)
         return True
 
 
