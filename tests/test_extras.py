@@ -7,10 +7,13 @@ import subprocess
 import sys
 import tomllib
 from importlib import import_module
+from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from kunnafoni_models.extras import MissingExtraError, needs_extra
 
@@ -18,9 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ROOT = Path(__file__).parents[1]
-EXTRAS: dict[str, list[str]] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"][
-    "optional-dependencies"
-]
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 # What a server on the embedded model can do without, whoever brings it.
 OPTIONAL = {
     *("torch", "transformers", "safetensors", "ctranslate2", "sentencepiece"),
@@ -28,6 +30,8 @@ OPTIONAL = {
 }
 SERVER_ONLY = {"numpy", "onnxruntime", "tokenizers", "sentencex", "sqlalchemy", "alembic", "prometheus_client"}
 TERMINAL = {"typer", "rich", "pydantic_settings"}
+# Ray has copies of these, which it takes where they are not installed.
+RAYS_OWN = {"psutil", "colorama"}
 WITHOUT = """
 import sys
 class Absent:
@@ -102,6 +106,60 @@ except ModelLoadError as error:
 """
     done = run_without(OPTIONAL, program)
     assert "needs the extra `ctranslate2`" in done.stdout, done.stderr
+
+
+def closure(extra: str) -> set[str]:
+    """Distributions that an installation with an extra has, by normalised name; what markers leave out is left out."""
+    found: set[str] = set()
+    left = [*PROJECT["dependencies"], f"kunnafoni[{extra}]"]
+    done: set[str] = set()
+    while left:
+        each = Requirement(left.pop())
+        if str(each) in done:
+            continue
+        done.add(str(each))
+        name = canonicalize_name(each.name)
+        if name == "kunnafoni":
+            left += [further for part in each.extras for further in EXTRAS.get(part, [])]
+            continue
+        found.add(name)
+        for further in map(Requirement, requires(name) or []):
+            wanted = any(
+                further.marker is None or further.marker.evaluate({"extra": part}) for part in (each.extras or {""})
+            )
+            left += [str(further)] if wanted else []
+    return found
+
+
+@pytest.mark.parametrize(
+    ("extra", "modules"),
+    [
+        ("client", "kunnafoni.client kunnafoni.v1.job_pb2_grpc"),
+        ("cli", "kunnafoni.cli.translate kunnafoni.cli.summarize kunnafoni.cli.jobs kunnafoni.cli.models"),
+        ("server", "kunnafoni.app.application kunnafoni.app.metrics kunnafoni.rpc.server"),
+        ("server", "kunnafoni_models.backends.onnxruntime_backend alembic.command"),
+        ("documents", "kunnafoni.documents.articles trafilatura"),
+        ("ctranslate2", "kunnafoni_models.backends.ctranslate2_backend sentencepiece"),
+        ("transformers", "kunnafoni_models.backends.transformers_backend httpx2 huggingface_hub"),
+        ("transformers", "kunnafoni_models.importing.checkpoint_import"),
+        ("train", "kunnafoni_models.training.adapt kunnafoni_models.training.follow lxml.etree sacrebleu.metrics.chrf"),
+        (
+            "evaluate",
+            "kunnafoni.cli.evaluate sacrebleu.significance rouge_score.rouge_scorer kunnafoni.app.application",
+        ),
+        ("postgres", "kunnafoni.storage.database psycopg"),
+        ("ray", "kunnafoni.jobs.cluster.source kunnafoni.jobs.cluster.parts kunnafoni.app.pipeline ray.data"),
+    ],
+)
+def test_an_extra_brings_all_that_its_modules_import(extra: str, modules: str) -> None:
+    brought = closure(extra)
+    foreign = {
+        module
+        for module, owners in packages_distributions().items()
+        if not {canonicalize_name(each) for each in owners} & (brought | {"kunnafoni"} | RAYS_OWN)
+    }
+    done = run_without(foreign, f"import {', '.join(modules.split())}")
+    assert done.returncode == 0, done.stderr
 
 
 def test_extras_that_are_named_exist() -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
 import time
 import tomllib
-import venv
 import zipfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,11 +76,22 @@ def registry_of_packages(tmp_path_factory: pytest.TempPathFactory) -> None:
         pytest.skip("no package index can be reached: nothing can be installed")
 
 
-def installed(folder: Path, *wheels: Path, with_pip: bool) -> Path:
+def installed(folder: Path, *wheels: Path, python: str = sys.executable, with_pip: bool = False) -> Path:
     """A fresh environment with `wheels` and what they depend on; its `bin`."""
-    venv.create(folder, with_pip=with_pip)
+    run(python, "-m", "venv", *(() if with_pip else ("--without-pip",)), folder)
     pip("--python", folder / "bin" / "python", "install", "--constraint", ROOT / "constraints.txt", *wheels)
     return folder / "bin"
+
+
+def python_of(version: str) -> str:
+    """The interpreter of a version; skips where there is none."""
+    name = f"python{version}"
+    chosen = ENVIRONMENT | {"PYENV_VERSION": version}  # pyenv's commands are there for versions that are not chosen
+    found = (
+        shutil.which(name)
+        and run(name, "-c", "import sys; print(sys.executable)", check=False, env=chosen).stdout.strip()
+    )
+    return found or pytest.skip(f"there is no {name}")
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +105,7 @@ def server_bin(registry_of_packages: None, wheels: dict[str, Path], tmp_path_fac
 def client_bin(registry_of_packages: None, wheels: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`bin` of an environment with the code alone."""
     del registry_of_packages
-    return installed(tmp_path_factory.mktemp("client") / "venv", wheels["kunnafoni"], with_pip=False)
+    return installed(tmp_path_factory.mktemp("client") / "venv", wheels["kunnafoni"])
 
 
 @contextmanager
@@ -169,6 +180,20 @@ def test_a_server_without_extras_is_small_and_serves(server_bin: Path, client_bi
             [edition] = client.summarize(article, targets=["fr"], length="short").editions
         assert "620" in edition.summary + "".join(point.text for point in edition.key_points)
         assert run(client_bin / "python", "-c", TRANSLATE, address, cwd=tmp_path).stdout.strip()
+
+
+@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
+def test_each_version_of_python_that_is_claimed_serves(
+    registry_of_packages: None, wheels: dict[str, Path], tmp_path: Path, version: str
+) -> None:
+    del registry_of_packages
+    assert f"Programming Language :: Python :: {version}" in project(ROOT)["classifiers"]
+    if sys.version.startswith(version):
+        pytest.skip("the other tests run on it")
+    there = installed(tmp_path / "venv", *wheels.values(), python=python_of(version))
+    with serving(there, tmp_path) as address:
+        command = (there / "kunnafoni", "translate", "--server", address, "--text", "350 children came back.")
+        assert "350" in run(*command, "--to", "bm", cwd=tmp_path).stdout
 
 
 def test_a_server_without_its_model_says_how_to_get_it(server_bin: Path, tmp_path: Path) -> None:
