@@ -10,7 +10,7 @@ class ListenError(OSError):
 
 
 class Listener(Protocol):
-    """Started before the models are loaded, told when they are, stopped before anything that it serves is."""
+    """It is started before the models are loaded, and stopped before the application is."""
 
     async def start(self) -> str:
         """Listen, and return the real address (a configured port 0 is any free one).

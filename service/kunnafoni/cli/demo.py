@@ -1,4 +1,4 @@
-"""`kunnafoni demo`: the whole way once. A real server in a process of its own, the sample article, over gRPC."""
+"""`kunnafoni demo`: the sample article through a real server, which runs in a process of its own."""
 
 from __future__ import annotations
 

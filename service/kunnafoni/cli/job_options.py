@@ -1,4 +1,4 @@
-"""What the commands of `kunnafoni jobs` share: the connection, labels, where results go."""
+"""What the commands of `kunnafoni jobs` share: the connection, names, labels, languages, and where results go."""
 
 from __future__ import annotations
 
@@ -83,10 +83,10 @@ def source_of(tag: str) -> str:
 
 
 def check_output(output: Path | None, chosen: OutputFormat | None, spec: JobSpec, *, force: bool) -> OutputFormat:
-    """The format to write the results of such a job in, once it is sure that nothing is overwritten by accident.
+    """Check that nothing is overwritten by accident, and choose the format to write the results of such a job in.
 
     Raises:
-        typer.BadParameter: a file exists, its folder does not, its name tells no format, or one that has no editions.
+        typer.BadParameter: a file exists, its folder does not, its name says no format, or one without editions.
     """
     if output is None:
         if chosen in (OutputFormat.TEXT, OutputFormat.TMX):
@@ -94,7 +94,7 @@ def check_output(output: Path | None, chosen: OutputFormat | None, spec: JobSpec
         return chosen or OutputFormat.JSONL
     output_format = chosen or SUFFIXES.get(output.suffix.lower())
     if output_format is None:
-        raise typer.BadParameter(f"{output}: tell how to write it with --format ({', '.join(OutputFormat)})")
+        raise typer.BadParameter(f"{output}: say how to write it with --format ({', '.join(OutputFormat)})")
     if output_format is OutputFormat.TMX and spec.kind == job_pb2.JOB_KIND_SUMMARIZE:
         raise typer.BadParameter(f"{output}: TMX holds translations, and these are editions")
     targets = spec.options.target_language_codes

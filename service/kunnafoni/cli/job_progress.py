@@ -86,10 +86,10 @@ def _bar(jobs: Iterable[Job], console: Console) -> Job:
 
 def _lines(jobs: Iterable[Job], console: Console) -> Job:
     last = job_pb2.Job()
-    said_s = float("-inf")
+    printed_s = float("-inf")
     for last in jobs:
-        if time.monotonic() - said_s >= LINE_EVERY_S and not last.HasField("end_time"):
+        if time.monotonic() - printed_s >= LINE_EVERY_S and not last.HasField("end_time"):
             console.print(summary(last), markup=False, soft_wrap=True)
-            said_s = time.monotonic()
+            printed_s = time.monotonic()
     console.print(summary(last), markup=False, soft_wrap=True)
     return last

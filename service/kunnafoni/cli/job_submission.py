@@ -42,12 +42,10 @@ class _ProblemReport:
     def __init__(self, console: Console) -> None:
         self._console = console
         self.problems = 0
-        self.items = 0
 
     def items_of(self, entries: Iterator[InputItem | Problem]) -> Iterator[InputItem]:
         for entry in entries:
             if not isinstance(entry, Problem):
-                self.items += 1
                 yield entry
                 continue
             self.problems += 1
@@ -95,8 +93,8 @@ def submit(
 ) -> None:
     """Submit files as a job and print its identifier.
 
-    Lines that cannot be taken are told on standard error and left out. Exit code 1 says that something was left out or
-    failed, or that the job was cancelled meanwhile.
+    Lines that cannot be read are reported on standard error and left out. Exit code 1 says that something was left out
+    or failed, or that the job was cancelled meanwhile.
     """
     if output and not wait:
         raise typer.BadParameter("-o needs --wait; later, `kunnafoni jobs results JOB -o FILE` writes them")

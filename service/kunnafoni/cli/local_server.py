@@ -35,14 +35,14 @@ class LocalServer:
 
 @contextmanager
 def local_server(*arguments: str, settings: Mapping[str, str | int] | None = None) -> Generator[LocalServer]:
-    """Run `kunnafoni serve` with `arguments` besides the address; ready to answer, ended with SIGTERM afterwards.
+    """Run `kunnafoni serve` with `arguments` besides the address, ready to answer; SIGTERM ends it afterwards.
 
-    The jobs and the metrics of a server that is configured here are not its own.
+    It has its own jobs and metrics, apart from those of a server that is configured here.
 
     Args:
         arguments: Flags; paths are absolute if `settings` are given.
-        settings: Takes the place of the environment's settings and of the working directory's `kunnafoni.toml`; None
-            leaves both as they are.
+        settings: They replace the environment's settings and the `kunnafoni.toml` of the working directory; None leaves
+            both as they are.
 
     Raises:
         UnavailableError: it ended or was not ready in time; its log is on standard error.

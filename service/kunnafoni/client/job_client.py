@@ -186,7 +186,7 @@ class JobClient:
         follow: bool = False,
         include_items: bool = False,
     ) -> Iterator[job_pb2.JobResult]:
-        """The results of a job, each once; with `follow` until it has ended, else those that there are.
+        """The results of a job, each once: with `follow` until it has ended, without it those that there are now.
 
         Raises:
             KunnafoniError: as the server says, or it has not been there for `patience_s`.
@@ -248,7 +248,7 @@ class JobClient:
 
     @contextmanager
     def _errors(self) -> Generator[None]:
-        """Turn gRPC's errors into ours."""
+        """Turn gRPC's errors into those of `errors.py`."""
         try:
             yield
         except grpc.RpcError as error:

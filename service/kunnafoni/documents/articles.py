@@ -48,7 +48,7 @@ _HTML = re.compile(r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype html|
 
 
 def article_of(content: str, path: Path) -> FileArticle:
-    """The article in a file's `content`; `path` tells the form by its ending, and content that begins as HTML is HTML.
+    """The article in a file's `content`, whose form the ending of `path` says; content that begins as HTML is HTML.
 
     Raises:
         InputError: an HTML page has no article.
@@ -119,5 +119,5 @@ def _from_html(content: str, name: str) -> FileArticle:
     if blocks and blocks[0] == title.strip():
         del blocks[0]
     if not blocks:
-        raise InputError(name, "has no article that can be told from the rest of the page")
+        raise InputError(name, "has no article that can be separated from the rest of the page")
     return FileArticle(title.strip(), "\n\n".join(blocks))

@@ -1,6 +1,6 @@
 """Lines of a text file, bounded in memory whatever the file holds. It knows no format.
 
-What cannot be a line is a `Problem` with its place, and reading goes on behind it.
+What cannot be a line becomes a `Problem` with its place, and reading goes on behind it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A piece of input that is left out: where it stands (`archive.jsonl:17`) and what is wrong with it."""
+    """A piece of input that is left out: its place (`archive.jsonl:17`) and what is wrong with it."""
 
     place: str
     message: str

@@ -69,7 +69,7 @@ class Reader:
 
     Attributes:
         articles: Whether items are articles, which have headlines, or texts.
-        input_format: Of all files; None goes by the ending of each name, and takes text files of folders whole.
+        input_format: Of all files; None decides by the ending of each name, and takes text files of folders whole.
         fields: Names of the fields with the content in records.
         max_code_points: Longest content; a longer one is a problem.
     """
@@ -80,7 +80,7 @@ class Reader:
     max_code_points: int = 200_000
 
     def read(self, paths: Sequence[Path]) -> Iterator[InputItem | Problem]:
-        """The items of all files in order, each with an id: its own, else its line or file.
+        """The items of all files in order, each with an id: its own, or else its line or file.
 
         Raises:
             InputError: the format of a file that was named is not known, or its table has no column with the content.
@@ -93,7 +93,7 @@ class Reader:
         chosen, name = self._format(file), file.name
         if chosen is None:
             if not file.in_folder:
-                raise InputError(name, f"tell its format with --input-format ({', '.join(InputFormat)})")
+                raise InputError(name, f"say its format with --input-format ({', '.join(InputFormat)})")
             yield Problem(name, f"is none of {' '.join(self._suffixes)}")
             return
         with open_input(file.path) as lines:
@@ -199,7 +199,7 @@ def _files(paths: Sequence[Path]) -> list[_File]:
             if file.is_file() and not any(part.startswith(".") for part in inside.parts):
                 found.append(_File(file, str(inside), in_folder=True))
     names = Counter(file.name for file in found)
-    # Of several with one name only the path tells which is which.
+    # Of several files with one name, only the path says which is which.
     return [replace(file, name=str(file.path)) if names[file.name] > 1 else file for file in found]
 
 

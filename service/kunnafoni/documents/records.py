@@ -1,7 +1,7 @@
-"""Lines to records: JSONL, tables with a header (CSV, TSV), or a record a line. It knows no meaning of fields.
+"""Lines to records: JSONL, tables with a header (CSV, TSV), or one record per line. It does not know what fields mean.
 
-Names of columns count without case. Cells of CSV are parted as its header is: by commas, by semicolons as Excel does
-where the comma is the decimal sign, or by tabs.
+Case does not matter in the names of columns. Cells of CSV are separated as in its header: by commas, by semicolons, as
+Excel does where the comma is the decimal sign, or by tabs.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class InputFormat(StrEnum):
 
 
 class InputError(ValueError):
-    """A whole file, `name`, cannot be read as it was asked; `problem` says why, the message both."""
+    """A whole file, `name`, cannot be read as asked; `problem` says why, and the message says both."""
 
     def __init__(self, name: str, problem: str) -> None:
         super().__init__(f"{name}: {problem}")
@@ -43,7 +43,7 @@ class InputError(ValueError):
 def read_records(
     lines: Iterable[Line | Problem], input_format: InputFormat, name: str, names: Sequence[str]
 ) -> Iterator[Record | Problem]:
-    """The records of a file, each with the number of its last line; problems go where they stand.
+    """The records of a file, each with the number of its last line, and problems in their place.
 
     Args:
         lines: As `read_lines` gives them.
@@ -100,16 +100,16 @@ def _table(
 
 
 def _named(header: Sequence[str], names: Sequence[str]) -> list[str]:
-    """`header` with the one of `names` in place of a cell that differs from it in case or by spaces around it."""
+    """`header` with a name of `names` in place of a cell that differs from it in case or in spaces around it."""
     wanted = {name.casefold(): name for name in names if name not in header}
     return [wanted.get(cell.strip().casefold(), cell) for cell in header]
 
 
 def _delimiter(header: str, names: Sequence[str]) -> str:
-    """What parts the cells below such a first line: that by which the column that must be there is found in it."""
+    """What separates cells below such a first line: that by which the column that must be there is found in it."""
     possible = [delimiter for delimiter in ",;\t" if delimiter in header] or [","]
     for delimiter in possible:
-        with suppress(csv.Error):  # which is told when the line is read as a row
+        with suppress(csv.Error):  # which is reported when the line is read as a row
             if names[0] in _named(next(csv.reader([header], delimiter=delimiter)), names):
                 return delimiter
     return possible[0]

@@ -18,7 +18,7 @@ TRANSLATION_PARTS, EDITION_PARTS = ("text",), ("headline", "summary", "key_point
 
 
 class Writer(Protocol):
-    """Writes records one after the other, those of failed items too, each in its way."""
+    """Writes the records of a job one after the other, also those of failed items."""
 
     def write(self, record: OutputRecord) -> None:
         """Write a record."""

@@ -1,4 +1,4 @@
-"""Cuts a job into chunks: what a runner claims at once. Enough for some batches, little enough to be shared out."""
+"""Cuts a job into chunks, which runners claim: large enough for some batches, small enough to be shared by servers."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ def cut(sizes: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     """Cut items into ranges.
 
     Args:
-        sizes: Place and code points of each item, places rising.
+        sizes: Position and code points of each item, in order of position.
 
     Yields:
-        First and last place of each range. All places between them were given, so ranges do not span gaps; an item
-        that is larger than a chunk makes one of its own.
+        First and last position of each range. All positions between them were given, so ranges do not span gaps; an
+        item that is larger than a chunk makes one of its own.
     """
     first = last = code_points = 0
     begun = False

@@ -22,9 +22,9 @@ from kunnafoni.jobs.work import SUSPECT_AFTER_CRASHES, ClaimedItem
 from kunnafoni.storage.tables import CLAIMABLE, State, chunks, items, jobs, results, runners
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from sqlalchemy import ColumnElement, Connection, Row, Select
+    from sqlalchemy import Connection, Row, Select
 
     from kunnafoni.jobs.work import Outcome
     from kunnafoni.storage.database import Database
@@ -47,7 +47,7 @@ class Leases:
                 connection.execute(delete(runners))
             connection.execute(insert(runners).values(id=self.owner, heartbeat=0))
             _reap(connection)
-        self._end_cancelled()
+        self.drop_cancelled()
 
     def heartbeat(self) -> bool:
         """Say that this runner is alive, and reap those silent for `lease_s`; False if it was reaped itself."""
@@ -62,7 +62,7 @@ class Leases:
                 still = and_(runners.c.id == dead, runners.c.heartbeat == heartbeats[dead])
                 connection.execute(delete(runners).where(still))
             _reap(connection)
-        self._end_cancelled()
+        self.drop_cancelled()
         return alive
 
     def _silent(self, heartbeats: dict[str, int]) -> list[str]:
@@ -80,7 +80,7 @@ class Leases:
             connection.execute(update(chunks).where(chunks.c.owner == self.owner).values(owner=None))
             connection.execute(delete(runners).where(runners.c.id == self.owner))
             _reap(connection)
-        self._end_cancelled()
+        self.drop_cancelled()
 
     def owned(self) -> tuple[set[int], set[int]]:
         """The chunks that are still this runner's, by number: those to be worked on, and those of cancelled jobs."""
@@ -91,13 +91,14 @@ class Leases:
         cancelled = {row.number for row in rows if row.state == State.CANCELLING}
         return {row.number for row in rows} - cancelled, cancelled
 
-    def drop_cancelled(self) -> None:
-        """Give up the chunks of cancelled jobs; a job that nobody works on any more has ended then."""
-        self._end_cancelled(or_(chunks.c.owner.is_(None), chunks.c.owner == self.owner))
+    def drop_cancelled(self, dropped: Iterable[int] = ()) -> None:
+        """End the cancelled jobs that nobody works on any more, once these chunks of theirs are given up.
 
-    def _end_cancelled(self, dropped: ColumnElement[bool] | None = None) -> None:
-        """End the cancelled jobs that nobody works on; chunks that are `dropped`, or have no owner, are nobody's."""
-        nobodys = chunks.c.owner.is_(None) if dropped is None else dropped
+        Args:
+            dropped: Numbers of chunks that this runner owns and has stopped to work on.
+        """
+        own = and_(chunks.c.number.in_(dropped), chunks.c.owner == self.owner)
+        nobodys = or_(chunks.c.owner.is_(None), own)
         with self._database.write() as connection:
             # Jobs are locked before chunks, here as everywhere, so that no two transactions wait for each other.
             query = select(jobs.c.number).where(jobs.c.state == State.CANCELLING).with_for_update()

@@ -1,4 +1,4 @@
-"""Bytes as they lie in the store: long ones are compressed, one byte in front says whether. It knows no messages."""
+"""Bytes as they are stored: long ones are compressed, and the first byte says whether. It knows no messages."""
 
 from __future__ import annotations
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 CHUNKS_PER_CLAIM = 4
 IDLE_S = 1.0
+ABORT_WAIT_S = 0.2
 MIN_RETRY_S, MAX_RETRY_S = 0.5, 30.0
 EXPIRE_EVERY_S = 60.0
 
@@ -171,11 +172,14 @@ class Runner:
         wanted, cancelled = await asyncio.to_thread(self.leases.owned)
         unwanted = [task for task, item in self._tasks.items() if item.chunk not in wanted]
         for task in unwanted:
-            task.cancel()
+            if not task.cancelling():
+                task.cancel()
         if cancelled:
-            await asyncio.gather(*unwanted, return_exceptions=True)
+            if unwanted:
+                await asyncio.wait(unwanted, timeout=ABORT_WAIT_S)
             await self._store_finished()
-            await asyncio.to_thread(self.leases.drop_cancelled)
+            at_work = {item.chunk for item in self._tasks.values()}  # these are dropped when they have stopped
+            await asyncio.to_thread(self.leases.drop_cancelled, cancelled - at_work)
             self._announce_progress()
 
     async def _store_finished(self) -> None:
@@ -189,7 +193,7 @@ class Runner:
         self._progress = asyncio.Event()
 
     async def _claim(self) -> bool:
-        """Claim items and start on them, if there is room; whether there were any."""
+        """Claim items and start on them, if there is room; returns whether there were any."""
         if any(item.crash_count >= SUSPECT_AFTER_CRASHES for item in self._tasks.values()):
             return False
         if len(self._tasks) > self._pace.max_items // 2 or self._code_points > self._pace.max_code_points // 2:

@@ -63,7 +63,7 @@ class JobService:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.runner.tried.wait(), FIRST_OPENING_S)
         if self.runner.trouble:
-            # A new one each time: a raised exception collects the traces of all who raise it.
+            # A new error each time: one that is raised again and again collects all the traces.
             store, problem = (self.runner.trouble.parameters[name] for name in ("store", "problem"))
             raise JobStoreError(store=store, problem=problem)
 
@@ -76,7 +76,7 @@ class JobService:
         self._running = asyncio.create_task(self.runner.run())
 
     async def stop(self) -> None:
-        """Store what is finished, give back the rest, close the store."""
+        """Store what is finished, give the rest back, close the store."""
         if self._running:
             self.runner.stop()
             await self._running

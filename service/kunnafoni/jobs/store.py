@@ -114,7 +114,7 @@ class JobStore:
             return [_job(row) for row in connection.execute(query.order_by(number.desc()).limit(limit)).mappings()]
 
     def cancel(self, job_id: str) -> JobRow:
-        """Stop a job; one that has ended stays as it is. Items that runners are working on are theirs to stop.
+        """Stop a job; one that has ended stays as it is. The runners stop the items that they are working on.
 
         Raises:
             NotFoundError: there is none.

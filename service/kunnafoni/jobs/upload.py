@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kunnafoni.jobs.ingest import Ingest, UploadedPart
     from kunnafoni.jobs.leases import Leases
 
-# A transaction each: large enough to cost little per item, small enough to be nothing in memory.
+# One transaction per batch: large enough to cost little per item, small enough to need little memory.
 BATCH_ITEMS = 2_000
 BATCH_CODE_POINTS = 1_000_000
 

@@ -1,4 +1,4 @@
-"""What passes between those who hand out work, those who do it and those who keep what came of it. Values alone."""
+"""The interface between the runner, which hands out items, and what is done to them. Values alone."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The database under the job store: SQLite in a file of this server's own, or PostgreSQL that several servers share.
+"""The database: SQLite in a file that one server has for itself, or PostgreSQL that several servers share.
 
-It opens, migrates, begins transactions and says in words what is wrong. It knows no table. All of it is blocking.
+It opens, migrates, begins transactions and says in words what is wrong. It knows no tables. All of it is blocking.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Database:
         self.name = f"{parsed.host or 'localhost'}/{parsed.database}" if self.is_shared else str(parsed.database)
         self._path = Path(self.name)
         self._lock_file: TextIO | None = None
-        # SQLite has one writer; waiting for one's turn here is fair and costs no polling.
+        # SQLite has one writer; waiting for it here is fair, and costs no polling.
         self._writer = nullcontext() if self.is_shared else threading.Lock()
         if self.is_shared:
             with needs_extra("postgres", "a job store in PostgreSQL"):
@@ -78,12 +78,12 @@ class Database:
         self._writing = self._engine.execution_options(writing=True)
 
     def open(self) -> None:
-        """Take the file for this server alone (SQLite) and bring the tables up to this version. May be called again.
+        """Lock the file for this server (SQLite) and bring the tables up to this version. May be called again.
 
         Raises:
             JobStoreError: it cannot be used; the message says why and what to do.
         """
-        # Slow to import, and the server should be up before: this runs in a thread.
+        # Slow to import, and this runs in a thread: the server listens meanwhile.
         from alembic import command  # noqa: PLC0415
         from alembic.config import Config  # noqa: PLC0415
 
@@ -141,7 +141,7 @@ class Database:
             connection.connection.cursor().executescript(f"PRAGMA incremental_vacuum({pages})")
 
     def _lock(self) -> None:
-        """Lock a file beside the database; the system frees it when this process ends, however it ends."""
+        """Lock a file beside the database; the system unlocks it when this process ends, however it ends."""
         if self._lock_file:
             return
         # Not closed here: the lock lasts as long as the file is open.
@@ -182,7 +182,7 @@ def _problem(error: BaseException) -> str:
 
 
 def _configure_sqlite(engine: Engine) -> None:
-    """Write-ahead log, full durability, and transactions begun by us instead of by Python's module."""
+    """Write-ahead log, full durability, and transactions that begin here and not in Python's module."""
 
     def connect(connection: Any, _: ConnectionPoolEntry) -> None:
         connection.isolation_level = None

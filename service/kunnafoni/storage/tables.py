@@ -4,7 +4,7 @@ runners     one row per running server that works on jobs; `heartbeat` rises whi
 jobs        what was asked for, and counters that are kept in the same transactions as the rows they count
 job_labels  the labels of jobs, one per row, to find jobs by
 items       the input; written once, never changed
-chunks      work that is left: ranges of items, each owned by at most one runner; gone when done
+chunks      work that is left: ranges of items, each owned by at most one runner; deleted when done
 results     one row per item that is done or failed: its primary key makes every result exactly once
 """
 
@@ -119,7 +119,7 @@ items = Table(
 chunks = Table(
     "chunks",
     METADATA,
-    # Never used twice, so that what was done for a chunk that is gone is not taken for another.
+    # Never used twice, so that a result for a chunk that is gone is not taken for one of another chunk.
     Column("number", _KEY, primary_key=True),
     Column("job", _KEY, nullable=False),
     Column("first", BigInteger, nullable=False),

@@ -67,9 +67,9 @@ def archive(folder: Path, number: int = 30) -> Path:
 
 def test_submit_wait_and_results(server: JobProcess, tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
-    code, job_id, told = run(server, "submit", archive(tmp_path), "--to", "fr,bm", "--wait", "-o", out)
+    code, job_id, stderr = run(server, "submit", archive(tmp_path), "--to", "fr,bm", "--wait", "-o", out)
     assert code == 0
-    assert "succeeded: 30 of 30 items" in told
+    assert "succeeded: 30 of 30 items" in stderr
     lines = [json.loads(line) for line in out.read_text().splitlines()]
     assert lines[4] == {"id": "a5", "fr": "fr:TEXT 5", "bm": "bm:TEXT 5"}
     assert len(lines) == 30
@@ -77,35 +77,35 @@ def test_submit_wait_and_results(server: JobProcess, tmp_path: Path) -> None:
     assert code == 0
     assert "30 of 30" in shown
     assert job_id.strip() in run(server, "list", "--format", "json")[1]
-    code, _, told = run(server, "results", job_id.strip(), "-o", out)
+    code, _, stderr = run(server, "results", job_id.strip(), "-o", out)
     assert code == 2
-    assert "exists" in told
+    assert "exists" in stderr
     assert run(server, "results", job_id.strip(), "-o", out, "--force")[0] == 0
     assert run(server, "results", job_id.strip())[1] == out.read_text()
     assert run(server, "watch", job_id.strip())[0] == 0
     assert run(server, "delete", job_id.strip())[0] == 0
-    code, _, told = run(server, "show", job_id.strip())
+    code, _, stderr = run(server, "show", job_id.strip())
     assert code == 1
-    assert "There is no job" in told
+    assert "There is no job" in stderr
 
 
 def test_a_terminal_gets_a_bar(server: JobProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    code, job_id, told = run(server, "submit", archive(tmp_path, 500), "--to", "fr", "--wait")
+    code, job_id, stderr = run(server, "submit", archive(tmp_path, 500), "--to", "fr", "--wait")
     assert code == 0
-    assert "\x1b[" not in told
+    assert "\x1b[" not in stderr
     monkeypatch.setenv("FORCE_COLOR", "1")  # to rich, a terminal
-    code, _, told = run(server, "watch", job_id.strip())
+    code, _, stderr = run(server, "watch", job_id.strip())
     assert code == 0
-    assert "\x1b[" in told
-    assert "succeeded: 500 of 500 items" in told
+    assert "\x1b[" in stderr
+    assert "succeeded: 500 of 500 items" in stderr
 
 
 def test_results_of_a_running_job_say_so(slow_server: JobProcess, tmp_path: Path) -> None:
     job_id = run(slow_server, "submit", archive(tmp_path, 5000), "--to", "bm")[1].strip()
     out = tmp_path / "out.jsonl"
-    code, _, told = run(slow_server, "results", job_id, "-o", out)
+    code, _, stderr = run(slow_server, "results", job_id, "-o", out)
     assert code == 0
-    assert "still runs" in told
+    assert "still runs" in stderr
     assert len(out.read_text().splitlines()) < 5000
     assert run(slow_server, "cancel", job_id)[0] == 0
 
@@ -114,13 +114,13 @@ def test_a_job_that_was_cancelled_is_no_success(slow_server: JobProcess, tmp_pat
     job_id = run(slow_server, "submit", archive(tmp_path, 5000), "--to", "bm")[1].strip()
     assert run(slow_server, "cancel", job_id)[0] == 0
     out = tmp_path / "out.jsonl"
-    code, _, told = run(slow_server, "results", job_id, "-o", out)
+    code, _, stderr = run(slow_server, "results", job_id, "-o", out)
     assert code == 1
-    assert "was cancelled" in told
+    assert "was cancelled" in stderr
     assert out.exists()
-    code, _, told = run(slow_server, "watch", job_id)
+    code, _, stderr = run(slow_server, "watch", job_id)
     assert code == 1
-    assert "cancelled" in told
+    assert "cancelled" in stderr
 
 
 def test_the_list_shows_whole_identifiers_and_any_label(
@@ -135,16 +135,16 @@ def test_the_list_shows_whole_identifiers_and_any_label(
     assert "[/" in listed
 
 
-def test_what_cannot_be_taken_is_told_and_the_rest_goes_on(server: JobProcess, tmp_path: Path) -> None:
+def test_what_cannot_be_taken_is_reported_and_the_rest_goes_on(server: JobProcess, tmp_path: Path) -> None:
     path = archive(tmp_path)
     lines = path.read_text().splitlines()
     lines[16] = "{broken"
     lines[20] = lines[3]
     path.write_text("\n".join(lines))
-    code, job_id, told = run(server, "submit", path, "--to", "fr", "--wait")
+    code, job_id, stderr = run(server, "submit", path, "--to", "fr", "--wait")
     assert code == 1
-    assert "archive.jsonl:17 is not JSON" in told
-    assert "archive.jsonl:21 has the id of an earlier item: a4" in told
+    assert "archive.jsonl:17 is not JSON" in stderr
+    assert "archive.jsonl:21 has the id of an earlier item: a4" in stderr
     assert "28 of 28" in run(server, "show", job_id.strip())[1]
 
 
@@ -156,7 +156,7 @@ def test_failed_items_and_retry(server: JobProcess, tmp_path: Path) -> None:
     assert code == 1
     [error] = map(json.loads, (tmp_path / "out.csv.errors.jsonl").read_text().splitlines())
     assert (error["id"], error["reason"]) == ("2", "LANGUAGE_NOT_DETECTED")
-    server.log.with_suffix(".mended").touch()
+    server.log.with_suffix(".repaired").touch()
     assert "queued" in run(server, "retry", job_id.strip())[1]
     assert run(server, "watch", job_id.strip())[0] == 0
     assert run(server, "results", job_id.strip(), "-o", out, "--force")[0] == 0
@@ -185,9 +185,9 @@ def test_wrong_use(
     code: int,
     message: str,
 ) -> None:
-    found, _, told = run(server, "submit", *arguments)
+    found, _, stderr = run(server, "submit", *arguments)
     assert found == code
-    assert message in " ".join(told.replace("│", " ").split())
+    assert message in " ".join(stderr.replace("│", " ").split())
     assert not (in_folder / "out.jsonl").exists()
 
 
@@ -204,8 +204,8 @@ def test_ctrl_c_detaches(server: JobProcess, tmp_path: Path) -> None:
         assert process.stderr
         assert process.stderr.readline()  # of its progress: it follows
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=100)
+        _, stderr = process.communicate(timeout=100)
     assert process.returncode == 130
-    assert f"kunnafoni jobs watch {job_id}" in told
+    assert f"kunnafoni jobs watch {job_id}" in stderr
     assert "running" in run(server, "show", job_id)[1]
     assert "cancel" in run(server, "cancel", job_id)[1]

@@ -32,7 +32,7 @@ def write(path: Path, *lines: str | bytes) -> Path:
     return path
 
 
-def test_a_malformed_line_is_told_by_number_and_the_rest_goes_on(tmp_path: Path) -> None:
+def test_a_malformed_line_is_reported_by_number_and_the_rest_goes_on(tmp_path: Path) -> None:
     lines = [json.dumps({"id": f"a{i}", "text": f"text {i}"}) for i in range(1, 31)]
     lines[16] = '{"id": "a17", "text": '
     items, problems = read(TRANSLATE, write(tmp_path / "in.jsonl", *lines))
@@ -109,7 +109,7 @@ def test_tables_as_spreadsheets_write_them(tmp_path: Path, rows: tuple[str, ...]
     assert read(TRANSLATE, write(tmp_path / "in.csv", *rows)) == ({"1": "Un, deux", "2": "; et trois"}, [])
 
 
-def test_a_header_that_is_no_row_is_told(tmp_path: Path) -> None:
+def test_a_header_that_is_no_row_is_reported(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_bytes(b"id,text\r1,of an old Mac\r")
     items, [problem] = read(TRANSLATE, tmp_path / "in.csv")
     assert not items
@@ -206,7 +206,7 @@ def test_whole_files_are_articles_to_a_job_that_summarises_and_texts_to_one_that
         "a.txt": ("Rain in Gao", "It fell all day."),
         "b.md": ("Rain", "It fell in Gao."),
     }
-    assert read(SUMMARIZE, tmp_path)[1] == ["c.html has no article that can be told from the rest of the page"]
+    assert read(SUMMARIZE, tmp_path)[1] == ["c.html has no article that can be separated from the rest of the page"]
     items, problems = read(TRANSLATE, tmp_path)
     assert items == {"a.txt": wire, "b.md": marked}
     assert problems == ["c.html is none of .jsonl .ndjson .csv .tsv .txt .md"]

@@ -3,7 +3,7 @@
     python -m tests.service.jobs.job_server URL [--log FILE] [--delay-ms N] [--lease-s N]
 
 Every item is answered with its text in capitals; its number goes to the log before the work on it, a line each. A text
-that holds FAIL fails, until the file FILE.mended is there; one that holds KILL ends the process as a crash does.
+that holds FAIL fails, until the file FILE.repaired is there; one that holds KILL ends the process as a crash does.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class CapitalsWork:
     log: Path | None = None
     revision: str = "1"
     done: list[int] = field(default_factory=list[int])
-    mended: bool = False
+    repaired: bool = False
     _model: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(BATCH_ROWS))
 
     def give_up(self, item: ClaimedItem) -> Outcome:
@@ -77,7 +77,7 @@ class CapitalsWork:
         if "KILL" in text:
             os.kill(os.getpid(), signal.SIGKILL)
         result = job_pb2.JobResult()
-        if "FAIL" in text and not self.mended and not (self.log and self.log.with_suffix(".mended").exists()):
+        if "FAIL" in text and not self.repaired and not (self.log and self.log.with_suffix(".repaired").exists()):
             result.error.CopyFrom(to_status(UndetectedLanguageError("text", "und", 0.1)))
             return Outcome(item, body=result.SerializeToString(), failed=True)
         for target in job_pb2.JobSpec.FromString(item.spec).options.target_language_codes:

@@ -244,7 +244,7 @@ async def test_two_servers_on_one_file(tmp_path: Path) -> None:
         assert_each_once(await read(waiting.stub, job.name), 200)
 
 
-async def test_a_bug_of_the_runner_is_told_and_waited_out(url: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_bug_of_the_runner_is_reported_and_waited_out(url: str, caplog: pytest.LogCaptureFixture) -> None:
     words = "words of an article"
 
     class Buggy(CapitalsWork):
@@ -259,10 +259,10 @@ async def test_a_bug_of_the_runner_is_told_and_waited_out(url: str, caplog: pyte
     async with serve(url, Buggy()) as running:
         job = await create(running.stub, texts(20))
 
-        async def told() -> bool:
+        async def logged() -> bool:
             return "bug: KeyError" in caplog.text  # the trouble itself may pass between two looks
 
-        await eventually(told)
+        await eventually(logged)
         await usable(running.job_service)
         assert (await wait_for_end(running.stub, job.name)).progress.done_items == 20
     assert "fingerprints" in caplog.text, "the trace is logged"

@@ -71,12 +71,12 @@ async def test_jobs_with_a_label_are_read_by_its_index(url: str) -> None:
                 rows = connection.exec_driver_sql(f"{explain} {statement}", parameters)  # pyright: ignore[reportArgumentType]
                 return "\n".join(str(row) for row in rows)
 
-        told = await asyncio.to_thread(plan)
-        assert "job_labels_by_value" in told, told
-        assert "SCAN jobs" not in told, told
-        assert "Seq Scan" not in told, told
+        explained = await asyncio.to_thread(plan)
+        assert "job_labels_by_value" in explained, explained
+        assert "SCAN jobs" not in explained, explained
+        assert "Seq Scan" not in explained, explained
         if not store.database.is_shared:
-            assert "TEMP B-TREE" not in told, f"sorts all jobs that have the label: {told}"
+            assert "TEMP B-TREE" not in explained, f"sorts all jobs that have the label: {explained}"
 
 
 async def test_tokens_outlast_the_jobs_that_they_point_at(url: str) -> None:

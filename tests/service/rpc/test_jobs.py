@@ -93,7 +93,7 @@ async def test_failed_items_carry_a_status_and_can_be_retried(url: str) -> None:
         assert status.code == grpc.StatusCode.FAILED_PRECONDITION.value[0]
         assert len(status.details) == 2
         assert not results[7].translations
-        running.work.mended = True
+        running.work.repaired = True
         before = len(running.work.done)
         retried = await running.stub.RetryJob(job_pb2.RetryJobRequest(name=job.name))
         assert retried.job.progress.failed_items == 0
@@ -116,7 +116,7 @@ async def test_retry_of_a_running_job(url: str) -> None:
         state = await done(running.stub, job.name, 1)
         assert state.progress.failed_items == 1
         assert state.state == job_pb2.JOB_STATE_RUNNING
-        running.work.mended = True
+        running.work.repaired = True
         await running.stub.RetryJob(job_pb2.RetryJobRequest(name=job.name))
         ended = await wait_for_end(running.stub, job.name)
         assert (ended.progress.done_items, ended.progress.failed_items) == (300, 0)

@@ -169,7 +169,7 @@ def test_a_database_that_is_none_is_named_without_its_password(tmp_path: Path, u
     assert "T@" not in result.stderr
 
 
-def test_a_misspelt_variable_is_told(tmp_path: Path) -> None:
+def test_a_misspelt_variable_is_reported(tmp_path: Path) -> None:
     result = run("--model", "nonsense", folder=tmp_path, KUNNAFONI_ADRESS="localhost:1", KUNNAFONI_THREADS="1")
     assert "ignored: KUNNAFONI_ADRESS\n" in result.stderr
 

@@ -1,7 +1,7 @@
-"""JSON lines as a sink of Ray Data: of each row the record as it was in the source, and behind it the result columns.
+"""JSON lines as a sink of Ray Data: for each row the record as it was in the source, and after it the result columns.
 
-Ray's own writer goes through pandas, which makes floats of integers beside a missing value. As a file sink of Ray's it
-has the checkpoint's two phases. Imported only where Ray is used: it needs the extra `ray`.
+Ray's own writer goes through pandas, which makes floats of integers beside a missing value. It is one of Ray's
+file sinks, so that the checkpoint works in two phases. Imported only where Ray is used: it needs the extra `ray`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ BlockBasedFileDatasink: Any = import_module("ray.data.datasource").BlockBasedFil
 
 
 class JsonParts(BlockBasedFileDatasink):
-    """A folder of files of JSON objects, one a line; a part is a file."""
+    """A folder of files of JSON objects, one per line; each part is a file."""
 
     def __init__(self, path: str, *, columns: tuple[str, ...]) -> None:
         super().__init__(path, file_format="json")  # pyright: ignore[reportUnknownMemberType] - as in JsonLines
@@ -26,7 +26,7 @@ class JsonParts(BlockBasedFileDatasink):
         """Write rows that have RECORD_COLUMN and the result columns, none of which is in the record."""
         table = block.to_arrow().select([RECORD_COLUMN, *self._columns])
         for row in table.to_pylist():
-            # Joined as text: what reading took, however deep, need not be read once more.
+            # Joined as text, so that the record, however deep, is not parsed once more.
             record = row.pop(RECORD_COLUMN).removesuffix("}")
             results = json.dumps(row, ensure_ascii=False).removeprefix("{")
             file.write(f"{record}, {results}\n".encode())

@@ -44,7 +44,7 @@ class RayJob:
         sink: Folder for the results. A folder beside it, which the whole cluster must see, notes what is done.
         spec: Kind and options of the job; TRANSLATE only.
         models: The models and what else the answers depend on: a run with others is another job.
-        id_column: Column that tells rows apart; a line of JSON without it is told apart by its place.
+        id_column: Column that identifies rows; a line of JSON without it is identified by its place.
         text_column: Column of the texts.
         parquet: Whether to read and write Parquet instead of JSON lines.
         workers: Actors; each has models of its own.

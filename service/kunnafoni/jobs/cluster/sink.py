@@ -1,7 +1,7 @@
-"""Where a Ray run writes, and whether it may: a folder that is new, or one that the same job has begun.
+"""Where a Ray run writes, and whether it may: into a folder that is new, or that the same job has begun.
 
-A checkpoint beside the sink remembers rows by their ids alone. With other languages or models it would pass over rows
-that those have never seen, so what the job was is kept with it. It knows paths and files, not Ray.
+A checkpoint beside the sink remembers rows by their ids alone. With other languages or models, rows that were never
+processed with those would be passed over, so what the job was is kept with it. It knows paths and files, not Ray.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ class Sink:
         return f"{self.path.rstrip('/')}.checkpoint"
 
     def check(self, job: Mapping[str, object]) -> None:
-        """Do nothing if it is new, or was begun by this job.
+        """Check that it is new, or was begun by this job.
 
         Args:
-            job: Everything that results depend on beside the rows, by the names that a user knows; values of JSON.
+            job: Everything beside the rows that results depend on, under the names that a user knows; values of JSON.
 
         Raises:
             InvalidInputError: it holds something else.
@@ -56,7 +56,7 @@ class Sink:
             raise InvalidInputError(self.path, "has files that are no results of this job; give another folder")
 
     def begin(self, job: Mapping[str, object]) -> None:
-        """Note that it is this job's from now on."""
+        """Note that it belongs to this job from now on."""
         beside = self._files(self._beside)
         beside.filesystem.create_dir(beside.path, recursive=True)
         with beside.filesystem.open_output_stream(beside.note) as file:

@@ -1,4 +1,4 @@
-"""JSON lines as a source of Ray Data, by the same rules as `jobs submit`: what is no record is a row with a problem.
+"""JSON lines as a source of Ray Data, by the rules of `jobs submit`: what is no record becomes a row with a problem.
 
 Ray's own reader ends the whole run at the first malformed line, and rows without an id cannot be resumed. Imported only
 where Ray is used: it needs the extra `ray`.
@@ -26,10 +26,10 @@ FileBasedDatasource: Any = import_module("ray.data.datasource").FileBasedDatasou
 
 
 class JsonLines(FileBasedDatasource):
-    """Files of JSON objects, one a line.
+    """Files of JSON objects, one per line.
 
     A row has an id (its own as text, or else `path:line`), its text, a problem (empty if there is none), and in
-    RECORD_COLUMN the whole object as JSON, whatever its values: no two lines need agree about a field.
+    RECORD_COLUMN the whole object as JSON: a field may have values of different types in different lines.
     """
 
     def __init__(self, source: str, *, id_column: str, text_column: str, taken: tuple[str, ...]) -> None:
@@ -84,5 +84,5 @@ class JsonLines(FileBasedDatasource):
 
 
 def _as_json(record: Mapping[str, object]) -> str:
-    """A line without its end; half a surrogate pair, which no UTF-8 can hold, is spelt as JSON does."""
+    """One line without its end; half a surrogate pair, which UTF-8 cannot hold, is escaped as in JSON."""
     return json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()

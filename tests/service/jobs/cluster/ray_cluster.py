@@ -100,8 +100,8 @@ def killed_at_the_end(process: subprocess.Popen[str]) -> Generator[None]:
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
     with killed_at_the_end(process):
-        told, _ = process.communicate(timeout=600)
-        return process.returncode, told
+        output, _ = process.communicate(timeout=600)
+        return process.returncode, output
 
 
 def made_by_a_server(rows: Sequence[dict[str, Any]], *targets: str) -> dict[str, dict[str, str]]:

@@ -62,9 +62,9 @@ def test_json_lines_with_an_actor_killed(cluster: Cluster, tmp_path: Path) -> No
     with killed_at_the_end(process):
         until(lambda: len(parts(sink)) >= 2)
         cluster.actors()[0].kill()
-        code, told = finish(process)
+        code, output = finish(process)
     assert code == 1
-    assert "3 rows failed" in told
+    assert "3 rows failed" in output
     made = [json.loads(line) for part in sink.glob("*.json") for line in part.read_text().splitlines()]
     assert len(made) == len(lines)
     by_id = {row["id"]: row for row in made}
@@ -95,12 +95,12 @@ def test_parquet_with_the_driver_killed(cluster: Cluster, tmp_path: Path) -> Non
     until(lambda: not cluster.actors())
     before = {path.name: path.read_bytes() for part in parts(sink) for path in sink.glob(f"{part.stem}*")}
     assert 0 < len(before) < len(rows) // PART_ROWS, "it was not killed in the middle"
-    code, told = finish(cluster.run(source, sink, "--to", "fr"))
+    code, output = finish(cluster.run(source, sink, "--to", "fr"))
     assert code == 1
-    assert "was begun with to ['fr', 'bm'], not ['fr']" in told
-    code, told = finish(cluster.run(source, sink, "--to", "fr,bm", *IN_PARTS))
+    assert "was begun with to ['fr', 'bm'], not ['fr']" in output
+    code, output = finish(cluster.run(source, sink, "--to", "fr,bm", *IN_PARTS))
     assert code == 1
-    assert "2 rows failed" in told
+    assert "2 rows failed" in output
     assert {path.name: path.read_bytes() for path in sink.iterdir()}.items() >= before.items(), "work was done again"
     results = parquet.read_table(sink).sort_by("page")
     assert results.select(table.column_names).cast(table.schema).equals(table)
@@ -122,15 +122,15 @@ def test_parquet_with_the_driver_killed(cluster: Cluster, tmp_path: Path) -> Non
         (None, (), "in.jsonl"),
     ],
 )
-def test_what_is_wrong_is_told_before_any_work(
+def test_what_is_wrong_is_reported_before_any_work(
     cluster: Cluster, tmp_path: Path, lines: list[str] | None, options: tuple[str, ...], message: str
 ) -> None:
     source = tmp_path / "in.jsonl"
     if lines is not None:
         source.write_text("".join(f"{line}\n" for line in lines))
-    code, told = finish(cluster.run(source, tmp_path / "out", "--to", "bm", *options))
+    code, output = finish(cluster.run(source, tmp_path / "out", "--to", "bm", *options))
     assert code == 1
-    assert message in told.splitlines()[-1]
+    assert message in output.splitlines()[-1]
     assert not (tmp_path / "out").exists()
 
 
@@ -139,7 +139,7 @@ def test_a_folder_with_other_files_is_left_alone(cluster: Cluster, tmp_path: Pat
     source.write_text('{"id": "1", "text": "a"}\n')
     sink.mkdir()
     shutil.copy(source, sink / "notes.json")
-    code, told = finish(cluster.run(source, sink, "--to", "bm"))
+    code, output = finish(cluster.run(source, sink, "--to", "bm"))
     assert code == 1
-    assert "has files that are no results of this job" in told
+    assert "has files that are no results of this job" in output
     assert [path.name for path in sink.iterdir()] == ["notes.json"]
