@@ -94,9 +94,9 @@ class Settings(BaseSettings):
     max_queue_tokens: Annotated[
         int, Field(ge=1024, description="Most tokens that a new call may find before it; at least `max_batch_tokens`")
     ] = 14_000
-    second_tries: Annotated[
+    fallback_decoding: Annotated[
         bool,
-        Field(description="Whether a sentence that looks wrong is translated once more, read or decoded otherwise"),
+        Field(description="Whether an output that looks wrong is decoded again, or its prompt changed"),
     ] = True
     pivots: Annotated[
         bool, Field(description="Whether a direction goes by way of another language where its model is better so")

@@ -65,7 +65,7 @@ class RawBackend:
         `plain` is without second tries and pivots, one row a sentence.
         """
         self._rows.clear()
-        model_pool = ModelPool(registry.catalog(), self._engines, second_tries=not plain, pivots=not plain)
+        model_pool = ModelPool(registry.catalog(), self._engines, fallback_decoding=not plain, pivots=not plain)
         translator = Translator(model_pool)
         await asyncio.gather(*(_translate(translator, request) for request in requests))
         return list(self._rows)

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from kunnafoni.jobs.values import JobItem, JobOptions, JobSpec
     from kunnafoni.summarization.edition import Edition
     from kunnafoni.summarization.summarizer import Summarizer
-    from kunnafoni.translation.translator import Translation, Translator
+    from kunnafoni.translation.contents import Translation
+    from kunnafoni.translation.translator import Translator
 
 LOG = logging.getLogger(__name__)
 DEFAULT_KEY_POINTS = 3
@@ -90,7 +91,9 @@ class ItemProcessor:
 
     async def _editions(self, item: JobItem, options: JobOptions, caller: Caller) -> tuple[Edition, ...]:
         if not (item.headline.strip() or item.text.strip()):
-            raise InvalidInputError("article.body", "is empty, and there is no headline")
+            raise InvalidInputError(
+                "article.body", "is empty, and there is no headline", french="est vide, et il n'y a pas de titre"
+            )
         begun = self._summarizer.begin(
             Article(item.headline, item.text, item.language or options.source),
             options.targets,

@@ -80,5 +80,11 @@ def revisions_of(model_pool: ModelPool) -> str:
     except LoadingError:  # models are being changed: items wait for them
         summaries = []
     return " ".join(
-        (kunnafoni.__version__, f"second_tries={model_pool.second_tries}", *models, *map(str, routes), *summaries)
+        (
+            kunnafoni.__version__,
+            f"fallback_decoding={model_pool.fallback_decoding}",
+            *models,
+            *map(str, routes),
+            *summaries,
+        )
     )

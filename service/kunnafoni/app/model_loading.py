@@ -49,7 +49,7 @@ def make_model_pool(settings: Settings, entries: dict[str, CatalogEntry], engine
         engines,
         routes=settings.routes,
         summaries=settings.summaries,
-        second_tries=settings.second_tries,
+        fallback_decoding=settings.fallback_decoding,
         pivots=settings.pivots,
     )
 

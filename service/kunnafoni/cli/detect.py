@@ -14,8 +14,11 @@ from kunnafoni.cli.options import (
     Text,
     Timeout,
     connect,
+    content_names,
     read_contents,
+    report_errors,
 )
+from kunnafoni.client import error_in
 from kunnafoni.v1.translation_pb2 import DetectLanguageResponse
 
 
@@ -32,10 +35,13 @@ def detect(
     contents = read_contents(files, text)
     with connect(address, timeout, local=local) as client:
         detections = client.detect_language(contents)
+    names = content_names(files, text)
     if output is OutputFormat.JSON:
         typer.echo(MessageToJson(DetectLanguageResponse(detections=detections)))
-        return
-    names = [str(path) for path in files or ["-"]]
-    for name, detection in zip(names, detections, strict=True):
-        prefix = f"{name}\t" if len(names) > 1 else ""
-        typer.echo(f"{prefix}{detection.language_code}\t{detection.confidence:.2f}")
+    else:
+        for name, detection in zip(names, detections, strict=True):
+            prefix = f"{name}\t" if len(names) > 1 else ""
+            if not detection.HasField("error"):
+                typer.echo(f"{prefix}{detection.language_code}\t{detection.confidence:.2f}")
+    errors = map(error_in, detections)
+    report_errors(((place, error) for place, error in enumerate(errors) if error), names)

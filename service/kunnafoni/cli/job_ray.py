@@ -78,4 +78,4 @@ def _models(settings: Settings) -> tuple[str, ...]:
 
     entries = registry.catalog([settings.models_dir] if settings.models_dir else [])
     models = [f"{name}@{entry_of(entries, name).fingerprint}" for name in settings.models_to_load]
-    return (*models, f"{settings.second_tries=} {settings.pivots=} {settings.routes=}")
+    return (*models, f"{settings.fallback_decoding=} {settings.pivots=} {settings.routes=}")

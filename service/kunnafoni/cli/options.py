@@ -14,8 +14,10 @@ import typer
 from kunnafoni.cli.local_server import local_server
 from kunnafoni.client import Client
 from kunnafoni.config import load_settings
-from kunnafoni.errors import DeadlineError, UndetectedLanguageError
-from kunnafoni.languages import LANGUAGES, known_code
+from kunnafoni.errors import DeadlineError, KunnafoniError, UndetectedLanguageError
+from kunnafoni.languages import LANGUAGES, known_code, other_script
+
+NAME_IT = "--from does that."  # of a language that is not recognised
 
 
 class OutputFormat(StrEnum):
@@ -59,7 +61,7 @@ def connect(address: str | None, timeout_s: float | None = None, *, local: bool 
                 error.add_note(f"It was {settings.timeout_s:g} s; --timeout makes it longer.")
                 raise
             except UndetectedLanguageError as error:
-                error.add_note("--from does that.")
+                error.add_note(NAME_IT)
                 raise
 
 
@@ -71,7 +73,9 @@ def language_code(tag: str) -> str:
     """
     code = known_code(tag)
     if code is None:
-        raise typer.BadParameter(f"{tag!r} is no language of this program: {', '.join(sorted(LANGUAGES))}")
+        script = other_script(tag)
+        why = f"asks for the script {script}, which is not served" if script else "is no language of this program"
+        raise typer.BadParameter(f"{tag!r} {why}: {', '.join(sorted(LANGUAGES))}")
     return code
 
 
@@ -100,6 +104,33 @@ def read_contents(files: list[Path] | None, text: str | None) -> list[str]:
             raise typer.BadParameter("give files or --text, not both")
         return [text]
     return [_read(path) for path in files or [Path("-")]]
+
+
+def content_names(files: list[Path] | None, text: str | None) -> list[str]:
+    """What the contents that `read_contents` returns are called in messages."""
+    if text is not None:
+        return ["the text"]
+    return ["standard input" if str(path) == "-" else str(path) for path in files or [Path("-")]]
+
+
+def report_errors(errors: Iterable[tuple[int, KunnafoniError]], names: list[str]) -> None:
+    """Say on standard error which contents have no result and why.
+
+    Args:
+        errors: The place of each such content in the call, and its error.
+        names: What the contents are called.
+
+    Raises:
+        typer.Exit: there are such contents: exit code 1.
+    """
+    failed = False
+    for place, error in errors:
+        failed = True
+        message = str(error).replace(f"contents[{place}]", names[place])
+        note = f" {NAME_IT}" if isinstance(error, UndetectedLanguageError) else ""
+        sys.stderr.write(f"kunnafoni: {message}{note}\n")
+    if failed:
+        raise typer.Exit(1)
 
 
 def _read(path: Path) -> str:

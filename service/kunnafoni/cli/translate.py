@@ -21,8 +21,12 @@ from kunnafoni.cli.options import (
     Text,
     Timeout,
     connect,
+    content_names,
     read_contents,
+    report_errors,
 )
+from kunnafoni.client import error_in
+from kunnafoni.errors import KunnafoniError
 from kunnafoni.v1.translation_pb2 import Segment, TranslateResponse, TranslateStreamResponse
 
 MOST_QUOTED_CHARACTERS = 60
@@ -41,23 +45,31 @@ def translate(
     timeout: Timeout = None,
 ) -> None:
     """Translate files, standard input or --text, to standard output; warnings go to standard error."""
-    contents = read_contents(files, text)
+    contents, names = read_contents(files, text), content_names(files, text)
     with connect(address, timeout, local=local) as client:
         if output is OutputFormat.JSON:
             answer = client.translate(contents, target=to, source=source, beam_size=beam_size)
             typer.echo(MessageToJson(TranslateResponse(translations=answer), ensure_ascii=False))
-            return
-        stream = client.translate_stream(contents, target=to, source=source, beam_size=beam_size)
-        for index, pieces in groupby(stream, key=lambda piece: piece.content_index):
-            show(pieces, contents[index])
+            errors = [error_in(translation) for translation in answer]
+        else:
+            stream = client.translate_stream(contents, target=to, source=source, beam_size=beam_size)
+            by_content = groupby(stream, key=lambda piece: piece.content_index)
+            errors = [show(pieces, contents[index]) for index, pieces in by_content]
+    report_errors(((place, error) for place, error in enumerate(errors) if error), names)
 
 
-def show(pieces: Iterable[TranslateStreamResponse], content: str) -> None:
-    """Print the translation of `content` as it comes; below it, where they part no words, its warnings."""
+def show(pieces: Iterable[TranslateStreamResponse], content: str) -> KunnafoniError | None:
+    """Print the translation of `content` as it comes; below it, where they part no words, its warnings.
+
+    Returns:
+        Why it has no translation; None if it has one.
+    """
     texts: list[str] = []
     segments: list[Segment] = []
+    error = None
     try:
         for piece in pieces:
+            error = error_in(piece.translation)
             typer.echo(piece.text, nl=False)
             texts.append(piece.text)
             if piece.HasField("segment"):
@@ -70,10 +82,11 @@ def show(pieces: Iterable[TranslateStreamResponse], content: str) -> None:
         for segment in segments:
             for note in _notes(segment, content, made):
                 console.print(note, style="yellow", markup=False, soft_wrap=True)
+    return error
 
 
 def _notes(segment: Segment, content: str, made: str) -> Iterator[str]:
-    """The warnings of a segment, one a kind, each with all the words that it is about and the sentence they are in."""
+    """The warnings of a segment, one per type, each with all the words it is about and the sentence they are in."""
     words: dict[str, list[str]] = {}
     for text, notes in ((made, made_notes(segment)), (content, missed_notes(segment))):
         for note in notes:

@@ -1,4 +1,4 @@
-"""The client for asyncio: `client.py`'s calls, awaited. Same deadlines, retries and errors.
+"""The client for asyncio: the calls of `Client`, awaited. Same deadlines, retries and errors.
 
     async with AsyncClient("localhost:50051") as client:
         [translation] = await client.translate(["Good morning."], target="bm")
@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Self
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from kunnafoni.client.channel import LONGEST_TIMEOUT_S, LOOK_AGAIN_S, OPTIONS, error_of, retries, several
-from kunnafoni.client.sync_client import length_code
+from kunnafoni.client.channel import LONGEST_TIMEOUT_S, LOOK_AGAIN_S, OPTIONS, retries
+from kunnafoni.client.messages import detect_request, error_of, summarize_request, translate_request
 from kunnafoni.errors import UnavailableError
 from kunnafoni.v1 import (
     model_pb2,
@@ -55,11 +55,8 @@ class AsyncClient:
         self, contents: Sequence[str], *, target: str, source: str = "", beam_size: int = 0
     ) -> list[translation_pb2.Translation]:
         """See `Client.translate`."""
-        request = translation_pb2.TranslateRequest(
-            contents=several(contents),
-            source_language_code=source,
-            target_language_code=target,
-            decoding=translation_pb2.Decoding(beam_size=beam_size),
+        request = translate_request(
+            translation_pb2.TranslateRequest, contents, target=target, source=source, beam_size=beam_size
         )
         with self._errors():
             answer = await self._translation.Translate(request, timeout=self._timeout_s, metadata=self._metadata)
@@ -69,11 +66,8 @@ class AsyncClient:
         self, contents: Sequence[str], *, target: str, source: str = "", beam_size: int = 0
     ) -> AsyncIterator[translation_pb2.TranslateStreamResponse]:
         """See `Client.translate_stream`."""
-        request = translation_pb2.TranslateStreamRequest(
-            contents=several(contents),
-            source_language_code=source,
-            target_language_code=target,
-            decoding=translation_pb2.Decoding(beam_size=beam_size),
+        request = translate_request(
+            translation_pb2.TranslateStreamRequest, contents, target=target, source=source, beam_size=beam_size
         )
         with self._errors():
             call = self._translation.TranslateStream(request, timeout=self._timeout_s, metadata=self._metadata)
@@ -85,7 +79,7 @@ class AsyncClient:
 
     async def detect_language(self, contents: Sequence[str]) -> list[translation_pb2.Detection]:
         """See `Client.detect_language`."""
-        request = translation_pb2.DetectLanguageRequest(contents=several(contents))
+        request = detect_request(contents)
         with self._errors():
             answer = await self._translation.DetectLanguage(request, timeout=self._timeout_s, metadata=self._metadata)
         return list(answer.detections)
@@ -102,10 +96,13 @@ class AsyncClient:
         key_points: int | None = None,
     ) -> summarization_pb2.SummarizeResponse:
         """See `Client.summarize`."""
-        request = summarization_pb2.SummarizeRequest(
-            article=summarization_pb2.Article(headline=headline, body=body, language_code=source),
-            target_language_codes=targets,
-            length=length_code(length),
+        request = summarize_request(
+            summarization_pb2.SummarizeRequest,
+            body,
+            targets=targets,
+            headline=headline,
+            source=source,
+            length=length,
             max_words=max_words,
             key_points=key_points,
         )
@@ -124,10 +121,13 @@ class AsyncClient:
         key_points: int | None = None,
     ) -> AsyncIterator[summarization_pb2.SummarizeStreamResponse]:
         """See `Client.summarize_stream`."""
-        request = summarization_pb2.SummarizeStreamRequest(
-            article=summarization_pb2.Article(headline=headline, body=body, language_code=source),
-            target_language_codes=targets,
-            length=length_code(length),
+        request = summarize_request(
+            summarization_pb2.SummarizeStreamRequest,
+            body,
+            targets=targets,
+            headline=headline,
+            source=source,
+            length=length,
             max_words=max_words,
             key_points=key_points,
         )

@@ -1,21 +1,10 @@
-"""What the clients have in common: options of their connections, retries as data, statuses back into `errors.py`.
-
-It knows no calls and no messages.
-"""
+"""What the connections of all clients have in common: options, and retries as data. It knows no calls."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
 
-import grpc
-
-from kunnafoni.errors import DeadlineError, InvalidInputError, KunnafoniError, UnavailableError
-from kunnafoni.rpc.status import DETAILS_KEY, from_status
 from kunnafoni.v1 import model_pb2, summarization_pb2, translation_pb2
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 LONGEST_TIMEOUT_S = 365 * 86_400.0  # gRPC takes much longer ones for ones that have passed
 LOOK_AGAIN_S = 0.2  # after a server has gone that was waited for
@@ -27,17 +16,6 @@ OPTIONS = [
     ("grpc.max_receive_message_length", -1),
     ("grpc.enable_http_proxy", 0),  # http_proxy is for the web: it cannot reach this machine's localhost
 ]
-
-
-def several(contents: Sequence[str]) -> Sequence[str]:
-    """The `contents` of a call as they are.
-
-    Raises:
-        InvalidInputError: They are one text. That is a sequence too, of letters, and each would be translated.
-    """
-    if isinstance(contents, str):
-        raise InvalidInputError("contents", "one text where a list of texts belongs: write [text]")
-    return contents
 
 
 def retries(*, streams: bool) -> list[tuple[str, str | int]]:
@@ -69,15 +47,3 @@ def retries(*, streams: bool) -> list[tuple[str, str | int]]:
     }
     config = {"methodConfig": [{"name": names, "retryPolicy": policy}]}
     return [("grpc.service_config", json.dumps(config)), ("grpc.per_rpc_retry_buffer_size", MAX_KEPT_BYTES)]
-
-
-def error_of(error: grpc.RpcError, address: str) -> KunnafoniError:
-    """The domain error that a server at `address` meant by gRPC's."""
-    call: Any = error
-    trailers: dict[str, Any] = dict(call.trailing_metadata() or ())
-    details = trailers.get(DETAILS_KEY)
-    if call.code() is grpc.StatusCode.UNAVAILABLE and not details:
-        return UnavailableError(address=address)
-    if call.code() is grpc.StatusCode.DEADLINE_EXCEEDED and not details:  # gRPC has no sentence for it
-        return DeadlineError()
-    return from_status(call.code(), call.details() or "", details)

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 import grpc
 
-from kunnafoni.client.channel import LONGEST_TIMEOUT_S, OPTIONS, error_of
+from kunnafoni.client.channel import LONGEST_TIMEOUT_S, OPTIONS
+from kunnafoni.client.messages import error_of
 from kunnafoni.client.outbox import Outbox
 from kunnafoni.errors import DeadlineError, UnavailableError
 from kunnafoni.v1 import job_pb2, job_pb2_grpc

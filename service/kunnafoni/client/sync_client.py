@@ -1,4 +1,4 @@
-"""Typed client of the server: one method an RPC, deadlines, retries as data, statuses turned back into `errors.py`.
+"""Typed client of the server: one method per RPC, deadlines, retries as data, statuses turned back into `errors.py`.
 
     with Client("localhost:50051") as client:
         [translation] = client.translate(["Good morning."], target="bm")
@@ -24,10 +24,9 @@ from kunnafoni.client.channel import (
     LOOK_AGAIN_S,
     MAX_ATTEMPTS,
     OPTIONS,
-    error_of,
     retries,
-    several,
 )
+from kunnafoni.client.messages import detect_request, error_of, summarize_request, translate_request
 from kunnafoni.errors import OverloadedError, UnavailableError
 from kunnafoni.v1 import (
     model_pb2,
@@ -70,14 +69,13 @@ class Client:
     ) -> list[translation_pb2.Translation]:
         """Translate `contents` to `target`; one translation each, in order. Empty `source` means detect.
 
+        A content that cannot be translated does not fail the call: its translation has an `error`, see `error_in`.
+
         Raises:
-            KunnafoniError: as the server says.
+            KunnafoniError: as the server says of the call as a whole.
         """
-        request = translation_pb2.TranslateRequest(
-            contents=several(contents),
-            source_language_code=source,
-            target_language_code=target,
-            decoding=translation_pb2.Decoding(beam_size=beam_size),
+        request = translate_request(
+            translation_pb2.TranslateRequest, contents, target=target, source=source, beam_size=beam_size
         )
         with self._errors():
             answer = self._translation.Translate(request, timeout=self._timeout_s, metadata=self._metadata)
@@ -91,21 +89,18 @@ class Client:
         Raises:
             KunnafoniError: as the server says, possibly after some pieces.
         """
-        request = translation_pb2.TranslateStreamRequest(
-            contents=several(contents),
-            source_language_code=source,
-            target_language_code=target,
-            decoding=translation_pb2.Decoding(beam_size=beam_size),
+        request = translate_request(
+            translation_pb2.TranslateStreamRequest, contents, target=target, source=source, beam_size=beam_size
         )
         return self._stream(self._translation.TranslateStream, request)
 
     def detect_language(self, contents: Sequence[str]) -> list[translation_pb2.Detection]:
-        """Tell the language of each content, in order.
+        """Tell the language of each content, in order; of one that is empty or too long the `error`.
 
         Raises:
             KunnafoniError: as the server says.
         """
-        request = translation_pb2.DetectLanguageRequest(contents=several(contents))
+        request = detect_request(contents)
         with self._errors():
             answer = self._translation.DetectLanguage(request, timeout=self._timeout_s, metadata=self._metadata)
         return list(answer.detections)
@@ -136,10 +131,13 @@ class Client:
             ValueError: `length` is none of the three.
             KunnafoniError: as the server says.
         """
-        request = summarization_pb2.SummarizeRequest(
-            article=summarization_pb2.Article(headline=headline, body=body, language_code=source),
-            target_language_codes=targets,
-            length=length_code(length),
+        request = summarize_request(
+            summarization_pb2.SummarizeRequest,
+            body,
+            targets=targets,
+            headline=headline,
+            source=source,
+            length=length,
             max_words=max_words,
             key_points=key_points,
         )
@@ -163,10 +161,13 @@ class Client:
             ValueError: `length` is none of the three.
             KunnafoniError: as the server says, possibly after some editions.
         """
-        request = summarization_pb2.SummarizeStreamRequest(
-            article=summarization_pb2.Article(headline=headline, body=body, language_code=source),
-            target_language_codes=targets,
-            length=length_code(length),
+        request = summarize_request(
+            summarization_pb2.SummarizeStreamRequest,
+            body,
+            targets=targets,
+            headline=headline,
+            source=source,
+            length=length,
             max_words=max_words,
             key_points=key_points,
         )
@@ -260,12 +261,3 @@ class Client:
             yield
         except grpc.RpcError as error:
             raise error_of(error, self.address) from error
-
-
-def length_code(name: str) -> summarization_pb2.SummaryLength.ValueType:
-    """The wire's code of `short`, `medium` or `long`.
-
-    Raises:
-        ValueError: `name` is none of them.
-    """
-    return summarization_pb2.SummaryLength.Value(f"SUMMARY_LENGTH_{name.upper()}")

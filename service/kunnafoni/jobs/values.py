@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from kunnafoni.errors import KunnafoniError
     from kunnafoni.summarization.article_analysis import Length
     from kunnafoni.summarization.edition import Edition
-    from kunnafoni.translation.translator import Translation
+    from kunnafoni.translation.contents import Translation
 
 
 class JobKind(StrEnum):

@@ -17,7 +17,8 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from kunnafoni.errors import DrainingError, InternalError, InvalidInputError, KunnafoniError
-from kunnafoni.rpc.status import DETAILS_KEY, code_of, to_status
+from kunnafoni.rpc.requests import language_of
+from kunnafoni.status import DETAILS_KEY, to_status
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
@@ -122,11 +123,11 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 LOG.error("bug in %s, request %s: %s", method, request_id, _trace(error))  # noqa: TRY400 - see _trace
                 error = InternalError(request_id=request_id)
             code = error.code
-            status = to_status(error, language=_language(metadata))
+            status = to_status(error, language=language_of(context))
             trailers: list[tuple[str, str | bytes]] = [(DETAILS_KEY, status.SerializeToString())]
             if error.retry_after_s is not None:  # what gRPC's own retries obey; RetryInfo is for people's code
                 trailers.append(("grpc-retry-pushback-ms", str(round(error.retry_after_s * 1000))))
-            await context.abort(code_of(error), status.message, trailing_metadata=tuple(trailers))
+            await context.abort(grpc.StatusCode[error.code], status.message, trailing_metadata=tuple(trailers))
         finally:
             self.running -= 1
             if not self.running:
@@ -141,7 +142,8 @@ def _decode(handler: Any, data: bytes) -> Any:
     try:
         return handler.request_deserializer(data)
     except DecodeError as error:
-        raise InvalidInputError("request", "is not a valid message (are all strings UTF-8?)") from error
+        problem, french = "is not a valid message (are all strings UTF-8?)", "est mal formée (tout est-il en UTF-8 ?)"
+        raise InvalidInputError("request", problem, french=french) from error
 
 
 def _trace(error: BaseException) -> str:
@@ -154,7 +156,3 @@ def _trace(error: BaseException) -> str:
 def _request_id(metadata: dict[str, str | bytes]) -> str:
     given = str(metadata.get("x-request-id", ""))
     return given if given.isprintable() and 0 < len(given) <= MAX_REQUEST_ID_LENGTH else uuid.uuid4().hex
-
-
-def _language(metadata: dict[str, str | bytes]) -> str:
-    return "fr" if str(metadata.get("accept-language", "")).lower().startswith("fr") else "en"

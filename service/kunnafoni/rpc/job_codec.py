@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from kunnafoni.jobs.values import ItemResult, JobItem, JobKind, JobOptions, JobSpec
-from kunnafoni.rpc.status import to_status
-from kunnafoni.rpc.summarization import LENGTHS, edition_message
-from kunnafoni.rpc.translation import translation_message
-from kunnafoni.v1 import job_pb2, summarization_pb2
+from kunnafoni.rpc.summarization import LENGTHS
+from kunnafoni.rpc.summarization_messages import edition_message
+from kunnafoni.rpc.translation_messages import translation_message
+from kunnafoni.status import to_status
+from kunnafoni.v1 import job_pb2, result_pb2, summarization_pb2
 
 KINDS = {job_pb2.JOB_KIND_TRANSLATE: JobKind.TRANSLATE, job_pb2.JOB_KIND_SUMMARIZE: JobKind.SUMMARIZE}
 
@@ -32,8 +33,10 @@ class JobCodec:
 
     def encode_result(self, result: ItemResult, spec: bytes, item: bytes) -> bytes:  # noqa: ARG002 - a codec's signature
         """See Codec."""
+        content, encoding_type = job_pb2.JobItem.FromString(item), result_pb2.ENCODING_TYPE_UNSPECIFIED
         message = job_pb2.JobResult(
-            translations=map(translation_message, result.translations), editions=map(edition_message, result.editions)
+            translations=[translation_message(each, content.text, encoding_type) for each in result.translations],
+            editions=[edition_message(each, content.article.body, encoding_type) for each in result.editions],
         )
         if result.error:
             message.error.CopyFrom(to_status(result.error))

@@ -1,4 +1,4 @@
-"""ModelService: what the server is and which models it has. Values of the model_pool to messages."""
+"""ModelService: what the server is and which models it has. Values of the model pool to messages."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import kunnafoni
 from kunnafoni.errors import InvalidInputError
 from kunnafoni.languages import LANGUAGES
+from kunnafoni.rpc.requests import check_page_size
 from kunnafoni.v1 import model_pb2, model_pb2_grpc
 
 if TYPE_CHECKING:
@@ -62,10 +63,11 @@ class ModelServicer(model_pb2_grpc.ModelServiceServicer):
         context: Context,  # noqa: ARG002
     ) -> model_pb2.ListModelsResponse:
         """See the proto; the page token is the identifier of the last model of the page before."""
-        if request.page_size < 0:
-            raise InvalidInputError("page_size", f"is {request.page_size}; 0 to {MAX_PAGE_SIZE} are taken")
+        check_page_size(request.page_size, MAX_PAGE_SIZE)
         if request.page_token and request.page_token not in self._model_pool.entries:
-            raise InvalidInputError("page_token", "is not one that this server gave out")
+            raise InvalidInputError(
+                "page_token", "is not one that this server gave out", french="ne vient pas de ce serveur"
+            )
         size = min(request.page_size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
         rest = sorted(model_id for model_id in self._model_pool.entries if model_id > request.page_token)
         page = rest[:size]

@@ -1,9 +1,10 @@
-"""Values that every result carries to messages: spans, warnings, route, provenance, usage."""
+"""Values that every result carries to messages: route, provenance, usage, and what type a warning has."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 import kunnafoni
@@ -12,27 +13,16 @@ from kunnafoni.v1 import result_pb2
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kunnafoni.checks.registry import Finding, Span
     from kunnafoni.translation.routes import Hop
-    from kunnafoni.translation.sentence_translator import Usage
+    from kunnafoni.translation.sentences import Usage
 
 # IPTC NewsCodes, digital source type: created by a model trained on samples.
 TRAINED_ALGORITHMIC_MEDIA = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 
 
-def span_message(span: Span) -> result_pb2.Span:
-    """A Span as a message."""
-    return result_pb2.Span(start=span.start, end=span.end)
-
-
-def warning_message(finding: Finding) -> result_pb2.Warning:
-    """A Finding as a message."""
-    return result_pb2.Warning(
-        type=result_pb2.WarningType.Value(f"WARNING_TYPE_{finding.kind}"),
-        source_span=finding.source_span and span_message(finding.source_span),
-        target_span=finding.target_span and span_message(finding.target_span),
-        detail=finding.detail,
-    )
+def warning_type(name: str) -> result_pb2.WarningType.ValueType:
+    """The type of a finding by its name."""
+    return result_pb2.WarningType.Value(f"WARNING_TYPE_{name}")
 
 
 def route_messages(route: Iterable[Hop]) -> list[result_pb2.RouteHop]:
@@ -61,11 +51,17 @@ def provenance_message(*, machine_generated: bool) -> result_pb2.Provenance:
 
 
 def usage_message(usage: Usage) -> result_pb2.Usage:
-    """What a result cost, times in whole milliseconds."""
+    """What a result cost."""
     return result_pb2.Usage(
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
-        queue_milliseconds=round(usage.queue_ms),
-        inference_milliseconds=round(usage.inference_ms),
+        queue_time=_duration(usage.queue_ms),
+        inference_time=_duration(usage.inference_ms),
         cached_segments=usage.cached_segments,
     )
+
+
+def _duration(milliseconds: float) -> Duration:
+    duration = Duration()
+    duration.FromMicroseconds(round(milliseconds * 1000))
+    return duration

@@ -5,11 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kunnafoni.errors import InvalidInputError
-from kunnafoni.rpc.requests import beam_size, caller_of, check_contents, source_code, target_code
-from kunnafoni.rpc.results import provenance_message, route_messages, span_message, usage_message, warning_message
+from kunnafoni.rpc.requests import (
+    beam_size,
+    caller_of,
+    check_contents,
+    check_encoding_type,
+    language_of,
+    source_code,
+    target_code,
+)
+from kunnafoni.rpc.translation_messages import StreamedTranslation, failed_translation_message, translation_message
+from kunnafoni.status import to_status
 from kunnafoni.text.executor import on_texts
 from kunnafoni.text.language_id import identify
-from kunnafoni.v1 import result_pb2, translation_pb2, translation_pb2_grpc
+from kunnafoni.v1 import translation_pb2, translation_pb2_grpc
 from kunnafoni_models.backend import Decoding
 
 if TYPE_CHECKING:
@@ -20,7 +29,8 @@ if TYPE_CHECKING:
 
     from kunnafoni.engine.caller import Caller
     from kunnafoni.rpc.requests import Limits
-    from kunnafoni.translation.translator import PendingTranslation, TranslatedSegment, Translation, Translator
+    from kunnafoni.translation.contents import PendingTranslation
+    from kunnafoni.translation.translator import Translator
 
     Context = grpc.aio.ServicerContext[Any, Any]
     Request = translation_pb2.TranslateRequest | translation_pb2.TranslateStreamRequest
@@ -37,77 +47,61 @@ class TranslationServicer(translation_pb2_grpc.TranslationServiceServicer):
         self, request: translation_pb2.TranslateRequest, context: Context
     ) -> translation_pb2.TranslateResponse:
         """See the proto."""
+        language = language_of(context)
         with caller_of(context) as caller:
             async with self._begin(request, caller) as pending:
                 return translation_pb2.TranslateResponse(
-                    translations=[translation_message(await content.whole()) for content in pending]
+                    translations=[
+                        failed_translation_message(each, each.error, language=language)
+                        if each.error
+                        else translation_message(await each.whole(), content, request.encoding_type)
+                        for content, each in zip(request.contents, pending, strict=True)
+                    ]
                 )
 
     async def TranslateStream(  # noqa: N802
         self, request: translation_pb2.TranslateStreamRequest, context: Context
     ) -> AsyncIterator[translation_pb2.TranslateStreamResponse]:
         """See the proto."""
+        language = language_of(context)
         with caller_of(context) as caller:
             async with self._begin(request, caller) as pending:
-                for index, content in enumerate(pending):
-                    machine_generated = False
-                    async for piece in content.pieces():
-                        answer = translation_pb2.TranslateStreamResponse(content_index=index, text=piece.text)
-                        if piece.segment:
-                            machine_generated |= piece.segment.machine_generated
-                            answer.segment.CopyFrom(_segment_message(piece.segment))
-                        else:
-                            answer.translation.CopyFrom(_without_text(content, machine_generated=machine_generated))
-                        yield answer
+                for index, (content, each) in enumerate(zip(request.contents, pending, strict=True)):
+                    if each.error:
+                        failed = failed_translation_message(each, each.error, language=language)
+                        yield translation_pb2.TranslateStreamResponse(content_index=index, translation=failed)
+                        continue
+                    messages = StreamedTranslation(index, content, each, request.encoding_type)
+                    async for piece in each.pieces():
+                        yield messages.message(piece)
 
     async def DetectLanguage(  # noqa: N802
-        self,
-        request: translation_pb2.DetectLanguageRequest,
-        context: Context,  # noqa: ARG002 - the signature is gRPC's
+        self, request: translation_pb2.DetectLanguageRequest, context: Context
     ) -> translation_pb2.DetectLanguageResponse:
         """See the proto."""
-        check_contents(request.contents, self._limits)
+        rejected, language = check_contents(request.contents, self._limits), language_of(context)
         found = await on_texts(
-            sum(map(len, request.contents)), lambda: [identify(content) for content in request.contents]
+            sum(map(len, request.contents)),
+            lambda: [None if place in rejected else identify(text) for place, text in enumerate(request.contents)],
         )
         detections = [
-            translation_pb2.Detection(language_code=each.language_code, confidence=each.confidence) for each in found
+            translation_pb2.Detection(language_code=each.language_code, confidence=each.confidence)
+            if each
+            else translation_pb2.Detection(error=to_status(rejected[place], language=language))
+            for place, each in enumerate(found)
         ]
         return translation_pb2.DetectLanguageResponse(detections=detections)
 
     def _begin(self, request: Request, caller: Caller) -> AbstractAsyncContextManager[list[PendingTranslation]]:
-        check_contents(request.contents, self._limits)
+        rejected = check_contents(request.contents, self._limits)
         target = target_code(request.target_language_code)
         source = source_code(request.source_language_code)
         if source == target:
-            raise InvalidInputError("source_language_code", f"is {source}, as is the target")
+            raise InvalidInputError(
+                "source_language_code", f"is {source}, as is the target", french=f"est {source}, comme la cible"
+            )
+        check_encoding_type(request.encoding_type)
         decoding = Decoding(beam_size=beam_size(request.decoding.beam_size, self._limits))
-        return self._translator.begin(request.contents, source=source, target=target, decoding=decoding, caller=caller)
-
-
-def translation_message(translation: Translation) -> translation_pb2.Translation:
-    """A whole translation as a message."""
-    message = _without_text(translation, machine_generated=translation.machine_generated)
-    message.text = translation.text
-    message.segments.extend(map(_segment_message, translation.segments))
-    return message
-
-
-def _without_text(content: Translation | PendingTranslation, *, machine_generated: bool) -> translation_pb2.Translation:
-    """A translation without its text and segments; call it when they are done."""
-    return translation_pb2.Translation(
-        source_language_code=content.source,
-        detection_confidence=content.detection and content.detection.confidence,
-        route=route_messages(content.route),
-        provenance=provenance_message(machine_generated=machine_generated),
-        usage=usage_message(content.usage),
-    )
-
-
-def _segment_message(segment: TranslatedSegment) -> translation_pb2.Segment:
-    return translation_pb2.Segment(
-        source_span=span_message(segment.source),
-        target_span=span_message(segment.target),
-        finish_reason=result_pb2.FinishReason.Value(f"FINISH_REASON_{segment.finish_reason}"),
-        warnings=[warning_message(finding) for finding in segment.findings],
-    )
+        return self._translator.begin(
+            request.contents, source=source, target=target, decoding=decoding, caller=caller, rejected=rejected
+        )

@@ -46,8 +46,8 @@ class JobStoreError(UnavailableError):
     """The job store cannot be read or written now; nothing that was acknowledged is lost."""
 
     reason = "JOB_STORE"
-    english = "The job store {store} cannot be used: {problem}."
-    french = "Le stockage des travaux {store} est inutilisable : {problem}."
+    english_template = "The job store {store} cannot be used: {problem}."
+    french_template = "Le stockage des travaux {store} est inutilisable : {problem}."
 
 
 class Database:

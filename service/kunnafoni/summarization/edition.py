@@ -13,15 +13,16 @@ from kunnafoni.summarization.edition_findings import Mark, Remark, in_another_la
 from kunnafoni.summarization.passages import Passage, translated
 from kunnafoni.summarization.summaries import Method
 from kunnafoni.text.spans import Span
-from kunnafoni.translation.sentence_translator import Usage
+from kunnafoni.translation.sentences import Usage
 from kunnafoni_models.backend import Decoding
 
 if TYPE_CHECKING:
     from kunnafoni.engine.caller import Caller
     from kunnafoni.summarization.article_analysis import Draft
     from kunnafoni.summarization.summaries import Summary
+    from kunnafoni.translation.contents import PendingTranslation
     from kunnafoni.translation.routes import Hop
-    from kunnafoni.translation.translator import PendingTranslation, Translator
+    from kunnafoni.translation.translator import Translator
 
 _SUMMARY = 1  # its place among the passages
 

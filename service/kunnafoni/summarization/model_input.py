@@ -15,7 +15,7 @@ from kunnafoni.summarization.edition_findings import Mark
 from kunnafoni.summarization.passages import translated
 from kunnafoni.text.segments import Segment, SegmentKind
 from kunnafoni.text.subsegments import cut
-from kunnafoni.translation.sentence_translator import Usage
+from kunnafoni.translation.sentences import Usage
 from kunnafoni_models.backend import Decoding
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kunnafoni.summarization.edition_findings import Mark, Remark
-from kunnafoni.translation.sentence_translator import FinishReason
+from kunnafoni.translation.sentences import FinishReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kunnafoni.translation.translator import PendingTranslation, TranslatedSegment
+    from kunnafoni.translation.contents import PendingTranslation, TranslatedSegment
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from kunnafoni.summarization.article_analysis import best_extract, clipped, on_o
 from kunnafoni.summarization.edition_findings import Mark, Remark, not_in_article
 from kunnafoni.summarization.ranking import MAX_SENTENCES, extract
 from kunnafoni.text.sentences import sentence_ends
-from kunnafoni.translation.sentence_translator import Usage
+from kunnafoni.translation.sentences import Usage
 from kunnafoni_models.backend import Decoding
 
 if TYPE_CHECKING:
@@ -100,18 +100,19 @@ class SummaryWriter:
             return await asyncio.to_thread(extractive, draft, length, why=why)
         engine = self._model_pool.engine(hop.model_id)
         reading = await self._reader.read(draft, hop, caller=caller)
-        usage = reading.usage
+        runs: list[Usage] = []
         if reading.sentences:
             prompt = await asyncio.to_thread(
                 engine.backend.summary_prompt, " ".join(reading.sentences), language=hop.source
             )
             for decoding in self._decodings(prompt):
                 text, cost = await _generate(engine, prompt, decoding, caller=caller)
-                usage += cost
+                runs.append(cost)
                 if text and (found := await asyncio.to_thread(_accepted, text, draft, length, reading)):
+                    usage = reading.usage + Usage.of_one_segment(runs)
                     return replace(found, route=(*reading.route, hop), usage=usage)
         found = await asyncio.to_thread(extractive, draft, length, why="what the model wrote did not hold or fit")
-        return replace(found, usage=usage)
+        return replace(found, usage=reading.usage + Usage.of_one_segment(runs))
 
     def _decodings(self, prompt: Prompt) -> list[Decoding]:
         """The searches, narrower where the engine would not take a row so heavy."""

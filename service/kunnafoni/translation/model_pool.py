@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from kunnafoni.engine.engines import State
 from kunnafoni.errors import LoadingError, UnsupportedPairError
+from kunnafoni.translation.direct import DirectTranslator
+from kunnafoni.translation.pivot import PivotTranslator
 from kunnafoni.translation.routes import Hop, Served, best, pairs, plan
-from kunnafoni.translation.sentence_translator import DirectTranslator, PivotTranslator
 from kunnafoni_models.backend import CatalogError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from kunnafoni.engine.engine import Engine
     from kunnafoni.engine.engines import Engines, Status
-    from kunnafoni.translation.sentence_translator import SentenceTranslator
+    from kunnafoni.translation.sentences import SentenceTranslator
     from kunnafoni_models.catalog.entry import CatalogEntry
 
 ROUTING_METRIC = "chrF++"
@@ -28,8 +29,12 @@ SUMMARY_METRIC = "ROUGE-L"
 class ModelPool:
     """Catalog entries by identifier, and the engines of those that were told to load.
 
-    Arguments: see `replace`, and `DirectTranslator` for `second_tries`. `pivots`: whether a direction goes by way of
-    another language where its model is better so; for want of a model it does in any case.
+    Args:
+        entries, routes, summaries: See `replace`.
+        engines: The models at work.
+        fallback_decoding: See `DirectTranslator`.
+        pivots: Whether a direction goes by way of another language where its model is better so; where no model serves
+            it directly, it does in any case.
     """
 
     entries: Mapping[str, CatalogEntry]
@@ -41,11 +46,11 @@ class ModelPool:
         *,
         routes: Mapping[str, str] | None = None,
         summaries: Mapping[str, str] | None = None,
-        second_tries: bool = True,
+        fallback_decoding: bool = True,
         pivots: bool = True,
     ) -> None:
         self._engines = engines
-        self.second_tries = second_tries
+        self.fallback_decoding = fallback_decoding
         self._pivots = pivots
         self.replace(entries, routes=routes or {}, summaries=summaries or {})
 
@@ -145,14 +150,14 @@ class ModelPool:
         hops = [self._direct(hop) for hop in route]
         if len(hops) == 1:
             return hops[0]
-        makeshift = best(self._served(), route[0].source, route[-1].target) is None
-        return PivotTranslator(*hops, route=route, makeshift=makeshift)
+        mark_pivoted = best(self._served(), route[0].source, route[-1].target) is None
+        return PivotTranslator(*hops, route=route, mark_pivoted=mark_pivoted)
 
     def _direct(self, hop: Hop) -> DirectTranslator:
         engine = self.engine(hop.model_id)
         direction = self.entries[hop.model_id].direction(hop.source, hop.target)
         penalty = direction.repetition_penalty if direction else 1.0
-        return DirectTranslator(engine, hop, repetition_penalty=penalty, second_tries=self.second_tries)
+        return DirectTranslator(engine, hop, repetition_penalty=penalty, fallback_decoding=self.fallback_decoding)
 
     def _summary_hop(self, language: str) -> Hop | None:
         ready = [entry for entry in self._ready() if language in entry.summary_languages]

@@ -66,7 +66,7 @@ def plan(served: Iterable[Served], source: str, target: str) -> tuple[Hop, ...]:
         return first.hop, second.hop
     if direct:
         return (direct.hop,)
-    raise UnsupportedPairError(source, target, ", ".join(f"{s}>{t}" for s, t in sorted(best)) or "none")
+    raise UnsupportedPairError(source, target, ", ".join(f"{s}>{t}" for s, t in sorted(best)))
 
 
 def best(served: Iterable[Served], source: str, target: str) -> Hop | None:

@@ -23,10 +23,11 @@ _sym_db = _symbol_database.Default()
 
 
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19kunnafoni/v1/result.proto\x12\x0ckunnafoni.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\".\n\x04Span\x12\x13\n\x05start\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x11\n\x03\x65nd\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x03\"\xc4\x02\n\x07Warning\x12-\n\x04type\x18\x01 \x01(\x0e\x32\x19.kunnafoni.v1.WarningTypeB\x04\xe2\x41\x01\x03\x12\x32\n\x0bsource_span\x18\x02 \x01(\x0b\x32\x12.kunnafoni.v1.SpanB\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12\x32\n\x0btarget_span\x18\x03 \x01(\x0b\x32\x12.kunnafoni.v1.SpanB\x04\xe2\x41\x01\x03H\x01\x88\x01\x01\x12\x14\n\x06\x64\x65tail\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x08\x63\x61tegory\x18\x05 \x01(\x0e\x32\x1d.kunnafoni.v1.WarningCategoryB\x04\xe2\x41\x01\x03\x12\x35\n\x08severity\x18\x06 \x01(\x0e\x32\x1d.kunnafoni.v1.WarningSeverityB\x04\xe2\x41\x01\x03\x42\x0e\n\x0c_source_spanB\x0e\n\x0c_target_span\"\x88\x01\n\x08RouteHop\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1c\n\x0emodel_revision\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\"\n\x14source_language_code\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\"\n\x14target_language_code\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\"\xa7\x01\n\nProvenance\x12!\n\x13\x64igital_source_type\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1f\n\x11machine_generated\x18\x02 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x37\n\rgenerate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x1c\n\x0eserver_version\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\"\xa7\x01\n\x05Usage\x12\x1a\n\x0cinput_tokens\x18\x01 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1b\n\routput_tokens\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12 \n\x12queue_milliseconds\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12$\n\x16inference_milliseconds\x18\x04 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1d\n\x0f\x63\x61\x63hed_segments\x18\x05 \x01(\x05\x42\x04\xe2\x41\x01\x03*w\n\x0c\x45ncodingType\x12\x1d\n\x19\x45NCODING_TYPE_UNSPECIFIED\x10\x00\x12\x16\n\x12\x45NCODING_TYPE_UTF8\x10\x01\x12\x17\n\x13\x45NCODING_TYPE_UTF16\x10\x02\x12\x17\n\x13\x45NCODING_TYPE_UTF32\x10\x03*\x93\x01\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46INISH_REASON_STOP\x10\x01\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x02\x12\x18\n\x14\x46INISH_REASON_COPIED\x10\x03\x12\x18\n\x14\x46INISH_REASON_MEMORY\x10\x04*\x8f\x04\n\x0bWarningType\x12\x1c\n\x18WARNING_TYPE_UNSPECIFIED\x10\x00\x12 \n\x1cWARNING_TYPE_NUMBER_MISMATCH\x10\x01\x12\x1d\n\x19WARNING_TYPE_NAME_MISSING\x10\x02\x12\x1b\n\x17WARNING_TYPE_REPETITION\x10\x03\x12\x1d\n\x19WARNING_TYPE_LENGTH_RATIO\x10\x04\x12\x1d\n\x19WARNING_TYPE_UNTRANSLATED\x10\x05\x12 \n\x1cWARNING_TYPE_GLOSSARY_MISSED\x10\x06\x12\x18\n\x14WARNING_TYPE_PIVOTED\x10\x07\x12#\n\x1fWARNING_TYPE_UNSUPPORTED_NUMBER\x10\x08\x12!\n\x1dWARNING_TYPE_UNSUPPORTED_DATE\x10\t\x12!\n\x1dWARNING_TYPE_UNSUPPORTED_NAME\x10\n\x12&\n\"WARNING_TYPE_UNSUPPORTED_QUOTATION\x10\x0b\x12\x1b\n\x17WARNING_TYPE_EXTRACTIVE\x10\x0c\x12\x1a\n\x16WARNING_TYPE_TOO_SHORT\x10\r\x12!\n\x1dWARNING_TYPE_PARTIAL_COVERAGE\x10\x0e\x12\x1b\n\x17WARNING_TYPE_OUTPUT_CAP\x10\x0f*\xc6\x02\n\x0fWarningCategory\x12 \n\x1cWARNING_CATEGORY_UNSPECIFIED\x10\x00\x12,\n(WARNING_CATEGORY_ACCURACY_MISTRANSLATION\x10\x01\x12&\n\"WARNING_CATEGORY_ACCURACY_OMISSION\x10\x02\x12&\n\"WARNING_CATEGORY_ACCURACY_ADDITION\x10\x03\x12*\n&WARNING_CATEGORY_ACCURACY_UNTRANSLATED\x10\x04\x12 \n\x1cWARNING_CATEGORY_TERMINOLOGY\x10\x05\x12\'\n#WARNING_CATEGORY_LOCALE_CONVENTIONS\x10\x06\x12\x1c\n\x18WARNING_CATEGORY_FLUENCY\x10\x07*\xa8\x01\n\x0fWarningSeverity\x12 \n\x1cWARNING_SEVERITY_UNSPECIFIED\x10\x00\x12\x1c\n\x18WARNING_SEVERITY_NEUTRAL\x10\x01\x12\x1a\n\x16WARNING_SEVERITY_MINOR\x10\x02\x12\x1a\n\x16WARNING_SEVERITY_MAJOR\x10\x03\x12\x1d\n\x19WARNING_SEVERITY_CRITICAL\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19kunnafoni/v1/result.proto\x12\x0ckunnafoni.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\".\n\x04Span\x12\x13\n\x05start\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x11\n\x03\x65nd\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x03\"\xc4\x02\n\x07Warning\x12-\n\x04type\x18\x01 \x01(\x0e\x32\x19.kunnafoni.v1.WarningTypeB\x04\xe2\x41\x01\x03\x12\x32\n\x0bsource_span\x18\x02 \x01(\x0b\x32\x12.kunnafoni.v1.SpanB\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12\x32\n\x0btarget_span\x18\x03 \x01(\x0b\x32\x12.kunnafoni.v1.SpanB\x04\xe2\x41\x01\x03H\x01\x88\x01\x01\x12\x14\n\x06\x64\x65tail\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x08\x63\x61tegory\x18\x05 \x01(\x0e\x32\x1d.kunnafoni.v1.WarningCategoryB\x04\xe2\x41\x01\x03\x12\x35\n\x08severity\x18\x06 \x01(\x0e\x32\x1d.kunnafoni.v1.WarningSeverityB\x04\xe2\x41\x01\x03\x42\x0e\n\x0c_source_spanB\x0e\n\x0c_target_span\"\x88\x01\n\x08RouteHop\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1c\n\x0emodel_revision\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\"\n\x14source_language_code\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\"\n\x14target_language_code\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\"\xa7\x01\n\nProvenance\x12!\n\x13\x64igital_source_type\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1f\n\x11machine_generated\x18\x02 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x37\n\rgenerate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x1c\n\x0eserver_version\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\"\xcd\x01\n\x05Usage\x12\x1a\n\x0cinput_tokens\x18\x01 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1b\n\routput_tokens\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x33\n\nqueue_time\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x03\x12\x37\n\x0einference_time\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x03\x12\x1d\n\x0f\x63\x61\x63hed_segments\x18\x05 \x01(\x05\x42\x04\xe2\x41\x01\x03*w\n\x0c\x45ncodingType\x12\x1d\n\x19\x45NCODING_TYPE_UNSPECIFIED\x10\x00\x12\x16\n\x12\x45NCODING_TYPE_UTF8\x10\x01\x12\x17\n\x13\x45NCODING_TYPE_UTF16\x10\x02\x12\x17\n\x13\x45NCODING_TYPE_UTF32\x10\x03*\x93\x01\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46INISH_REASON_STOP\x10\x01\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x02\x12\x18\n\x14\x46INISH_REASON_COPIED\x10\x03\x12\x18\n\x14\x46INISH_REASON_MEMORY\x10\x04*\x8f\x04\n\x0bWarningType\x12\x1c\n\x18WARNING_TYPE_UNSPECIFIED\x10\x00\x12 \n\x1cWARNING_TYPE_NUMBER_MISMATCH\x10\x01\x12\x1d\n\x19WARNING_TYPE_NAME_MISSING\x10\x02\x12\x1b\n\x17WARNING_TYPE_REPETITION\x10\x03\x12\x1d\n\x19WARNING_TYPE_LENGTH_RATIO\x10\x04\x12\x1d\n\x19WARNING_TYPE_UNTRANSLATED\x10\x05\x12 \n\x1cWARNING_TYPE_GLOSSARY_MISSED\x10\x06\x12\x18\n\x14WARNING_TYPE_PIVOTED\x10\x07\x12#\n\x1fWARNING_TYPE_UNSUPPORTED_NUMBER\x10\x08\x12!\n\x1dWARNING_TYPE_UNSUPPORTED_DATE\x10\t\x12!\n\x1dWARNING_TYPE_UNSUPPORTED_NAME\x10\n\x12&\n\"WARNING_TYPE_UNSUPPORTED_QUOTATION\x10\x0b\x12\x1b\n\x17WARNING_TYPE_EXTRACTIVE\x10\x0c\x12\x1a\n\x16WARNING_TYPE_TOO_SHORT\x10\r\x12!\n\x1dWARNING_TYPE_PARTIAL_COVERAGE\x10\x0e\x12\x1b\n\x17WARNING_TYPE_OUTPUT_CAP\x10\x0f*\xc6\x02\n\x0fWarningCategory\x12 \n\x1cWARNING_CATEGORY_UNSPECIFIED\x10\x00\x12,\n(WARNING_CATEGORY_ACCURACY_MISTRANSLATION\x10\x01\x12&\n\"WARNING_CATEGORY_ACCURACY_OMISSION\x10\x02\x12&\n\"WARNING_CATEGORY_ACCURACY_ADDITION\x10\x03\x12*\n&WARNING_CATEGORY_ACCURACY_UNTRANSLATED\x10\x04\x12 \n\x1cWARNING_CATEGORY_TERMINOLOGY\x10\x05\x12\'\n#WARNING_CATEGORY_LOCALE_CONVENTIONS\x10\x06\x12\x1c\n\x18WARNING_CATEGORY_FLUENCY\x10\x07*\xa8\x01\n\x0fWarningSeverity\x12 \n\x1cWARNING_SEVERITY_UNSPECIFIED\x10\x00\x12\x1c\n\x18WARNING_SEVERITY_NEUTRAL\x10\x01\x12\x1a\n\x16WARNING_SEVERITY_MINOR\x10\x02\x12\x1a\n\x16WARNING_SEVERITY_MAJOR\x10\x03\x12\x1d\n\x19WARNING_SEVERITY_CRITICAL\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -69,30 +70,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_USAGE'].fields_by_name['input_tokens']._serialized_options = b'\342A\001\003'
   _globals['_USAGE'].fields_by_name['output_tokens']._loaded_options = None
   _globals['_USAGE'].fields_by_name['output_tokens']._serialized_options = b'\342A\001\003'
-  _globals['_USAGE'].fields_by_name['queue_milliseconds']._loaded_options = None
-  _globals['_USAGE'].fields_by_name['queue_milliseconds']._serialized_options = b'\342A\001\003'
-  _globals['_USAGE'].fields_by_name['inference_milliseconds']._loaded_options = None
-  _globals['_USAGE'].fields_by_name['inference_milliseconds']._serialized_options = b'\342A\001\003'
+  _globals['_USAGE'].fields_by_name['queue_time']._loaded_options = None
+  _globals['_USAGE'].fields_by_name['queue_time']._serialized_options = b'\342A\001\003'
+  _globals['_USAGE'].fields_by_name['inference_time']._loaded_options = None
+  _globals['_USAGE'].fields_by_name['inference_time']._serialized_options = b'\342A\001\003'
   _globals['_USAGE'].fields_by_name['cached_segments']._loaded_options = None
   _globals['_USAGE'].fields_by_name['cached_segments']._serialized_options = b'\342A\001\003'
-  _globals['_ENCODINGTYPE']._serialized_start=963
-  _globals['_ENCODINGTYPE']._serialized_end=1082
-  _globals['_FINISHREASON']._serialized_start=1085
-  _globals['_FINISHREASON']._serialized_end=1232
-  _globals['_WARNINGTYPE']._serialized_start=1235
-  _globals['_WARNINGTYPE']._serialized_end=1762
-  _globals['_WARNINGCATEGORY']._serialized_start=1765
-  _globals['_WARNINGCATEGORY']._serialized_end=2091
-  _globals['_WARNINGSEVERITY']._serialized_start=2094
-  _globals['_WARNINGSEVERITY']._serialized_end=2262
-  _globals['_SPAN']._serialized_start=109
-  _globals['_SPAN']._serialized_end=155
-  _globals['_WARNING']._serialized_start=158
-  _globals['_WARNING']._serialized_end=482
-  _globals['_ROUTEHOP']._serialized_start=485
-  _globals['_ROUTEHOP']._serialized_end=621
-  _globals['_PROVENANCE']._serialized_start=624
-  _globals['_PROVENANCE']._serialized_end=791
-  _globals['_USAGE']._serialized_start=794
-  _globals['_USAGE']._serialized_end=961
+  _globals['_ENCODINGTYPE']._serialized_start=1033
+  _globals['_ENCODINGTYPE']._serialized_end=1152
+  _globals['_FINISHREASON']._serialized_start=1155
+  _globals['_FINISHREASON']._serialized_end=1302
+  _globals['_WARNINGTYPE']._serialized_start=1305
+  _globals['_WARNINGTYPE']._serialized_end=1832
+  _globals['_WARNINGCATEGORY']._serialized_start=1835
+  _globals['_WARNINGCATEGORY']._serialized_end=2161
+  _globals['_WARNINGSEVERITY']._serialized_start=2164
+  _globals['_WARNINGSEVERITY']._serialized_end=2332
+  _globals['_SPAN']._serialized_start=141
+  _globals['_SPAN']._serialized_end=187
+  _globals['_WARNING']._serialized_start=190
+  _globals['_WARNING']._serialized_end=514
+  _globals['_ROUTEHOP']._serialized_start=517
+  _globals['_ROUTEHOP']._serialized_end=653
+  _globals['_PROVENANCE']._serialized_start=656
+  _globals['_PROVENANCE']._serialized_end=823
+  _globals['_USAGE']._serialized_start=826
+  _globals['_USAGE']._serialized_end=1031
 # @@protoc_insertion_point(module_scope)

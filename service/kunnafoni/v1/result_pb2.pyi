@@ -4,6 +4,7 @@ isort:skip_file
 What every result carries: where it lies in the text, how it ended, what looks wrong, what made it, what it cost."""
 
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -57,7 +58,7 @@ class _FinishReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FinishRe
     FINISH_REASON_STOP: _FinishReason.ValueType  # 1
     """The model ended its answer by itself."""
     FINISH_REASON_LENGTH: _FinishReason.ValueType  # 2
-    """The output cap was reached, also after a second try in two halves: the end of the segment may be missing."""
+    """The output cap was reached, also after it was translated in two halves: the end of the segment may be missing."""
     FINISH_REASON_COPIED: _FinishReason.ValueType  # 3
     """Returned as it was: a URL, an e-mail address, code, a number alone, a text already in the target language."""
     FINISH_REASON_MEMORY: _FinishReason.ValueType  # 4
@@ -71,7 +72,7 @@ FINISH_REASON_UNSPECIFIED: FinishReason.ValueType  # 0
 FINISH_REASON_STOP: FinishReason.ValueType  # 1
 """The model ended its answer by itself."""
 FINISH_REASON_LENGTH: FinishReason.ValueType  # 2
-"""The output cap was reached, also after a second try in two halves: the end of the segment may be missing."""
+"""The output cap was reached, also after it was translated in two halves: the end of the segment may be missing."""
 FINISH_REASON_COPIED: FinishReason.ValueType  # 3
 """Returned as it was: a URL, an e-mail address, code, a number alone, a text already in the target language."""
 FINISH_REASON_MEMORY: FinishReason.ValueType  # 4
@@ -421,33 +422,37 @@ class Usage(_message.Message):
 
     INPUT_TOKENS_FIELD_NUMBER: _builtins.int
     OUTPUT_TOKENS_FIELD_NUMBER: _builtins.int
-    QUEUE_MILLISECONDS_FIELD_NUMBER: _builtins.int
-    INFERENCE_MILLISECONDS_FIELD_NUMBER: _builtins.int
+    QUEUE_TIME_FIELD_NUMBER: _builtins.int
+    INFERENCE_TIME_FIELD_NUMBER: _builtins.int
     CACHED_SEGMENTS_FIELD_NUMBER: _builtins.int
     input_tokens: _builtins.int
-    """Output only. Tokens read by models, prompts included, over all hops and second tries."""
+    """Output only. Tokens read by models, prompts included, over all hops and retries."""
     output_tokens: _builtins.int
-    """Output only. Tokens written by models, over all hops and second tries."""
-    queue_milliseconds: _builtins.int
-    """Output only. Longest time that a segment of this result waited for its turn, in milliseconds."""
-    inference_milliseconds: _builtins.int
-    """Output only. Time inside models, in milliseconds, summed over the segments, each until it was answered."""
+    """Output only. Tokens written by models, over all hops and retries."""
     cached_segments: _builtins.int
-    """Output only. Segments answered from the cache of recent outputs or shared with an identical one in flight, counted
-    in each hop.
+    """Output only. Segments for which no model had to run: every output was found in the cache of recent outputs, or came
+    from an identical sequence in flight. At most the number of segments; an edition counts its summary as one more.
     """
+    @_builtins.property
+    def queue_time(self) -> _duration_pb2.Duration:
+        """Output only. The longest single wait of any segment of this result for its turn on a model."""
+
+    @_builtins.property
+    def inference_time(self) -> _duration_pb2.Duration:
+        """Output only. Time inside models, summed over the segments, each until it was answered."""
+
     def __init__(
         self,
         *,
         input_tokens: _builtins.int = ...,
         output_tokens: _builtins.int = ...,
-        queue_milliseconds: _builtins.int = ...,
-        inference_milliseconds: _builtins.int = ...,
+        queue_time: _duration_pb2.Duration | None = ...,
+        inference_time: _duration_pb2.Duration | None = ...,
         cached_segments: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["inference_time", b"inference_time", "queue_time", b"queue_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached_segments", b"cached_segments", "inference_milliseconds", b"inference_milliseconds", "input_tokens", b"input_tokens", "output_tokens", b"output_tokens", "queue_milliseconds", b"queue_milliseconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached_segments", b"cached_segments", "inference_time", b"inference_time", "input_tokens", b"input_tokens", "output_tokens", b"output_tokens", "queue_time", b"queue_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

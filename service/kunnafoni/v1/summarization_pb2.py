@@ -26,7 +26,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from kunnafoni.v1 import result_pb2 as kunnafoni_dot_v1_dot_result__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n kunnafoni/v1/summarization.proto\x12\x0ckunnafoni.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19kunnafoni/v1/result.proto\"R\n\x07\x41rticle\x12\x16\n\x08headline\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x12\n\x04\x62ody\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rlanguage_code\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"\xdf\x01\n\x10SummarizeRequest\x12,\n\x07\x61rticle\x18\x01 \x01(\x0b\x32\x15.kunnafoni.v1.ArticleB\x04\xe2\x41\x01\x02\x12#\n\x15target_language_codes\x18\x02 \x03(\tB\x04\xe2\x41\x01\x02\x12\x31\n\x06length\x18\x03 \x01(\x0e\x32\x1b.kunnafoni.v1.SummaryLengthB\x04\xe2\x41\x01\x01\x12\x17\n\tmax_words\x18\x04 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x1d\n\nkey_points\x18\x05 \x01(\x05\x42\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x42\r\n\x0b_key_points\"\xa8\x01\n\x11SummarizeResponse\x12-\n\x08\x65\x64itions\x18\x01 \x03(\x0b\x32\x15.kunnafoni.v1.EditionB\x04\xe2\x41\x01\x03\x12\"\n\x14source_language_code\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\'\n\x14\x64\x65tection_confidence\x18\x03 \x01(\x02\x42\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x42\x17\n\x15_detection_confidence\"\xe5\x01\n\x16SummarizeStreamRequest\x12,\n\x07\x61rticle\x18\x01 \x01(\x0b\x32\x15.kunnafoni.v1.ArticleB\x04\xe2\x41\x01\x02\x12#\n\x15target_language_codes\x18\x02 \x03(\tB\x04\xe2\x41\x01\x02\x12\x31\n\x06length\x18\x03 \x01(\x0e\x32\x1b.kunnafoni.v1.SummaryLengthB\x04\xe2\x41\x01\x01\x12\x17\n\tmax_words\x18\x04 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x1d\n\nkey_points\x18\x05 \x01(\x05\x42\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x42\r\n\x0b_key_points\"\xad\x01\n\x17SummarizeStreamResponse\x12,\n\x07\x65\x64ition\x18\x01 \x01(\x0b\x32\x15.kunnafoni.v1.EditionB\x04\xe2\x41\x01\x03\x12\"\n\x14source_language_code\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\'\n\x14\x64\x65tection_confidence\x18\x03 \x01(\x02\x42\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x42\x17\n\x15_detection_confidence\"\x9b\x03\n\x07\x45\x64ition\x12\x1b\n\rlanguage_code\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x16\n\x08headline\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07summary\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x30\n\nkey_points\x18\x04 \x03(\x0b\x32\x16.kunnafoni.v1.KeyPointB\x04\xe2\x41\x01\x03\x12\x34\n\x08warnings\x18\x05 \x03(\x0b\x32\x1c.kunnafoni.v1.EditionWarningB\x04\xe2\x41\x01\x03\x12\x39\n\x0esummary_method\x18\x06 \x01(\x0e\x32\x1b.kunnafoni.v1.SummaryMethodB\x04\xe2\x41\x01\x03\x12\x16\n\x08\x63overage\x18\x07 \x01(\x01\x42\x04\xe2\x41\x01\x03\x12+\n\x05route\x18\x08 \x03(\x0b\x32\x16.kunnafoni.v1.RouteHopB\x04\xe2\x41\x01\x03\x12\x32\n\nprovenance\x18\t \x01(\x0b\x32\x18.kunnafoni.v1.ProvenanceB\x04\xe2\x41\x01\x03\x12(\n\x05usage\x18\n \x01(\x0b\x32\x13.kunnafoni.v1.UsageB\x04\xe2\x41\x01\x03\"\x90\x01\n\x08KeyPoint\x12\x12\n\x04text\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x19\n\x0bsource_text\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12&\n\x04span\x18\x03 \x01(\x0b\x32\x12.kunnafoni.v1.SpanB\x04\xe2\x41\x01\x03\x12-\n\x08warnings\x18\x04 \x03(\x0b\x32\x15.kunnafoni.v1.WarningB\x04\xe2\x41\x01\x03\"\xc4\x02\n\x0e\x45\x64itionWarning\x12-\n\x04type\x18\x01 \x01(\x0e\x32\x19.kunnafoni.v1.WarningTypeB\x04\xe2\x41\x01\x03\x12-\n\x04part\x18\x02 \x01(\x0e\x32\x19.kunnafoni.v1.EditionPartB\x04\xe2\x41\x01\x03\x12+\n\x04span\x18\x03 \x01(\x0b\x32\x12.kunnafoni.v1.SpanB\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12\x14\n\x06\x64\x65tail\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1a\n\x0csource_words\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x08\x63\x61tegory\x18\x06 \x01(\x0e\x32\x1d.kunnafoni.v1.WarningCategoryB\x04\xe2\x41\x01\x03\x12\x35\n\x08severity\x18\x07 \x01(\x0e\x32\x1d.kunnafoni.v1.WarningSeverityB\x04\xe2\x41\x01\x03\x42\x07\n\x05_span*}\n\rSummaryLength\x12\x1e\n\x1aSUMMARY_LENGTH_UNSPECIFIED\x10\x00\x12\x18\n\x14SUMMARY_LENGTH_SHORT\x10\x01\x12\x19\n\x15SUMMARY_LENGTH_MEDIUM\x10\x02\x12\x17\n\x13SUMMARY_LENGTH_LONG\x10\x03*\x8a\x01\n\rSummaryMethod\x12\x1e\n\x1aSUMMARY_METHOD_UNSPECIFIED\x10\x00\x12\x1c\n\x18SUMMARY_METHOD_GENERATED\x10\x01\x12\x1d\n\x19SUMMARY_METHOD_EXTRACTIVE\x10\x02\x12\x1c\n\x18SUMMARY_METHOD_TOO_SHORT\x10\x03*`\n\x0b\x45\x64itionPart\x12\x1c\n\x18\x45\x44ITION_PART_UNSPECIFIED\x10\x00\x12\x19\n\x15\x45\x44ITION_PART_HEADLINE\x10\x01\x12\x18\n\x14\x45\x44ITION_PART_SUMMARY\x10\x02\x32\xc6\x01\n\x14SummarizationService\x12L\n\tSummarize\x12\x1e.kunnafoni.v1.SummarizeRequest\x1a\x1f.kunnafoni.v1.SummarizeResponse\x12`\n\x0fSummarizeStream\x12$.kunnafoni.v1.SummarizeStreamRequest\x1a%.kunnafoni.v1.SummarizeStreamResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n kunnafoni/v1/summarization.proto\x12\x0ckunnafoni.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19kunnafoni/v1/result.proto\"R\n\x07\x41rticle\x12\x16\n\x08headline\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x12\n\x04\x62ody\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rlanguage_code\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"\x98\x02\n\x10SummarizeRequest\x12,\n\x07\x61rticle\x18\x01 \x01(\x0b\x32\x15.kunnafoni.v1.ArticleB\x04\xe2\x41\x01\x02\x12#\n\x15target_language_codes\x18\x02 \x03(\tB\x04\xe2\x41\x01\x02\x12\x31\n\x06length\x18\x03 \x01(\x0e\x32\x1b.kunnafoni.v1.SummaryLengthB\x04\xe2\x41\x01\x01\x12\x17\n\tmax_words\x18\x04 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x1d\n\nkey_points\x18\x05 \x01(\x05\x42\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\x37\n\rencoding_type\x18\x06 \x01(\x0e\x32\x1a.kunnafoni.v1.EncodingTypeB\x04\xe2\x41\x01\x01\x42\r\n\x0b_key_points\"\xa8\x01\n\x11SummarizeResponse\x12-\n\x08\x65\x64itions\x18\x01 \x03(\x0b\x32\x15.kunnafoni.v1.EditionB\x04\xe2\x41\x01\x03\x12\"\n\x14source_language_code\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\'\n\x14\x64\x65tection_confidence\x18\x03 \x01(\x02\x42\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x42\x17\n\x15_detection_confidence\"\x9e\x02\n\x16SummarizeStreamRequest\x12,\n\x07\x61rticle\x18\x01 \x01(\x0b\x32\x15.kunnafoni.v1.ArticleB\x04\xe2\x41\x01\x02\x12#\n\x15target_language_codes\x18\x02 \x03(\tB\x04\xe2\x41\x01\x02\x12\x31\n\x06length\x18\x03 \x01(\x0e\x32\x1b.kunnafoni.v1.SummaryLengthB\x04\xe2\x41\x01\x01\x12\x17\n\tmax_words\x18\x04 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x1d\n\nkey_points\x18\x05 \x01(\x05\x42\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\x37\n\rencoding_type\x18\x06 \x01(\x0e\x32\x1a.kunnafoni.v1.EncodingTypeB\x04\xe2\x41\x01\x01\x42\r\n\x0b_key_points\"\xad\x01\n\x17SummarizeStreamResponse\x12,\n\x07\x65\x64ition\x18\x01 \x01(\x0b\x32\x15.kunnafoni.v1.EditionB\x04\xe2\x41\x01\x03\x12\"\n\x14source_language_code\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\'\n\x14\x64\x65tection_confidence\x18\x03 \x01(\x02\x42\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x42\x17\n\x15_detection_confidence\"\x9b\x03\n\x07\x45\x64ition\x12\x1b\n\rlanguage_code\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x16\n\x08headline\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07summary\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x30\n\nkey_points\x18\x04 \x03(\x0b\x32\x16.kunnafoni.v1.KeyPointB\x04\xe2\x41\x01\x03\x12\x34\n\x08warnings\x18\x05 \x03(\x0b\x32\x1c.kunnafoni.v1.EditionWarningB\x04\xe2\x41\x01\x03\x12\x39\n\x0esummary_method\x18\x06 \x01(\x0e\x32\x1b.kunnafoni.v1.SummaryMethodB\x04\xe2\x41\x01\x03\x12\x16\n\x08\x63overage\x18\x07 \x01(\x01\x42\x04\xe2\x41\x01\x03\x12+\n\x05route\x18\x08 \x03(\x0b\x32\x16.kunnafoni.v1.RouteHopB\x04\xe2\x41\x01\x03\x12\x32\n\nprovenance\x18\t \x01(\x0b\x32\x18.kunnafoni.v1.ProvenanceB\x04\xe2\x41\x01\x03\x12(\n\x05usage\x18\n \x01(\x0b\x32\x13.kunnafoni.v1.UsageB\x04\xe2\x41\x01\x03\"\x90\x01\n\x08KeyPoint\x12\x12\n\x04text\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x19\n\x0bsource_text\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12&\n\x04span\x18\x03 \x01(\x0b\x32\x12.kunnafoni.v1.SpanB\x04\xe2\x41\x01\x03\x12-\n\x08warnings\x18\x04 \x03(\x0b\x32\x15.kunnafoni.v1.WarningB\x04\xe2\x41\x01\x03\"\xc4\x02\n\x0e\x45\x64itionWarning\x12-\n\x04type\x18\x01 \x01(\x0e\x32\x19.kunnafoni.v1.WarningTypeB\x04\xe2\x41\x01\x03\x12-\n\x04part\x18\x02 \x01(\x0e\x32\x19.kunnafoni.v1.EditionPartB\x04\xe2\x41\x01\x03\x12+\n\x04span\x18\x03 \x01(\x0b\x32\x12.kunnafoni.v1.SpanB\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12\x14\n\x06\x64\x65tail\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1a\n\x0csource_words\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x08\x63\x61tegory\x18\x06 \x01(\x0e\x32\x1d.kunnafoni.v1.WarningCategoryB\x04\xe2\x41\x01\x03\x12\x35\n\x08severity\x18\x07 \x01(\x0e\x32\x1d.kunnafoni.v1.WarningSeverityB\x04\xe2\x41\x01\x03\x42\x07\n\x05_span*}\n\rSummaryLength\x12\x1e\n\x1aSUMMARY_LENGTH_UNSPECIFIED\x10\x00\x12\x18\n\x14SUMMARY_LENGTH_SHORT\x10\x01\x12\x19\n\x15SUMMARY_LENGTH_MEDIUM\x10\x02\x12\x17\n\x13SUMMARY_LENGTH_LONG\x10\x03*\x8a\x01\n\rSummaryMethod\x12\x1e\n\x1aSUMMARY_METHOD_UNSPECIFIED\x10\x00\x12\x1c\n\x18SUMMARY_METHOD_GENERATED\x10\x01\x12\x1d\n\x19SUMMARY_METHOD_EXTRACTIVE\x10\x02\x12\x1c\n\x18SUMMARY_METHOD_TOO_SHORT\x10\x03*`\n\x0b\x45\x64itionPart\x12\x1c\n\x18\x45\x44ITION_PART_UNSPECIFIED\x10\x00\x12\x19\n\x15\x45\x44ITION_PART_HEADLINE\x10\x01\x12\x18\n\x14\x45\x44ITION_PART_SUMMARY\x10\x02\x32\xc6\x01\n\x14SummarizationService\x12L\n\tSummarize\x12\x1e.kunnafoni.v1.SummarizeRequest\x1a\x1f.kunnafoni.v1.SummarizeResponse\x12`\n\x0fSummarizeStream\x12$.kunnafoni.v1.SummarizeStreamRequest\x1a%.kunnafoni.v1.SummarizeStreamResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -49,6 +49,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SUMMARIZEREQUEST'].fields_by_name['max_words']._serialized_options = b'\342A\001\001'
   _globals['_SUMMARIZEREQUEST'].fields_by_name['key_points']._loaded_options = None
   _globals['_SUMMARIZEREQUEST'].fields_by_name['key_points']._serialized_options = b'\342A\001\001'
+  _globals['_SUMMARIZEREQUEST'].fields_by_name['encoding_type']._loaded_options = None
+  _globals['_SUMMARIZEREQUEST'].fields_by_name['encoding_type']._serialized_options = b'\342A\001\001'
   _globals['_SUMMARIZERESPONSE'].fields_by_name['editions']._loaded_options = None
   _globals['_SUMMARIZERESPONSE'].fields_by_name['editions']._serialized_options = b'\342A\001\003'
   _globals['_SUMMARIZERESPONSE'].fields_by_name['source_language_code']._loaded_options = None
@@ -65,6 +67,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SUMMARIZESTREAMREQUEST'].fields_by_name['max_words']._serialized_options = b'\342A\001\001'
   _globals['_SUMMARIZESTREAMREQUEST'].fields_by_name['key_points']._loaded_options = None
   _globals['_SUMMARIZESTREAMREQUEST'].fields_by_name['key_points']._serialized_options = b'\342A\001\001'
+  _globals['_SUMMARIZESTREAMREQUEST'].fields_by_name['encoding_type']._loaded_options = None
+  _globals['_SUMMARIZESTREAMREQUEST'].fields_by_name['encoding_type']._serialized_options = b'\342A\001\001'
   _globals['_SUMMARIZESTREAMRESPONSE'].fields_by_name['edition']._loaded_options = None
   _globals['_SUMMARIZESTREAMRESPONSE'].fields_by_name['edition']._serialized_options = b'\342A\001\003'
   _globals['_SUMMARIZESTREAMRESPONSE'].fields_by_name['source_language_code']._loaded_options = None
@@ -113,28 +117,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EDITIONWARNING'].fields_by_name['category']._serialized_options = b'\342A\001\003'
   _globals['_EDITIONWARNING'].fields_by_name['severity']._loaded_options = None
   _globals['_EDITIONWARNING'].fields_by_name['severity']._serialized_options = b'\342A\001\003'
-  _globals['_SUMMARYLENGTH']._serialized_start=1887
-  _globals['_SUMMARYLENGTH']._serialized_end=2012
-  _globals['_SUMMARYMETHOD']._serialized_start=2015
-  _globals['_SUMMARYMETHOD']._serialized_end=2153
-  _globals['_EDITIONPART']._serialized_start=2155
-  _globals['_EDITIONPART']._serialized_end=2251
+  _globals['_SUMMARYLENGTH']._serialized_start=2001
+  _globals['_SUMMARYLENGTH']._serialized_end=2126
+  _globals['_SUMMARYMETHOD']._serialized_start=2129
+  _globals['_SUMMARYMETHOD']._serialized_end=2267
+  _globals['_EDITIONPART']._serialized_start=2269
+  _globals['_EDITIONPART']._serialized_end=2365
   _globals['_ARTICLE']._serialized_start=110
   _globals['_ARTICLE']._serialized_end=192
   _globals['_SUMMARIZEREQUEST']._serialized_start=195
-  _globals['_SUMMARIZEREQUEST']._serialized_end=418
-  _globals['_SUMMARIZERESPONSE']._serialized_start=421
-  _globals['_SUMMARIZERESPONSE']._serialized_end=589
-  _globals['_SUMMARIZESTREAMREQUEST']._serialized_start=592
-  _globals['_SUMMARIZESTREAMREQUEST']._serialized_end=821
-  _globals['_SUMMARIZESTREAMRESPONSE']._serialized_start=824
-  _globals['_SUMMARIZESTREAMRESPONSE']._serialized_end=997
-  _globals['_EDITION']._serialized_start=1000
-  _globals['_EDITION']._serialized_end=1411
-  _globals['_KEYPOINT']._serialized_start=1414
-  _globals['_KEYPOINT']._serialized_end=1558
-  _globals['_EDITIONWARNING']._serialized_start=1561
-  _globals['_EDITIONWARNING']._serialized_end=1885
-  _globals['_SUMMARIZATIONSERVICE']._serialized_start=2254
-  _globals['_SUMMARIZATIONSERVICE']._serialized_end=2452
+  _globals['_SUMMARIZEREQUEST']._serialized_end=475
+  _globals['_SUMMARIZERESPONSE']._serialized_start=478
+  _globals['_SUMMARIZERESPONSE']._serialized_end=646
+  _globals['_SUMMARIZESTREAMREQUEST']._serialized_start=649
+  _globals['_SUMMARIZESTREAMREQUEST']._serialized_end=935
+  _globals['_SUMMARIZESTREAMRESPONSE']._serialized_start=938
+  _globals['_SUMMARIZESTREAMRESPONSE']._serialized_end=1111
+  _globals['_EDITION']._serialized_start=1114
+  _globals['_EDITION']._serialized_end=1525
+  _globals['_KEYPOINT']._serialized_start=1528
+  _globals['_KEYPOINT']._serialized_end=1672
+  _globals['_EDITIONWARNING']._serialized_start=1675
+  _globals['_EDITIONWARNING']._serialized_end=1999
+  _globals['_SUMMARIZATIONSERVICE']._serialized_start=2368
+  _globals['_SUMMARIZATIONSERVICE']._serialized_end=2566
 # @@protoc_insertion_point(module_scope)

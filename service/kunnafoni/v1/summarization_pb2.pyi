@@ -159,6 +159,7 @@ class SummarizeRequest(_message.Message):
     LENGTH_FIELD_NUMBER: _builtins.int
     MAX_WORDS_FIELD_NUMBER: _builtins.int
     KEY_POINTS_FIELD_NUMBER: _builtins.int
+    ENCODING_TYPE_FIELD_NUMBER: _builtins.int
     length: Global___SummaryLength.ValueType
     """Optional. Length of the summaries. Absent means MEDIUM."""
     max_words: _builtins.int
@@ -168,6 +169,10 @@ class SummarizeRequest(_message.Message):
     key_points: _builtins.int
     """Optional. Number of key points, 0 to 7. Absent means 3; fewer come back where the article has fewer sentences that
     tell something new. INVALID_ARGUMENT outside this range.
+    """
+    encoding_type: _result_pb2.EncodingType.ValueType
+    """Optional. The unit in which all spans of the answer count. Unspecified means Unicode code points. INVALID_ARGUMENT
+    if the server does not know it.
     """
     @_builtins.property
     def article(self) -> Global___Article:
@@ -187,10 +192,11 @@ class SummarizeRequest(_message.Message):
         length: Global___SummaryLength.ValueType = ...,
         max_words: _builtins.int = ...,
         key_points: _builtins.int | None = ...,
+        encoding_type: _result_pb2.EncodingType.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_key_points", b"_key_points", "article", b"article", "key_points", b"key_points"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_key_points", b"_key_points", "article", b"article", "key_points", b"key_points", "length", b"length", "max_words", b"max_words", "target_language_codes", b"target_language_codes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_key_points", b"_key_points", "article", b"article", "encoding_type", b"encoding_type", "key_points", b"key_points", "length", b"length", "max_words", b"max_words", "target_language_codes", b"target_language_codes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__key_points: _TypeAlias = _typing.Literal["key_points"]  # noqa: Y015
     _WhichOneofArgType__key_points: _TypeAlias = _typing.Literal["_key_points", b"_key_points"]  # noqa: Y015
@@ -213,7 +219,7 @@ class SummarizeResponse(_message.Message):
     """Output only. Confidence of the detection, 0 to 1. Absent when the request named the language."""
     @_builtins.property
     def editions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Edition]:
-        """Output only. One a target language, in the order of `target_language_codes`."""
+        """Output only. One edition per target language, in the order of `target_language_codes`."""
 
     def __init__(
         self,
@@ -243,12 +249,15 @@ class SummarizeStreamRequest(_message.Message):
     LENGTH_FIELD_NUMBER: _builtins.int
     MAX_WORDS_FIELD_NUMBER: _builtins.int
     KEY_POINTS_FIELD_NUMBER: _builtins.int
+    ENCODING_TYPE_FIELD_NUMBER: _builtins.int
     length: Global___SummaryLength.ValueType
     """Optional. As `SummarizeRequest.length`."""
     max_words: _builtins.int
     """Optional. As `SummarizeRequest.max_words`."""
     key_points: _builtins.int
     """Optional. As `SummarizeRequest.key_points`."""
+    encoding_type: _result_pb2.EncodingType.ValueType
+    """Optional. As `SummarizeRequest.encoding_type`."""
     @_builtins.property
     def article(self) -> Global___Article:
         """Required. As `SummarizeRequest.article`."""
@@ -265,10 +274,11 @@ class SummarizeStreamRequest(_message.Message):
         length: Global___SummaryLength.ValueType = ...,
         max_words: _builtins.int = ...,
         key_points: _builtins.int | None = ...,
+        encoding_type: _result_pb2.EncodingType.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_key_points", b"_key_points", "article", b"article", "key_points", b"key_points"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_key_points", b"_key_points", "article", b"article", "key_points", b"key_points", "length", b"length", "max_words", b"max_words", "target_language_codes", b"target_language_codes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_key_points", b"_key_points", "article", b"article", "encoding_type", b"encoding_type", "key_points", b"key_points", "length", b"length", "max_words", b"max_words", "target_language_codes", b"target_language_codes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__key_points: _TypeAlias = _typing.Literal["key_points"]  # noqa: Y015
     _WhichOneofArgType__key_points: _TypeAlias = _typing.Literal["_key_points", b"_key_points"]  # noqa: Y015

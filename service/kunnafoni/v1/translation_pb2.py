@@ -23,10 +23,11 @@ _sym_db = _symbol_database.Default()
 
 
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 from kunnafoni.v1 import result_pb2 as kunnafoni_dot_v1_dot_result__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ekunnafoni/v1/translation.proto\x12\x0ckunnafoni.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19kunnafoni/v1/result.proto\"\xa2\x01\n\x10TranslateRequest\x12\x16\n\x08\x63ontents\x18\x01 \x03(\tB\x04\xe2\x41\x01\x02\x12\"\n\x14source_language_code\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\"\n\x14target_language_code\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12.\n\x08\x64\x65\x63oding\x18\x04 \x01(\x0b\x32\x16.kunnafoni.v1.DecodingB\x04\xe2\x41\x01\x01\"#\n\x08\x44\x65\x63oding\x12\x17\n\tbeam_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\"J\n\x11TranslateResponse\x12\x35\n\x0ctranslations\x18\x01 \x03(\x0b\x32\x19.kunnafoni.v1.TranslationB\x04\xe2\x41\x01\x03\"\xc1\x02\n\x0bTranslation\x12\x12\n\x04text\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\"\n\x14source_language_code\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\'\n\x14\x64\x65tection_confidence\x18\x03 \x01(\x02\x42\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12-\n\x08segments\x18\x04 \x03(\x0b\x32\x15.kunnafoni.v1.SegmentB\x04\xe2\x41\x01\x03\x12+\n\x05route\x18\x05 \x03(\x0b\x32\x16.kunnafoni.v1.RouteHopB\x04\xe2\x41\x01\x03\x12\x32\n\nprovenance\x18\x06 \x01(\x0b\x32\x18.kunnafoni.v1.ProvenanceB\x04\xe2\x41\x01\x03\x12(\n\x05usage\x18\x07 \x01(\x0b\x32\x13.kunnafoni.v1.UsageB\x04\xe2\x41\x01\x03\x42\x17\n\x15_detection_confidence\"\xcf\x01\n\x07Segment\x12-\n\x0bsource_span\x18\x01 \x01(\x0b\x32\x12.kunnafoni.v1.SpanB\x04\xe2\x41\x01\x03\x12-\n\x0btarget_span\x18\x02 \x01(\x0b\x32\x12.kunnafoni.v1.SpanB\x04\xe2\x41\x01\x03\x12\x37\n\rfinish_reason\x18\x03 \x01(\x0e\x32\x1a.kunnafoni.v1.FinishReasonB\x04\xe2\x41\x01\x03\x12-\n\x08warnings\x18\x04 \x03(\x0b\x32\x15.kunnafoni.v1.WarningB\x04\xe2\x41\x01\x03\"\xa8\x01\n\x16TranslateStreamRequest\x12\x16\n\x08\x63ontents\x18\x01 \x03(\tB\x04\xe2\x41\x01\x02\x12\"\n\x14source_language_code\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\"\n\x14target_language_code\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12.\n\x08\x64\x65\x63oding\x18\x04 \x01(\x0b\x32\x16.kunnafoni.v1.DecodingB\x04\xe2\x41\x01\x01\"\xd4\x01\n\x17TranslateStreamResponse\x12\x1b\n\rcontent_index\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x12\n\x04text\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x31\n\x07segment\x18\x03 \x01(\x0b\x32\x15.kunnafoni.v1.SegmentB\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12\x39\n\x0btranslation\x18\x04 \x01(\x0b\x32\x19.kunnafoni.v1.TranslationB\x04\xe2\x41\x01\x03H\x01\x88\x01\x01\x42\n\n\x08_segmentB\x0e\n\x0c_translation\"/\n\x15\x44\x65tectLanguageRequest\x12\x16\n\x08\x63ontents\x18\x01 \x03(\tB\x04\xe2\x41\x01\x02\"K\n\x16\x44\x65tectLanguageResponse\x12\x31\n\ndetections\x18\x01 \x03(\x0b\x32\x17.kunnafoni.v1.DetectionB\x04\xe2\x41\x01\x03\"B\n\tDetection\x12\x1b\n\rlanguage_code\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\nconfidence\x18\x02 \x01(\x02\x42\x04\xe2\x41\x01\x03\x32\xa1\x02\n\x12TranslationService\x12L\n\tTranslate\x12\x1e.kunnafoni.v1.TranslateRequest\x1a\x1f.kunnafoni.v1.TranslateResponse\x12`\n\x0fTranslateStream\x12$.kunnafoni.v1.TranslateStreamRequest\x1a%.kunnafoni.v1.TranslateStreamResponse0\x01\x12[\n\x0e\x44\x65tectLanguage\x12#.kunnafoni.v1.DetectLanguageRequest\x1a$.kunnafoni.v1.DetectLanguageResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ekunnafoni/v1/translation.proto\x12\x0ckunnafoni.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x17google/rpc/status.proto\x1a\x19kunnafoni/v1/result.proto\"\xdb\x01\n\x10TranslateRequest\x12\x16\n\x08\x63ontents\x18\x01 \x03(\tB\x04\xe2\x41\x01\x02\x12\"\n\x14source_language_code\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\"\n\x14target_language_code\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12.\n\x08\x64\x65\x63oding\x18\x04 \x01(\x0b\x32\x16.kunnafoni.v1.DecodingB\x04\xe2\x41\x01\x01\x12\x37\n\rencoding_type\x18\x05 \x01(\x0e\x32\x1a.kunnafoni.v1.EncodingTypeB\x04\xe2\x41\x01\x01\"#\n\x08\x44\x65\x63oding\x12\x17\n\tbeam_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\"J\n\x11TranslateResponse\x12\x35\n\x0ctranslations\x18\x01 \x03(\x0b\x32\x19.kunnafoni.v1.TranslationB\x04\xe2\x41\x01\x03\"\xea\x02\n\x0bTranslation\x12\x12\n\x04text\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\"\n\x14source_language_code\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\'\n\x14\x64\x65tection_confidence\x18\x03 \x01(\x02\x42\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12-\n\x08segments\x18\x04 \x03(\x0b\x32\x15.kunnafoni.v1.SegmentB\x04\xe2\x41\x01\x03\x12+\n\x05route\x18\x05 \x03(\x0b\x32\x16.kunnafoni.v1.RouteHopB\x04\xe2\x41\x01\x03\x12\x32\n\nprovenance\x18\x06 \x01(\x0b\x32\x18.kunnafoni.v1.ProvenanceB\x04\xe2\x41\x01\x03\x12(\n\x05usage\x18\x07 \x01(\x0b\x32\x13.kunnafoni.v1.UsageB\x04\xe2\x41\x01\x03\x12\'\n\x05\x65rror\x18\x08 \x01(\x0b\x32\x12.google.rpc.StatusB\x04\xe2\x41\x01\x03\x42\x17\n\x15_detection_confidence\"\xcf\x01\n\x07Segment\x12-\n\x0bsource_span\x18\x01 \x01(\x0b\x32\x12.kunnafoni.v1.SpanB\x04\xe2\x41\x01\x03\x12-\n\x0btarget_span\x18\x02 \x01(\x0b\x32\x12.kunnafoni.v1.SpanB\x04\xe2\x41\x01\x03\x12\x37\n\rfinish_reason\x18\x03 \x01(\x0e\x32\x1a.kunnafoni.v1.FinishReasonB\x04\xe2\x41\x01\x03\x12-\n\x08warnings\x18\x04 \x03(\x0b\x32\x15.kunnafoni.v1.WarningB\x04\xe2\x41\x01\x03\"\xe1\x01\n\x16TranslateStreamRequest\x12\x16\n\x08\x63ontents\x18\x01 \x03(\tB\x04\xe2\x41\x01\x02\x12\"\n\x14source_language_code\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\"\n\x14target_language_code\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12.\n\x08\x64\x65\x63oding\x18\x04 \x01(\x0b\x32\x16.kunnafoni.v1.DecodingB\x04\xe2\x41\x01\x01\x12\x37\n\rencoding_type\x18\x05 \x01(\x0e\x32\x1a.kunnafoni.v1.EncodingTypeB\x04\xe2\x41\x01\x01\"\xd4\x01\n\x17TranslateStreamResponse\x12\x1b\n\rcontent_index\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x12\n\x04text\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x31\n\x07segment\x18\x03 \x01(\x0b\x32\x15.kunnafoni.v1.SegmentB\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12\x39\n\x0btranslation\x18\x04 \x01(\x0b\x32\x19.kunnafoni.v1.TranslationB\x04\xe2\x41\x01\x03H\x01\x88\x01\x01\x42\n\n\x08_segmentB\x0e\n\x0c_translation\"/\n\x15\x44\x65tectLanguageRequest\x12\x16\n\x08\x63ontents\x18\x01 \x03(\tB\x04\xe2\x41\x01\x02\"K\n\x16\x44\x65tectLanguageResponse\x12\x31\n\ndetections\x18\x01 \x03(\x0b\x32\x17.kunnafoni.v1.DetectionB\x04\xe2\x41\x01\x03\"k\n\tDetection\x12\x1b\n\rlanguage_code\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\nconfidence\x18\x02 \x01(\x02\x42\x04\xe2\x41\x01\x03\x12\'\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusB\x04\xe2\x41\x01\x03\x32\xa1\x02\n\x12TranslationService\x12L\n\tTranslate\x12\x1e.kunnafoni.v1.TranslateRequest\x1a\x1f.kunnafoni.v1.TranslateResponse\x12`\n\x0fTranslateStream\x12$.kunnafoni.v1.TranslateStreamRequest\x1a%.kunnafoni.v1.TranslateStreamResponse0\x01\x12[\n\x0e\x44\x65tectLanguage\x12#.kunnafoni.v1.DetectLanguageRequest\x1a$.kunnafoni.v1.DetectLanguageResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,6 +42,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TRANSLATEREQUEST'].fields_by_name['target_language_code']._serialized_options = b'\342A\001\002'
   _globals['_TRANSLATEREQUEST'].fields_by_name['decoding']._loaded_options = None
   _globals['_TRANSLATEREQUEST'].fields_by_name['decoding']._serialized_options = b'\342A\001\001'
+  _globals['_TRANSLATEREQUEST'].fields_by_name['encoding_type']._loaded_options = None
+  _globals['_TRANSLATEREQUEST'].fields_by_name['encoding_type']._serialized_options = b'\342A\001\001'
   _globals['_DECODING'].fields_by_name['beam_size']._loaded_options = None
   _globals['_DECODING'].fields_by_name['beam_size']._serialized_options = b'\342A\001\001'
   _globals['_TRANSLATERESPONSE'].fields_by_name['translations']._loaded_options = None
@@ -59,6 +62,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TRANSLATION'].fields_by_name['provenance']._serialized_options = b'\342A\001\003'
   _globals['_TRANSLATION'].fields_by_name['usage']._loaded_options = None
   _globals['_TRANSLATION'].fields_by_name['usage']._serialized_options = b'\342A\001\003'
+  _globals['_TRANSLATION'].fields_by_name['error']._loaded_options = None
+  _globals['_TRANSLATION'].fields_by_name['error']._serialized_options = b'\342A\001\003'
   _globals['_SEGMENT'].fields_by_name['source_span']._loaded_options = None
   _globals['_SEGMENT'].fields_by_name['source_span']._serialized_options = b'\342A\001\003'
   _globals['_SEGMENT'].fields_by_name['target_span']._loaded_options = None
@@ -75,6 +80,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TRANSLATESTREAMREQUEST'].fields_by_name['target_language_code']._serialized_options = b'\342A\001\002'
   _globals['_TRANSLATESTREAMREQUEST'].fields_by_name['decoding']._loaded_options = None
   _globals['_TRANSLATESTREAMREQUEST'].fields_by_name['decoding']._serialized_options = b'\342A\001\001'
+  _globals['_TRANSLATESTREAMREQUEST'].fields_by_name['encoding_type']._loaded_options = None
+  _globals['_TRANSLATESTREAMREQUEST'].fields_by_name['encoding_type']._serialized_options = b'\342A\001\001'
   _globals['_TRANSLATESTREAMRESPONSE'].fields_by_name['content_index']._loaded_options = None
   _globals['_TRANSLATESTREAMRESPONSE'].fields_by_name['content_index']._serialized_options = b'\342A\001\003'
   _globals['_TRANSLATESTREAMRESPONSE'].fields_by_name['text']._loaded_options = None
@@ -91,26 +98,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DETECTION'].fields_by_name['language_code']._serialized_options = b'\342A\001\003'
   _globals['_DETECTION'].fields_by_name['confidence']._loaded_options = None
   _globals['_DETECTION'].fields_by_name['confidence']._serialized_options = b'\342A\001\003'
-  _globals['_TRANSLATEREQUEST']._serialized_start=109
-  _globals['_TRANSLATEREQUEST']._serialized_end=271
-  _globals['_DECODING']._serialized_start=273
-  _globals['_DECODING']._serialized_end=308
-  _globals['_TRANSLATERESPONSE']._serialized_start=310
-  _globals['_TRANSLATERESPONSE']._serialized_end=384
-  _globals['_TRANSLATION']._serialized_start=387
-  _globals['_TRANSLATION']._serialized_end=708
-  _globals['_SEGMENT']._serialized_start=711
-  _globals['_SEGMENT']._serialized_end=918
-  _globals['_TRANSLATESTREAMREQUEST']._serialized_start=921
-  _globals['_TRANSLATESTREAMREQUEST']._serialized_end=1089
-  _globals['_TRANSLATESTREAMRESPONSE']._serialized_start=1092
-  _globals['_TRANSLATESTREAMRESPONSE']._serialized_end=1304
-  _globals['_DETECTLANGUAGEREQUEST']._serialized_start=1306
-  _globals['_DETECTLANGUAGEREQUEST']._serialized_end=1353
-  _globals['_DETECTLANGUAGERESPONSE']._serialized_start=1355
-  _globals['_DETECTLANGUAGERESPONSE']._serialized_end=1430
-  _globals['_DETECTION']._serialized_start=1432
-  _globals['_DETECTION']._serialized_end=1498
-  _globals['_TRANSLATIONSERVICE']._serialized_start=1501
-  _globals['_TRANSLATIONSERVICE']._serialized_end=1790
+  _globals['_DETECTION'].fields_by_name['error']._loaded_options = None
+  _globals['_DETECTION'].fields_by_name['error']._serialized_options = b'\342A\001\003'
+  _globals['_TRANSLATEREQUEST']._serialized_start=134
+  _globals['_TRANSLATEREQUEST']._serialized_end=353
+  _globals['_DECODING']._serialized_start=355
+  _globals['_DECODING']._serialized_end=390
+  _globals['_TRANSLATERESPONSE']._serialized_start=392
+  _globals['_TRANSLATERESPONSE']._serialized_end=466
+  _globals['_TRANSLATION']._serialized_start=469
+  _globals['_TRANSLATION']._serialized_end=831
+  _globals['_SEGMENT']._serialized_start=834
+  _globals['_SEGMENT']._serialized_end=1041
+  _globals['_TRANSLATESTREAMREQUEST']._serialized_start=1044
+  _globals['_TRANSLATESTREAMREQUEST']._serialized_end=1269
+  _globals['_TRANSLATESTREAMRESPONSE']._serialized_start=1272
+  _globals['_TRANSLATESTREAMRESPONSE']._serialized_end=1484
+  _globals['_DETECTLANGUAGEREQUEST']._serialized_start=1486
+  _globals['_DETECTLANGUAGEREQUEST']._serialized_end=1533
+  _globals['_DETECTLANGUAGERESPONSE']._serialized_start=1535
+  _globals['_DETECTLANGUAGERESPONSE']._serialized_end=1610
+  _globals['_DETECTION']._serialized_start=1612
+  _globals['_DETECTION']._serialized_end=1719
+  _globals['_TRANSLATIONSERVICE']._serialized_start=1722
+  _globals['_TRANSLATIONSERVICE']._serialized_end=2011
 # @@protoc_insertion_point(module_scope)

@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.rpc import status_pb2 as _status_pb2
 from kunnafoni.v1 import result_pb2 as _result_pb2
 import builtins as _builtins
 import sys
@@ -29,27 +30,36 @@ class TranslateRequest(_message.Message):
     SOURCE_LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
     TARGET_LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
     DECODING_FIELD_NUMBER: _builtins.int
+    ENCODING_TYPE_FIELD_NUMBER: _builtins.int
     source_language_code: _builtins.str
-    """Optional. BCP-47 code of the language of all contents: `en`, `fr` or `bm` (case and a region such as `fr-ML` are
-    ignored). Empty means: detect it, for each content by itself; FAILED_PRECONDITION if one is not recognised.
-    INVALID_ARGUMENT if it is not a known code or equals the target.
+    """Optional. BCP-47 code of the language of all contents: `en`, `fr` or `bm`. What the world also writes is read as
+    one of them: `fra`, `bam`, `FR`, `fr-ML`, `bam_Latn`, `french`, `français`, `bamanankan`. Empty means: detect it,
+    for each content by itself; a content whose language is not recognised gets FAILED_PRECONDITION in its
+    `Translation`. INVALID_ARGUMENT if it is no known language, is in a script that is not served (such as `bm-Nkoo`),
+    or equals the target.
     """
     target_language_code: _builtins.str
-    """Required. BCP-47 code of the language to translate into. INVALID_ARGUMENT if it is not a known code,
-    FAILED_PRECONDITION if no loaded model serves the pair.
+    """Required. BCP-47 code of the language to translate into, read as `source_language_code` is. INVALID_ARGUMENT if it
+    is no known language or in a script that is not served. FAILED_PRECONDITION if no loaded model serves the pair;
+    where the source was detected, that is the error of the `Translation`.
+    """
+    encoding_type: _result_pb2.EncodingType.ValueType
+    """Optional. The unit in which all spans of the answer count. Unspecified means Unicode code points. INVALID_ARGUMENT
+    if the server does not know it.
     """
     @_builtins.property
     def contents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Required. Texts, each from a word to a whole article with its paragraphs. At least 1 and at most
-        `Limits.max_contents`; each at least 1 and at most `Limits.max_content_code_points` Unicode code points, all
-        together at most `Limits.max_call_code_points`. INVALID_ARGUMENT otherwise, before any work starts. A content of
-        white space alone comes back as it is.
+        `Limits.max_contents`, all together at most `Limits.max_call_code_points` Unicode code points: INVALID_ARGUMENT
+        otherwise, before any work starts. A content that is empty or has more than `Limits.max_content_code_points`
+        Unicode code points gets that error in its `Translation`, and the others are translated. A content of white space
+        alone comes back as it is.
         """
 
     @_builtins.property
     def decoding(self) -> Global___Decoding:
-        """Optional. How outputs are searched for. Absent means greedy and deterministic, with the penalty on repetition that
-        the model's catalog entry has for the direction of each hop.
+        """Optional. How the model searches for its output. Absent means greedy and deterministic, with the penalty on
+        repetition that the catalog entry of the model has for the direction of each hop.
         """
 
     def __init__(
@@ -59,10 +69,11 @@ class TranslateRequest(_message.Message):
         source_language_code: _builtins.str = ...,
         target_language_code: _builtins.str = ...,
         decoding: Global___Decoding | None = ...,
+        encoding_type: _result_pb2.EncodingType.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["decoding", b"decoding"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contents", b"contents", "decoding", b"decoding", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contents", b"contents", "decoding", b"decoding", "encoding_type", b"encoding_type", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -101,7 +112,7 @@ class TranslateResponse(_message.Message):
     TRANSLATIONS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def translations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Translation]:
-        """Output only. One a content, in the same order. This field has the same length as `contents`."""
+        """Output only. One translation per content, in the same order: as many as there are `contents`."""
 
     def __init__(
         self,
@@ -129,10 +140,11 @@ class Translation(_message.Message):
     ROUTE_FIELD_NUMBER: _builtins.int
     PROVENANCE_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """Output only. The translated text: white space, blank lines, bullets and copied pieces exactly as in the content."""
     source_language_code: _builtins.str
-    """Output only. The language given, or the one detected."""
+    """Output only. The language given, or the one detected; `und` where none was recognised."""
     detection_confidence: _builtins.float
     """Output only. Confidence of the detection, 0 to 1. Absent when the request named the language."""
     @_builtins.property
@@ -151,6 +163,14 @@ class Translation(_message.Message):
     def usage(self) -> _result_pb2.Usage:
         """Output only. What the translation cost."""
 
+    @_builtins.property
+    def error(self) -> _status_pb2.Status:
+        """Output only. Why this content has no translation; all other fields are empty then, but for what was detected.
+        Absent where it has one. INVALID_ARGUMENT if the content is empty or too long; FAILED_PRECONDITION if its language
+        was not recognised, or if no loaded model serves the pair of the detected language. Its details are those of a
+        call's error.
+        """
+
     def __init__(
         self,
         *,
@@ -161,10 +181,11 @@ class Translation(_message.Message):
         route: _abc.Iterable[_result_pb2.RouteHop] | None = ...,
         provenance: _result_pb2.Provenance | None = ...,
         usage: _result_pb2.Usage | None = ...,
+        error: _status_pb2.Status | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_detection_confidence", b"_detection_confidence", "detection_confidence", b"detection_confidence", "provenance", b"provenance", "usage", b"usage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_detection_confidence", b"_detection_confidence", "detection_confidence", b"detection_confidence", "error", b"error", "provenance", b"provenance", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_detection_confidence", b"_detection_confidence", "detection_confidence", b"detection_confidence", "provenance", b"provenance", "route", b"route", "segments", b"segments", "source_language_code", b"source_language_code", "text", b"text", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_detection_confidence", b"_detection_confidence", "detection_confidence", b"detection_confidence", "error", b"error", "provenance", b"provenance", "route", b"route", "segments", b"segments", "source_language_code", b"source_language_code", "text", b"text", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__detection_confidence: _TypeAlias = _typing.Literal["detection_confidence"]  # noqa: Y015
     _WhichOneofArgType__detection_confidence: _TypeAlias = _typing.Literal["_detection_confidence", b"_detection_confidence"]  # noqa: Y015
@@ -224,10 +245,15 @@ class TranslateStreamRequest(_message.Message):
     SOURCE_LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
     TARGET_LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
     DECODING_FIELD_NUMBER: _builtins.int
+    ENCODING_TYPE_FIELD_NUMBER: _builtins.int
     source_language_code: _builtins.str
     """Optional. As `TranslateRequest.source_language_code`."""
     target_language_code: _builtins.str
     """Required. As `TranslateRequest.target_language_code`."""
+    encoding_type: _result_pb2.EncodingType.ValueType
+    """Optional. As `TranslateRequest.encoding_type`. Spans count from the beginning of the whole content and of its whole
+    translation, in a stream too.
+    """
     @_builtins.property
     def contents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Required. As `TranslateRequest.contents`."""
@@ -243,10 +269,11 @@ class TranslateStreamRequest(_message.Message):
         source_language_code: _builtins.str = ...,
         target_language_code: _builtins.str = ...,
         decoding: Global___Decoding | None = ...,
+        encoding_type: _result_pb2.EncodingType.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["decoding", b"decoding"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contents", b"contents", "decoding", b"decoding", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contents", b"contents", "decoding", b"decoding", "encoding_type", b"encoding_type", "source_language_code", b"source_language_code", "target_language_code", b"target_language_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -276,8 +303,8 @@ class TranslateStreamResponse(_message.Message):
 
     @_builtins.property
     def translation(self) -> Global___Translation:
-        """Output only. Present in the last message of a content and only there: its language, route, provenance and usage.
-        `text` and `segments` are left empty, as they have been sent.
+        """Output only. Present in the last message of a content and only there: its language, route, provenance and usage, or
+        its error. `text` and `segments` are left empty, as they have been sent.
         """
 
     def __init__(
@@ -312,9 +339,9 @@ class DetectLanguageRequest(_message.Message):
     CONTENTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def contents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Required. Texts. At least 1 and at most `Limits.max_contents`; each at least 1 and at most
-        `Limits.max_content_code_points` Unicode code points, all together at most `Limits.max_call_code_points`.
-        INVALID_ARGUMENT otherwise.
+        """Required. Texts. At least 1 and at most `Limits.max_contents`, all together at most `Limits.max_call_code_points`
+        Unicode code points: INVALID_ARGUMENT otherwise. A content that is empty or has more than
+        `Limits.max_content_code_points` Unicode code points gets that error in its `Detection`.
         """
 
     def __init__(
@@ -339,7 +366,7 @@ class DetectLanguageResponse(_message.Message):
     DETECTIONS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def detections(self) -> _containers.RepeatedCompositeFieldContainer[Global___Detection]:
-        """Output only. One a content, in the same order. This field has the same length as `contents`."""
+        """Output only. One detection per content, in the same order: as many as there are `contents`."""
 
     def __init__(
         self,
@@ -362,21 +389,29 @@ class Detection(_message.Message):
 
     LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
     CONFIDENCE_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
     language_code: _builtins.str
     """Output only. `en`, `fr`, `bm`, or `und` for any other language, for text without words, and where the confidence
     is below the floor.
     """
     confidence: _builtins.float
     """Output only. Confidence in `language_code`, 0 to 1."""
+    @_builtins.property
+    def error(self) -> _status_pb2.Status:
+        """Output only. Why this content was not read; the other fields are empty then. Absent otherwise. INVALID_ARGUMENT if
+        the content is empty or too long.
+        """
+
     def __init__(
         self,
         *,
         language_code: _builtins.str = ...,
         confidence: _builtins.float = ...,
+        error: _status_pb2.Status | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "language_code", b"language_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "error", b"error", "language_code", b"language_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -57,7 +57,8 @@ class TranslationServiceServicer:
     """
 
     def Translate(self, request, context):
-        """Translates each content. All of them are translated, or the call fails and says which content is at fault.
+        """Translates each content. A content that cannot be translated gets an error of its own; the call fails only for what
+        is wrong with the request as a whole, or with the server.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -71,7 +72,7 @@ class TranslationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DetectLanguage(self, request, context):
-        """Tells the language of each content. Needs no model, so it works while models are loading.
+        """Tells the language of each content. It needs no model, so it works while models are loading.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

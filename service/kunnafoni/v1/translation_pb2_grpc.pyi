@@ -34,11 +34,13 @@ class TranslationServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> TranslationServiceAsyncStub: ...
     Translate: _grpc.UnaryUnaryMultiCallable[_translation_pb2.TranslateRequest, _translation_pb2.TranslateResponse]
-    """Translates each content. All of them are translated, or the call fails and says which content is at fault."""
+    """Translates each content. A content that cannot be translated gets an error of its own; the call fails only for what
+    is wrong with the request as a whole, or with the server.
+    """
     TranslateStream: _grpc.UnaryStreamMultiCallable[_translation_pb2.TranslateStreamRequest, _translation_pb2.TranslateStreamResponse]
     """Translates as Translate does and sends each segment as soon as it and all before it are done."""
     DetectLanguage: _grpc.UnaryUnaryMultiCallable[_translation_pb2.DetectLanguageRequest, _translation_pb2.DetectLanguageResponse]
-    """Tells the language of each content. Needs no model, so it works while models are loading."""
+    """Tells the language of each content. It needs no model, so it works while models are loading."""
 
 @_typing.type_check_only
 class TranslationServiceAsyncStub(TranslationServiceStub):
@@ -46,11 +48,13 @@ class TranslationServiceAsyncStub(TranslationServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Translate: _aio.UnaryUnaryMultiCallable[_translation_pb2.TranslateRequest, _translation_pb2.TranslateResponse]  # type: ignore[assignment]
-    """Translates each content. All of them are translated, or the call fails and says which content is at fault."""
+    """Translates each content. A content that cannot be translated gets an error of its own; the call fails only for what
+    is wrong with the request as a whole, or with the server.
+    """
     TranslateStream: _aio.UnaryStreamMultiCallable[_translation_pb2.TranslateStreamRequest, _translation_pb2.TranslateStreamResponse]  # type: ignore[assignment]
     """Translates as Translate does and sends each segment as soon as it and all before it are done."""
     DetectLanguage: _aio.UnaryUnaryMultiCallable[_translation_pb2.DetectLanguageRequest, _translation_pb2.DetectLanguageResponse]  # type: ignore[assignment]
-    """Tells the language of each content. Needs no model, so it works while models are loading."""
+    """Tells the language of each content. It needs no model, so it works while models are loading."""
 
 class TranslationServiceServicer(metaclass=_abc_1.ABCMeta):
     """Translates texts and tells their language."""
@@ -61,7 +65,9 @@ class TranslationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _translation_pb2.TranslateRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_translation_pb2.TranslateResponse, _abc.Awaitable[_translation_pb2.TranslateResponse]]:
-        """Translates each content. All of them are translated, or the call fails and says which content is at fault."""
+        """Translates each content. A content that cannot be translated gets an error of its own; the call fails only for what
+        is wrong with the request as a whole, or with the server.
+        """
 
     @_abc_1.abstractmethod
     def TranslateStream(
@@ -77,6 +83,6 @@ class TranslationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _translation_pb2.DetectLanguageRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_translation_pb2.DetectLanguageResponse, _abc.Awaitable[_translation_pb2.DetectLanguageResponse]]:
-        """Tells the language of each content. Needs no model, so it works while models are loading."""
+        """Tells the language of each content. It needs no model, so it works while models are loading."""
 
 def add_TranslationServiceServicer_to_server(servicer: TranslationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -85,7 +85,7 @@ def test_wrong_use(tmp_path: Path) -> None:
     models = ["--models-dir", str(tmp_path)]
     for more in (
         ["--direction", "fr-bm"],
-        ["--direction", "eng>fra"],
+        ["--direction", "deu>fra"],
         ["--summaries", "de"],
         ["--backend", "onnx"],
         ["--language", "bm"],

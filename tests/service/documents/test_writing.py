@@ -16,7 +16,7 @@ from kunnafoni.cli.job_messages import output_record
 from kunnafoni.documents.tmx import NOT_XML
 from kunnafoni.documents.writing import OutputFormat, errors_path, write_results
 from kunnafoni.errors import InvalidInputError
-from kunnafoni.rpc.status import to_status
+from kunnafoni.status import to_status
 from kunnafoni.v1 import job_pb2, result_pb2, summarization_pb2
 from kunnafoni_models.training.memory_tmx import units
 

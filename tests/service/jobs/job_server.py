@@ -28,7 +28,7 @@ from kunnafoni.jobs.work import ClaimedItem, Outcome, Work
 from kunnafoni.rpc.interceptors import CallInterceptor
 from kunnafoni.rpc.jobs import JobServicer
 from kunnafoni.rpc.requests import Limits
-from kunnafoni.rpc.status import to_status
+from kunnafoni.status import to_status
 from kunnafoni.v1 import job_pb2, job_pb2_grpc, model_pb2, model_pb2_grpc
 from tests.service.jobs.calls import usable
 

@@ -12,8 +12,8 @@ import pytest
 from google.rpc import error_details_pb2  # pyright: ignore[reportMissingTypeStubs]
 from google.rpc.status_pb2 import Status
 
-from kunnafoni.rpc.status import DETAILS_KEY
-from kunnafoni.translation import sentence_translator
+from kunnafoni.status import DETAILS_KEY
+from kunnafoni.translation import direct
 from kunnafoni.v1 import translation_pb2
 from kunnafoni_models.catalog.entry import Direction
 from tests.conftest import echo_entry, serve, until_async
@@ -140,7 +140,7 @@ async def test_a_segment_too_heavy_for_any_batch_is_refused_before_any_runs() ->
 async def test_thousands_of_sentences_leave_the_event_loop_to_others() -> None:
     async with serve(echo_entry(), max_batch_rows=1000, max_queue_tokens=1_000_000) as served:
         checked, turns, most = 0, 0, 0
-        check = sentence_translator.check
+        check = direct.check
 
         def counted(source: str, target: str, **languages: str) -> Any:
             nonlocal checked
@@ -155,7 +155,7 @@ async def test_thousands_of_sentences_leave_the_event_loop_to_others() -> None:
                 turns, most = turns + 1, max(most, checked - before)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sentence_translator, "check", counted)
+            patch.setattr(direct, "check", counted)
             watching = asyncio.create_task(watch())
             lines = "\n".join(f"The children of house {number} go to school." for number in range(1000))
             await served.translation.Translate(request(lines))

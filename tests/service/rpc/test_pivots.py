@@ -13,8 +13,9 @@ import pytest
 from kunnafoni.checks.registry import Finding, WarningKind
 from kunnafoni.engine.caller import Caller
 from kunnafoni.text.spans import Span
+from kunnafoni.translation.pivot import PivotTranslator
 from kunnafoni.translation.routes import Hop
-from kunnafoni.translation.sentence_translator import FinishReason, PivotTranslator, Prepared, Sentence
+from kunnafoni.translation.sentences import FinishReason, SentenceTranslation, TokenizedSentence
 from kunnafoni.v1 import model_pb2, result_pb2, translation_pb2
 from kunnafoni_models.backend import Decoding
 from kunnafoni_models.catalog.entry import Direction, Quality
@@ -73,7 +74,7 @@ async def test_a_direction_that_is_better_by_way_of_a_third_language_goes_there(
         assert await hops(served) == [("echo", "fr", "en"), ("echo", "en", "bm")]
         [translation] = (await served.translation.Translate(request())).translations
         kinds = {warning.type for segment in translation.segments for warning in segment.warnings}
-        assert result_pb2.WARNING_TYPE_PIVOTED not in kinds, "it is no makeshift"
+        assert result_pb2.WARNING_TYPE_PIVOTED not in kinds, "a direct model could be had"
         assert await in_use(served) == {"echo fr>bm", "echo fr>en", "echo en>bm"}
 
 
@@ -129,30 +130,32 @@ async def test_a_model_that_is_unloaded_lets_calls_make_their_second_hop() -> No
 class Fixed:
     """A translator with one answer."""
 
-    answer: Sentence
+    answer: SentenceTranslation
     asked: int = 0
 
-    def prepare(self, sentence: str) -> Prepared:
-        return Prepared(sentence, ())
+    def tokenize(self, sentence: str) -> TokenizedSentence:
+        return TokenizedSentence(sentence, ())
 
-    async def translate(self, prepared: Prepared, *, decoding: Decoding, caller: Caller) -> Sentence:
-        del prepared, decoding, caller
+    async def translate(
+        self, sentence: TokenizedSentence, *, decoding: Decoding, caller: Caller
+    ) -> SentenceTranslation:
+        del sentence, decoding, caller
         self.asked += 1
         return self.answer
 
 
-async def pivoted(first: Fixed, second: Fixed) -> Sentence:
+async def pivoted(first: Fixed, second: Fixed) -> SentenceTranslation:
     route = Hop("a", "1", "fr", "en"), Hop("b", "1", "en", "bm")
     with Caller() as caller:
-        hop = PivotTranslator(first, second, route=route, makeshift=False)
-        return await hop.translate(Prepared(FRENCH, ()), decoding=Decoding(), caller=caller)
+        hop = PivotTranslator(first, second, route=route, mark_pivoted=False)
+        return await hop.translate(TokenizedSentence(FRENCH, ()), decoding=Decoding(), caller=caller)
 
 
 async def test_words_left_in_the_third_language_are_told() -> None:
     left = Finding(WarningKind.UNTRANSLATED, Span(0, 8), Span(4, 12), "left as it is")
     number = Finding(WarningKind.NUMBER_MISMATCH, Span(0, 1), None, "only beside the English")
-    english = Fixed(Sentence("The children go to school.", FinishReason.LENGTH))
-    bambara = Fixed(Sentence("O ye children go lakɔli la sɔgɔma.", FinishReason.STOP, (left, number)))
+    english = Fixed(SentenceTranslation("The children go to school.", FinishReason.LENGTH))
+    bambara = Fixed(SentenceTranslation("O ye children go lakɔli la sɔgɔma.", FinishReason.STOP, (left, number)))
     found = await pivoted(english, bambara)
     assert [(each.kind, each.source_span, each.target_span) for each in found.findings] == [
         (WarningKind.UNTRANSLATED, None, Span(4, 12))
@@ -161,7 +164,7 @@ async def test_words_left_in_the_third_language_are_told() -> None:
 
 
 async def test_nothing_is_made_of_an_empty_answer_between() -> None:
-    bambara = Fixed(Sentence("An invention.", FinishReason.STOP))
-    found = await pivoted(Fixed(Sentence(" ", FinishReason.STOP)), bambara)
+    bambara = Fixed(SentenceTranslation("An invention.", FinishReason.STOP))
+    found = await pivoted(Fixed(SentenceTranslation(" ", FinishReason.STOP)), bambara)
     assert (found.text, bambara.asked) == ("", 0)
     assert WarningKind.LENGTH_RATIO in {each.kind for each in found.findings}

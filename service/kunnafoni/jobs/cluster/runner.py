@@ -31,8 +31,8 @@ class RayRunError(KunnafoniError):
 
     code = "INTERNAL"
     reason = "RAY"
-    english = "Ray gave up: {problem}"
-    french = "Ray a abandonné : {problem}"
+    english_template = "Ray gave up: {problem}"
+    french_template = "Ray a abandonné : {problem}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

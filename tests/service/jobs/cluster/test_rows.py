@@ -10,8 +10,8 @@ import pytest
 from kunnafoni.errors import OverloadedError, UndetectedLanguageError
 from kunnafoni.jobs.cluster.rows import RowRules, RowWorker
 from kunnafoni.jobs.values import ItemResult, JobKind, JobOptions, JobSpec
-from kunnafoni.translation.sentence_translator import Usage
-from kunnafoni.translation.translator import Translation
+from kunnafoni.translation.contents import Translation
+from kunnafoni.translation.sentences import Usage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

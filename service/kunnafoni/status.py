@@ -1,18 +1,23 @@
-"""Errors to `google.rpc.Status` and back; the one place that knows both. It does not know who sends them or when."""
+"""Errors to `google.rpc.Status` and back; the one place that knows both.
+
+It does not know gRPC, nor who sends a status or when: a server does, in trailers and in results, and clients read them.
+"""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
-import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2  # pyright: ignore[reportMissingTypeStubs]
+from google.rpc.code_pb2 import Code
 from google.rpc.status_pb2 import Status
 
 from kunnafoni import errors
 from kunnafoni.errors import DOMAIN, KunnafoniError, Violation
 
+# The trailer in which a Status travels with all its details.
 DETAILS_KEY = "grpc-status-details-bin"
 PLAIN_CODES = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")  # mean the same whoever sends them
 
@@ -20,21 +25,19 @@ PLAIN_CODES = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")  # mean the same
 def to_status(error: KunnafoniError, *, language: str = "en") -> Status:
     """Describe `error`: one ErrorInfo, and field violations, a retry delay and a localised message where they apply.
 
-    The status message is English, as programs and logs expect; `language` is that of the LocalizedMessage.
+    Messages and descriptions are English, as programs and logs expect; `language` is that of the LocalizedMessages, of
+    which the error has one and each field violation too.
     """
     details: list[Any] = [error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.parameters)]
     if error.violations:
-        violations = [
-            error_details_pb2.BadRequest.FieldViolation(field=violation.field, description=violation.description)
-            for violation in error.violations
-        ]
+        violations = [_violation_message(violation, language) for violation in error.violations]
         details.append(error_details_pb2.BadRequest(field_violations=violations))
     if error.retry_after_s is not None:
         delay = Duration()
         delay.FromMilliseconds(round(error.retry_after_s * 1000))
         details.append(error_details_pb2.RetryInfo(retry_delay=delay))
     details.append(error_details_pb2.LocalizedMessage(locale=language, message=error.message(language)))
-    status = Status(code=code_of(error).value[0], message=error.message())
+    status = Status(code=Code.Value(error.code), message=error.message())
     for detail in details:
         packed = AnyMessage()
         packed.Pack(detail)
@@ -42,16 +45,20 @@ def to_status(error: KunnafoniError, *, language: str = "en") -> Status:
     return status
 
 
-def code_of(error: KunnafoniError) -> grpc.StatusCode:
-    """The gRPC status code of `error`."""
-    return grpc.StatusCode[error.code]
+def _violation_message(violation: Violation, language: str) -> error_details_pb2.BadRequest.FieldViolation:
+    locale = "fr" if language == "fr" and violation.french else "en"
+    return error_details_pb2.BadRequest.FieldViolation(
+        field=violation.field,
+        description=violation.description,
+        localized_message=error_details_pb2.LocalizedMessage(locale=locale, message=violation.text(locale)),
+    )
 
 
 class RemoteError(KunnafoniError):
     """An error that no class of `errors.py` describes: gRPC's own, or one of a newer server."""
 
 
-def from_status(code: grpc.StatusCode, message: str, details: bytes | None) -> KunnafoniError:
+def from_status(status: Status) -> KunnafoniError:
     """Rebuild the error that a server described.
 
     The result is an instance of the class in `errors.py` with that reason, or, for a reason that this version does not
@@ -60,22 +67,42 @@ def from_status(code: grpc.StatusCode, message: str, details: bytes | None) -> K
     """
     info, violations, retry_after_s = error_details_pb2.ErrorInfo(), (), None
     localised = error_details_pb2.LocalizedMessage()
-    status = Status.FromString(details) if details else Status()
     for packed in status.details:
         bad, retry = error_details_pb2.BadRequest(), error_details_pb2.RetryInfo()
         if packed.Unpack(bad):
-            violations = tuple(Violation(v.field, v.description) for v in bad.field_violations)
+            violations = tuple(Violation(v.field, v.description, _french(v)) for v in bad.field_violations)
         elif packed.Unpack(retry):
             retry_after_s = retry.retry_delay.ToMilliseconds() / 1000
         elif not packed.Unpack(localised):
             packed.Unpack(info)
-    kind = _class_of(code.name, info.reason)
+    kind = _class_of(Code.Name(status.code), info.reason)
     error = kind.__new__(kind)
     # The messages are the server's own words, which may be newer than the templates of this version.
-    french = localised.message if localised.locale == "fr" else message
-    error.english, error.french = (text.replace("{", "{{").replace("}", "}}") for text in (message, french))
-    KunnafoniError.__init__(error, violations=violations, retry_after_s=retry_after_s, **dict(info.metadata))
+    error.english_template = _literal(status.message)
+    error.french_template = _literal(
+        localised.message if localised.locale == "fr" else _in_french(kind, info, status.message)
+    )
+    KunnafoniError.__init__(error, violations=violations, retry_after_s=retry_after_s)
+    error.parameters = dict(info.metadata)
     return error
+
+
+def _in_french(kind: type[KunnafoniError], info: error_details_pb2.ErrorInfo, english: str) -> str:
+    """The French message of an error that was sent in English."""
+    if kind.reason == info.reason:
+        with suppress(KeyError):  # a newer server's parameters
+            return kind.french_template.format_map(dict(info.metadata))
+    return f"Erreur : {english}"
+
+
+def _french(violation: error_details_pb2.BadRequest.FieldViolation) -> str:
+    localised = violation.localized_message
+    return localised.message if localised.locale == "fr" else ""
+
+
+def _literal(text: str) -> str:
+    """A template that is filled in to `text`, whatever the parameters."""
+    return text.replace("{", "{{").replace("}", "}}")
 
 
 def _class_of(code: str, reason: str) -> type[KunnafoniError]:

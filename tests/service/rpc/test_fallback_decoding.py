@@ -1,4 +1,4 @@
-"""What becomes of an answer that looks wrong: another reading or decoding, then two halves, then a warning."""
+"""What becomes of an output that looks wrong: a changed prompt or decoding, then two halves, then a warning."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kunnafoni.translation.sentence_translator import CAREFUL_REPETITION_PENALTY
+from kunnafoni.translation.direct import FALLBACK_REPETITION_PENALTY
 from kunnafoni.v1 import result_pb2, translation_pb2
 from kunnafoni_models.backend import Decoding, Output
 from tests.conftest import echo_entry, serve
@@ -27,15 +27,15 @@ def request(text: str) -> translation_pb2.TranslateRequest:
 
 async def test_a_sentence_that_loops_is_translated_once_more() -> None:
     async with serve(echo_entry(loop_on="drum")) as served:
-        [mended] = (await served.translation.Translate(request(f"{FINE} {LOOPS}"))).translations
-        assert LOOPS.upper() in mended.text
-        assert [segment.finish_reason for segment in mended.segments] == [result_pb2.FINISH_REASON_STOP] * 2
+        [repaired] = (await served.translation.Translate(request(f"{FINE} {LOOPS}"))).translations
+        assert LOOPS.upper() in repaired.text
+        assert [segment.finish_reason for segment in repaired.segments] == [result_pb2.FINISH_REASON_STOP] * 2
         assert served.model_pool.engine("echo").stats().batcher.rows == 3
         [fine] = (await served.translation.Translate(request(LOOPS.replace("drum", "horn")))).translations
-        assert mended.usage.output_tokens > 2 * fine.usage.output_tokens, "both tries are counted"
+        assert repaired.usage.output_tokens > 2 * fine.usage.output_tokens, "both attempts are counted"
 
 
-@pytest.mark.parametrize("hears_spaces", [True, False], ids=["read otherwise", "decoded otherwise"])
+@pytest.mark.parametrize("hears_spaces", [True, False], ids=["changed prompt", "changed decoding"])
 async def test_a_sentence_with_an_odd_answer_is_translated_once_more(*, hears_spaces: bool) -> None:
     async with serve(echo_entry()) as served:
         backend: Any = served.model_pool.engine("echo").backend
@@ -53,9 +53,11 @@ async def test_a_sentence_with_an_odd_answer_is_translated_once_more(*, hears_sp
         backend.generate = odd_at_first
         if not hears_spaces:
             backend.translation_prompt = deaf
-        [mended] = (await served.translation.Translate(request(LOOPS))).translations
-        assert LOOPS.upper() in mended.text
-        other = (True, Decoding()) if hears_spaces else (False, Decoding(repetition_penalty=CAREFUL_REPETITION_PENALTY))
+        [repaired] = (await served.translation.Translate(request(LOOPS))).translations
+        assert LOOPS.upper() in repaired.text
+        other = (
+            (True, Decoding()) if hears_spaces else (False, Decoding(repetition_penalty=FALLBACK_REPETITION_PENALTY))
+        )
         assert seen == [(False, Decoding()), other]
 
 
@@ -68,8 +70,8 @@ async def test_an_answer_that_does_not_end_is_tried_in_halves() -> None:
         assert served.model_pool.engine("echo").stats().batcher.rows == 5
 
 
-async def test_without_second_tries_what_looks_wrong_is_only_marked() -> None:
-    async with serve(echo_entry(loop_on="drum"), second_tries=False) as served:
+async def test_without_fallback_decoding_what_looks_wrong_is_only_marked() -> None:
+    async with serve(echo_entry(loop_on="drum"), fallback_decoding=False) as served:
         [translation] = (await served.translation.Translate(request(f"{FINE} {LOOPS}"))).translations
         assert served.model_pool.engine("echo").stats().batcher.rows == 2
         fine, looping = translation.segments
