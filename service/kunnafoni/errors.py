@@ -260,8 +260,8 @@ class UploadTakenOverError(KunnafoniError):
 
     code = "ABORTED"
     reason = "UPLOAD_TAKEN_OVER"
-    english = "Another call has resumed this upload."
-    french = "Un autre appel a repris cet envoi."
+    english_template = "Another call has resumed this upload."
+    french_template = "Un autre appel a repris cet envoi."
 
 
 class UploadLostError(KunnafoniError):
@@ -269,8 +269,8 @@ class UploadLostError(KunnafoniError):
 
     code = "ABORTED"
     reason = "UPLOAD_LOST"
-    english = "The server has lost the items that were sent before the connection broke. Send the job again."
-    french = "Le serveur a perdu les éléments envoyés avant la coupure. Renvoyez le travail."
+    english_template = "The server has lost the items that were sent before the connection broke. Send the job again."
+    french_template = "Le serveur a perdu les éléments envoyés avant la coupure. Renvoyez le travail."
 
 
 class OffsetOutOfRangeError(KunnafoniError):
@@ -278,8 +278,8 @@ class OffsetOutOfRangeError(KunnafoniError):
 
     code = "OUT_OF_RANGE"
     reason = "OFFSET_OUT_OF_RANGE"
-    english = "The offset {offset} is beyond the end, which is {end}."
-    french = "La position {offset} dépasse la fin, qui est {end}."
+    english_template = "The offset {offset} is beyond the end, which is {end}."
+    french_template = "La position {offset} dépasse la fin, qui est {end}."
 
     def __init__(self, offset: int, end: int) -> None:
         super().__init__(offset=offset, end=end)

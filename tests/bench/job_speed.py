@@ -6,7 +6,7 @@ throughput  The texts of `traffic.py` as one job of a real server, from CreateJo
             the raw backend of `raw.py`: the rows that the service runs for the same texts, offline, in the best
             batches. With and without second tries and pivots.
 company     One-line calls at random moments while a job runs: how long each waited for its turn
-            (`Usage.queue_milliseconds`), in batch times. A batch time is the median of the job's full batches. The
+            (`Usage.queue_time`), in batch times. A batch time is the median of the job's full batches. The
             server is in this process, so that batches can be watched.
 
 Caches are off. Adds to bench-results/job_speed.json. Takes about 7 minutes on 2 quiet cores.
@@ -132,7 +132,7 @@ async def _company(traffic: Traffic, options: argparse.Namespace, settings: Sett
             if ended.done():
                 break
             latencies_s.append(time.monotonic() - began_s)
-            waits_s.append(answer.translations[0].usage.queue_milliseconds / 1000)
+            waits_s.append(answer.translations[0].usage.queue_time.ToNanoseconds() / 1e9)
         await ended
     await server.stop(0)
     await application.stop()

@@ -12,7 +12,7 @@ from google.rpc.code_pb2 import Code
 from kunnafoni.client import AsyncClient, error_in
 from kunnafoni.errors import InvalidInputError, UndetectedLanguageError, UnsupportedPairError
 from kunnafoni.v1 import translation_pb2
-from kunnafoni_models.entries import Direction
+from kunnafoni_models.catalog.entry import Direction
 from tests.conftest import echo_entry, serve
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from kunnafoni.v1.result_pb2 import Warning  # noqa: A004 - the wire's name
-    from kunnafoni_models.backend import Decoding, Done, Output, Prompt
+    from kunnafoni_models.backend import Decoding, Output, OutputCallback, Prompt
     from tests.conftest import Served
 
 UTF8, UTF16, UTF32 = result_pb2.ENCODING_TYPE_UTF8, result_pb2.ENCODING_TYPE_UTF16, result_pb2.ENCODING_TYPE_UTF32
@@ -53,14 +53,10 @@ class OtherNumbers:
         self._generate = backend.generate
         backend.generate = self
 
-    def __call__(self, prompts: Sequence[Prompt], decoding: Decoding, done: Done) -> list[Output]:
-        del done  # all are answered when the batch is
-        outputs = self._generate(prompts, decoding, _no_one)
+    def __call__(self, prompts: Sequence[Prompt], decoding: Decoding, on_output: OutputCallback | None) -> list[Output]:
+        del on_output  # all are answered when the batch is
+        outputs = self._generate(prompts, decoding)
         return [replace(each, text=f"🎈 {each.text.replace('500', '900')}") for each in outputs]
-
-
-def _no_one(place: int, output: Output) -> None:
-    """Nobody to tell."""
 
 
 def request(unit: result_pb2.EncodingType.ValueType = UTF32) -> translation_pb2.TranslateRequest:

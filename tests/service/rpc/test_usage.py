@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kunnafoni.translation.sentences import Usage
 from kunnafoni.v1 import translation_pb2
-from kunnafoni_models.entries import Direction
+from kunnafoni_models.catalog.entry import Direction
 from tests.conftest import echo_entry, serve
 
 if TYPE_CHECKING:
