@@ -1,5 +1,5 @@
 """Local transformer models behind one protocol: the catalog, the backends, and the embedded model's files.
 
-This package knows tokens, weights and model files. It knows nothing of gRPC, requests, articles or batching, and
-never imports `kunnafoni`.
+`backend` is the protocol, and `registry` lists and loads the models. This package knows tokens, weights and model
+files. It knows nothing of gRPC, requests or articles, and never imports `kunnafoni`.
 """

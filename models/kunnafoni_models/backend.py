@@ -1,11 +1,11 @@
-"""What every backend meets: the protocol, its value types and its errors.
+"""The protocol of all backends, its value types and its errors.
 
-A backend turns text into model tokens and back and runs batches. It does not know who asks, how batches are formed,
-where sentences end, or which languages a request names beyond the BCP-47 codes `en`, `fr` and `bm`.
+A backend turns texts into model tokens and back, and runs batches. It does not know requests, how batches are formed,
+or where sentences end; of languages it knows the BCP-47 codes `en`, `fr` and `bm`.
 
     ModelError
     ├── CatalogError          a catalog entry is malformed or contradicts itself
-    ├── ModelFileError        a file of the model is missing, corrupt or not what the catalog says
+    ├── ModelFileError        a file of the model is missing, corrupt, or differs from its catalog entry
     ├── ModelLoadError        the files are right but the runtime cannot load them (memory, architecture, device)
     └── InputTooLongError     one text has more tokens than the model takes
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class ModelError(Exception):
-    """Anything that a model or its files can do wrong; the message names the file or limit and the remedy."""
+    """Base of all errors of models and their files; the message names the file or limit, and the remedy."""
 
 
 class CatalogError(ModelError):
@@ -30,7 +30,7 @@ class CatalogError(ModelError):
 
 
 class ModelFileError(ModelError):
-    """A file of the model is missing, corrupt or not what the catalog says."""
+    """A file of the model is missing, corrupt, or differs from its catalog entry."""
 
 
 class ModelLoadError(ModelError):
@@ -46,30 +46,31 @@ class InputTooLongError(ModelError):
         self.max_tokens = max_tokens
 
 
-# Lower bounds; from the last one on every 16. Wider classes hold more company, and leave more of a prompt to be read
-# token by token by a runtime that reads in one go what the shortest of a batch has. Few sentences have over 64 tokens,
-# so those classes are wide; beyond 96 company is so rare that the lone prompt counts (by a simulation with measured
-# times of a step, FLORES-200 dev, two cores, 2026-11-26).
-_LENGTH_CLASSES = (0, 8, 16, 24, 32, 48, 64, 96)
-# Prompts that can be filled up are never read token by token, so that fewer lengths do: every 16 up to this one, then
-# every 32. Of five sets tried this gave most text a second (64 callers, FLORES-200 dev, two cores, 2026-11-27).
-_FILLED_IN_SHORT_STEPS = 64
+# Lower bounds of the length buckets; beyond the last one there is a bucket every 16 tokens. Wider buckets give larger
+# batches, but a runtime that prefills only as many tokens as the shortest prompt of a batch has reads more tokens one
+# by one. Few sentences have over 64 tokens, so the buckets there are wide; beyond 96 a prompt is mostly alone in its
+# batch, so its own speed counts (from a simulation with measured times of a decode step, FLORES-200 dev, two cores,
+# 2026-11-26).
+_LENGTH_BUCKETS = (0, 8, 16, 24, 32, 48, 64, 96)
+# Prompts with fillers are never read token by token, so fewer lengths suffice: every 16 tokens up to this length, then
+# every 32. Of five sets tried, this one had the highest throughput (64 clients, FLORES-200 dev, two cores, 2026-11-27).
+_FILL_TO_16_UP_TO = 64
 
 
 def filled_length(tokens: int) -> int:
-    """The length that a prompt of so many tokens is filled up to; one of few, and no class has two of them."""
-    step = 16 if tokens <= _FILLED_IN_SHORT_STEPS else 32
+    """The length to which a prompt of `tokens` tokens is filled up; every length bucket has at most one such length."""
+    step = 16 if tokens <= _FILL_TO_16_UP_TO else 32
     return -(-tokens // step) * step
 
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """How outputs are searched for; the default is greedy and deterministic.
+    """How an output is searched for; the default is greedy and deterministic.
 
     Attributes:
-        beam_size: Hypotheses kept at each step; 1 is greedy.
+        beam_size: Hypotheses kept at each step; 1 is greedy search.
         repetition_penalty: Divides the score of tokens already produced (Keskar et al. 2019, CTRL), and on CTranslate2
-            of a few at the end of the prompt; 1.0 is off.
+            of a few tokens at the end of the prompt; 1.0 is off.
         no_repeat_ngram_size: No n-gram of this many tokens is produced twice; 0 is off.
     """
 
@@ -80,15 +81,15 @@ class Decoding:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """One row of a batch, made by a backend and opaque to everyone else but for its sizes and its `background`.
+    """What a model reads for one sequence of a batch. Only the backend that made it knows what its tokens mean.
 
     Attributes:
-        tokens: What the model reads, in its own token strings.
-        max_output_tokens: The row's output cap; an output that reaches it has `reached_cap` set.
-        target_prefix: First tokens forced on the output of an encoder-decoder model (its language code); not counted
-            in the output.
-        background: Whether others may overtake it where rows join. It decides no answer, so that the representation,
-            by which answers are remembered, leaves it out.
+        tokens: Tokens as strings, in the model's own vocabulary.
+        max_output_tokens: The output cap; an output that reaches it has `reached_cap` set.
+        target_prefix: Tokens that are forced at the beginning of an encoder-decoder model's output (its language code);
+            not counted in the output.
+        background: Whether other sequences may overtake it, with continuous batching. The output does not depend on it,
+            and the cache of outputs is keyed by the representation, so the representation leaves it out.
     """
 
     tokens: tuple[str, ...]
@@ -98,21 +99,21 @@ class Prompt:
 
     @property
     def length_bucket(self) -> int:
-        """The length rounded down; prompts of one class share batches (see `_LENGTH_CLASSES`)."""
+        """The prompt's length rounded down; prompts of one bucket share batches (see `_LENGTH_BUCKETS`)."""
         length = len(self.tokens)
-        if length >= _LENGTH_CLASSES[-1]:
+        if length >= _LENGTH_BUCKETS[-1]:
             return length - length % 16
-        return _LENGTH_CLASSES[bisect_right(_LENGTH_CLASSES, length) - 1]
+        return _LENGTH_BUCKETS[bisect_right(_LENGTH_BUCKETS, length) - 1]
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What the model answered to one prompt.
+    """What the model produced for one prompt.
 
     Attributes:
-        text: The answer without special tokens and without leading or trailing white space.
+        text: Without special tokens and without leading or trailing white space.
         tokens: How many tokens were produced, the end token not counted.
-        reached_cap: True if the answer stopped at `max_output_tokens` instead of at the model's own end.
+        reached_cap: True if the output stopped at `max_output_tokens` instead of at the end token.
     """
 
     text: str
@@ -120,15 +121,15 @@ class Output:
     reached_cap: bool
 
 
-# Called with a row's place in its batch and its output.
+# Called with a sequence's index in its batch, and its output.
 OutputCallback = Callable[[int, Output], object]
 
 
 class Backend(Protocol):
-    """A loaded model. Its methods are blocking.
+    """A loaded model. Its methods block.
 
     Attributes:
-        parallel: How many threads at a time may be inside `generate`.
+        parallel: How many threads may be inside `generate` at the same time.
         supports_continuous_batching: Whether sequences join those of other threads at any step. If not, a batch has its
             cores to itself and runs to its end, and its sequences should be of like length. If so, `parallel` is how
             many run at once, each hypothesis of a beam counted as one; as many more may run in the background, and as

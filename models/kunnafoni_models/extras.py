@@ -1,4 +1,4 @@
-"""Optional packages: an import that fails names the extra of the distribution that brings what is missing.
+"""Optional packages: an import that fails names the extra of the distribution that installs the missing package.
 
 It knows no extra by name; `pyproject.toml` lists them.
 """
@@ -13,24 +13,24 @@ if TYPE_CHECKING:
 
 
 class MissingExtraError(ImportError):
-    """A package of an extra is not installed; the message says who needs it and how to install it."""
+    """A package of an extra is not installed; the message says what needs it and how to install it."""
 
 
 @contextmanager
 def needs_extra(extra: str, who: str) -> Generator[None]:
-    """Import inside this context what only an extra brings.
+    """A context for imports of packages that only an extra installs.
 
     Args:
         extra: Its name in `pyproject.toml`.
-        who: Subject of the message: who needs it.
+        who: Subject of the message: what needs the extra.
 
     Raises:
-        MissingExtraError: An import did not find its package. Where contexts lie in each other, the inner one speaks.
+        MissingExtraError: An import did not find its package. Of nested contexts, the inner one raises it.
     """
     try:
         yield
     except ModuleNotFoundError as error:
         if str(error.name).partition(".")[0] in {"kunnafoni", "kunnafoni_models"}:
-            raise  # a fault of ours, which no installation mends
+            raise  # a bug of this project, which no installation repairs
         message = f"{who} needs the extra `{extra}`: pip install 'kunnafoni[{extra}]' ({error})"
         raise MissingExtraError(message) from error

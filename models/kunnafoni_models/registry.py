@@ -1,7 +1,7 @@
-"""From catalog folders to entries, and from an entry to a loaded backend. It never touches the network.
+"""Reads the catalog folders into entries, and loads the model of an entry. It never touches the network.
 
-It knows no backend by name: the entry's `backend` names the module `kunnafoni_models.backends.<backend>_backend`,
-whose `load` meets `Loader`. The module, and with it the runtime, is imported when the first such model loads.
+It knows no backend by name: the entry's `backend` names the module `kunnafoni_models.backends.<backend>_backend`, whose
+function `load` is a `Loader`. The module, and with it the runtime, is imported when the first such model loads.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ BUILT_IN_CATALOG = Path(__file__).parent / "catalog"
 
 
 class Loader(Protocol):
-    """The function `load` of a backend's module."""
+    """The type of the function `load` of a backend's module."""
 
     def __call__(self, entry: CatalogEntry, *, threads: int, parallel: int, device: str) -> Backend:
         """See `registry.load`."""
@@ -36,34 +36,33 @@ class Loader(Protocol):
 def catalog(folders: Sequence[Path] = ()) -> dict[str, CatalogEntry]:
     """Read the built-in catalog and then `folders`, in their order: every `*.toml` in them is one entry.
 
-    A `*.figures.toml` is none: it has what was measured of a model of the catalog, and counts as long as that is still
-    the same build.
+    A `*.figures.toml` is no entry: it has the figures measured for a model of the catalog, and is ignored once the
+    model has another fingerprint.
 
     Args:
-        folders: The user's own catalogs. An entry with the id of an earlier folder's replaces it.
+        folders: The user's own catalogs. An entry replaces one with the same id from an earlier folder.
 
     Returns:
         The entries by id, ordered by id.
 
     Raises:
-        CatalogError: An entry or a file of figures is malformed, an id comes twice in one folder, or a folder is
-            missing.
+        CatalogError: An entry or a file of figures is malformed, one folder has an id twice, or a folder is missing.
     """
     entries: dict[str, CatalogEntry] = {}
     measured: list[Figures] = []
     for folder in (BUILT_IN_CATALOG, *folders):
         if not folder.is_dir():
             raise CatalogError(f"the catalog folder {folder} does not exist")
-        here: dict[str, CatalogEntry] = {}
+        of_folder: dict[str, CatalogEntry] = {}
         for path in sorted(folder.glob("*.toml")):
             if path.name.endswith(FIGURES_SUFFIX):
                 measured.append(read_figures(path))
                 continue
             entry = read_entry(path)
-            if entry.id in here:
+            if entry.id in of_folder:
                 raise CatalogError(f"{path}: the id {entry.id} is in another file of this folder already")
-            here[entry.id] = entry
-        entries |= here
+            of_folder[entry.id] = entry
+        entries |= of_folder
     for figures in measured:
         entry = entries.get(figures.id)
         if entry and entry.fingerprint == figures.fingerprint:
@@ -83,14 +82,14 @@ def load(
 
     Args:
         entry: From `catalog`, or built in code.
-        threads: Processor threads for all its batches together; 0 takes every core that this process may use.
-        parallel: Batches that are to run at once; 0 is as many as suit the threads. The backend's own `parallel` says
-            how many can: of transformers' one.
-        device: `cpu`, `cuda`, or `auto` for the fastest there is.
-        options: Replace options of the same name in the entry, as `{"compute_type": "float32"}`.
+        threads: Processor threads of all its batches together; 0 is every core that this process may use.
+        parallel: Batches that should run at the same time; 0 is as many as suit the threads. The attribute `parallel`
+            of the backend says how many can run: one on transformers, for example.
+        device: `cpu`, `cuda`, or `auto` for the fastest one available.
+        options: They replace options of the same name in the entry, for example `{"compute_type": "float32"}`.
 
     Raises:
-        ModelFileError: A file is missing or is not what the entry says.
+        ModelFileError: A file is missing or differs from the entry.
         ModelLoadError: There is no such backend or device, the extra with its runtime is not installed, there is too
             little memory, or the runtime cannot load the files.
     """
@@ -100,9 +99,9 @@ def load(
             f"the model {entry.id} needs the backend {entry.backend}, which this version does not have"
         )
     check_free_memory(entry.id, sum(file.bytes for file in entry.files))
-    chosen = replace(entry, options={**entry.options, **(options or {})})
+    configured = replace(entry, options={**entry.options, **(options or {})})
     try:
         loader = cast("Loader", import_module(module).load)
-        return loader(chosen, threads=threads, parallel=parallel, device=device)
+        return loader(configured, threads=threads, parallel=parallel, device=device)
     except MissingExtraError as error:
         raise ModelLoadError(f"{entry.id}: {error}") from error

@@ -28,7 +28,7 @@ import transformers
 
 from kunnafoni.cli.local_server import local_server
 from kunnafoni.client import Client
-from kunnafoni_models.importing.checkpoint_import import Order, import_checkpoint
+from kunnafoni_models.importing.checkpoint_import import ImportRequest, import_checkpoint
 from kunnafoni_models.importing.checkpoint_profile import ImportHints
 from tests.bench.start import peak_mb
 from tests.models.tiny_tokenizers import gemma_tokenizer, nllb_tokenizer, sentences
@@ -156,14 +156,14 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[32, 4])
     parser.add_argument("--folder", type=Path)
     options = parser.parse_args()
-    build, code, wishes = SHAPES[options.shape]
+    build, code, hints = SHAPES[options.shape]
     texts = [text.capitalize() for text in sentences(options.texts + 1, seed=1, longest=12)][1:]
     with tempfile.TemporaryDirectory() as scratch:
         folder = (options.folder or Path(scratch)) / options.shape
         checkpoint, models_dir = folder / "checkpoint", folder / "models"
         if not (models_dir / "bench.toml").is_file():
             build(checkpoint)
-            import_checkpoint(Order(checkpoint, models_dir, "bench", licence="none", wishes=wishes))
+            import_checkpoint(ImportRequest(checkpoint, models_dir, "bench", licence="none", hints=hints))
         mine = [ours(models_dir, texts, rows) for rows in options.rows]
         theirs = plain(checkpoint, texts[: options.plain_texts], 48, code)
     result = {

@@ -1,4 +1,4 @@
-"""A decoder that remembers, seat by seat, what was read there, for tests of rows that run together."""
+"""A decoder that records what each slot has read, for tests of continuous batching."""
 
 from __future__ import annotations
 
@@ -15,97 +15,98 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 VOCABULARY, END = 50, 1
-SEATS, POSITIONS = 4, 64
+SLOTS, MAX_LENGTH = 4, 64
 
 
 class FakeDecoder:
-    """Says the sum of all that a row has read, without 0 and 1, and after `len(prompt) + 5` tokens the end.
+    """The next token is the sum of all tokens in the slot, without 0 and 1; after `len(prompt) + 5` tokens, the end.
 
     Attributes:
-        read_rows: How many rows each run began.
-        most: Most rows that were seated by reading.
-        most_stepped: Most seats that a step had.
-        steps: Whose each one was, in order: `f`oreground or `b`ackground.
-        freed: KVCacheSlots that were given back, the first and how many.
-        trimmed: KVCacheSlots that were, and what they kept.
-        fail, fail_read, fail_forget, fail_copy: What the next step, prompt, rest or change of seats raises.
-        scores: Of every row, in place of those sums.
-        gate: While closed, steps wait, which `at_gate` tells.
+        prefills: How many prompts each prefill read.
+        most_prefilled: Most slots that were occupied after a prefill.
+        most_stepped: Most slots that took part in a decode step.
+        steps: Priority of each step in order: `f`oreground or `b`ackground.
+        released: Slots that were released: the first one and how many.
+        trimmed: Slots that were trimmed, and the tokens that they kept.
+        fail_step, fail_prefill, fail_release, fail_copy: The error of the next call of that kind.
+        scores: Scores of every sequence; None for those of the sum.
+        gate: While it is closed, steps wait; `at_gate` is set then.
     """
 
     def __init__(self) -> None:
-        self.kept: list[list[int]] = [[] for _ in range(2 * SEATS)]
-        self.ends: list[int] = [0] * 2 * SEATS
-        self.read_rows: list[int] = []
-        self.most = 0
+        self.cached: list[list[int]] = [[] for _ in range(2 * SLOTS)]
+        self.ends: list[int] = [0] * 2 * SLOTS
+        self.prefills: list[int] = []
+        self.most_prefilled = 0
         self.most_stepped = 0
         self.steps: list[str] = []
-        self.freed: list[tuple[int, int]] = []
+        self.released: list[tuple[int, int]] = []
         self.trimmed: list[tuple[int, int]] = []
-        self.fail: BaseException | None = None
-        self.fail_read: Exception | None = None
-        self.fail_forget: Exception | None = None
+        self.fail_step: BaseException | None = None
+        self.fail_prefill: Exception | None = None
+        self.fail_release: Exception | None = None
         self.fail_copy: Exception | None = None
         self.scores: NDArray[np.float32] | None = None
         self.gate = threading.Event()
         self.gate.set()
         self.at_gate = threading.Event()
-        self.forgot = threading.Event()
+        self.memory_released = threading.Event()
 
-    def read(self, first_seat: int, prompts: Sequence[Sequence[int]]) -> Scores:
-        if self.fail_read:
-            error, self.fail_read = self.fail_read, None
+    def prefill(self, first_slot: int, prompts: Sequence[Sequence[int]]) -> Scores:
+        if self.fail_prefill:
+            error, self.fail_prefill = self.fail_prefill, None
             raise error
-        self.read_rows.append(len(prompts))
-        seats = range(first_seat, first_seat + len(prompts))
-        self.most = max(self.most, seats.stop)
-        for seat, prompt in zip(seats, prompts, strict=True):
-            self.kept[seat], self.ends[seat] = list(prompt), 2 * len(prompt) + 5
-        return self._of(seats)
+        self.prefills.append(len(prompts))
+        slots = range(first_slot, first_slot + len(prompts))
+        self.most_prefilled = max(self.most_prefilled, slots.stop)
+        for slot, prompt in zip(slots, prompts, strict=True):
+            self.cached[slot], self.ends[slot] = list(prompt), 2 * len(prompt) + 5
+        return self._scores_of(slots)
 
-    def step(self, first_seat: int, tokens: Sequence[int], seen: Sequence[int]) -> Scores:
+    def decode_step(self, first_slot: int, tokens: Sequence[int], cached_tokens: Sequence[int]) -> Scores:
         self.at_gate.set()
         self.gate.wait(10)
-        if self.fail:
-            error, self.fail = self.fail, None
+        if self.fail_step:
+            error, self.fail_step = self.fail_step, None
             raise error
         self.most_stepped = max(self.most_stepped, len(tokens))
-        self.steps.append("b" if first_seat else "f")
-        for seat, (token, read) in enumerate(zip(tokens, seen, strict=True), first_seat):
-            assert len(self.kept[seat]) == read
-            self.kept[seat].append(token)
-        return self._of(range(first_seat, first_seat + len(tokens)))
+        self.steps.append("b" if first_slot else "f")
+        for slot, (token, cached) in enumerate(zip(tokens, cached_tokens, strict=True), first_slot):
+            assert len(self.cached[slot]) == cached
+            self.cached[slot].append(token)
+        return self._scores_of(range(first_slot, first_slot + len(tokens)))
 
-    def copy(self, source: int, target: int, first: int, seen: int) -> None:
+    def copy_slot(self, source: int, target: int, *, start: int, stop: int) -> None:
         if self.fail_copy:
             error, self.fail_copy = self.fail_copy, None
             raise error
-        assert first == 0 or self.kept[target][:first] == self.kept[source][:first]
-        self.kept[target], self.ends[target] = self.kept[source][:seen], self.ends[source]
+        assert start == 0 or self.cached[target][:start] == self.cached[source][:start]
+        self.cached[target], self.ends[target] = self.cached[source][:stop], self.ends[source]
 
-    def trim(self, seat: int, seen: int) -> None:
-        self.trimmed.append((seat, seen))
+    def trim_slot(self, slot: int, kept_tokens: int) -> None:
+        self.trimmed.append((slot, kept_tokens))
 
-    def free(self, first_seat: int, seats: int) -> None:
-        if self.fail_forget:
-            error, self.fail_forget = self.fail_forget, None
+    def release_slots(self, first_slot: int, slots: int) -> None:
+        self._fail_release()
+        self.released.append((first_slot, slots))
+
+    def release_memory(self) -> None:
+        self.memory_released.set()
+        self._fail_release()
+
+    def _fail_release(self) -> None:
+        if self.fail_release:
+            error, self.fail_release = self.fail_release, None
             raise error
-        self.freed.append((first_seat, seats))
 
-    def forget(self) -> None:
-        self.forgot.set()
-        if self.fail_forget:
-            error, self.fail_forget = self.fail_forget, None
-            raise error
+    def _scores_of(self, slots: Sequence[int]) -> Scores:
+        return Scores(np.stack([self._scores(slot) for slot in slots]), np.ones((len(slots), 1), np.float32))
 
-    def _of(self, seats: Sequence[int]) -> Scores:
-        return Scores(np.stack([self._scores(seat) for seat in seats]), np.ones((len(seats), 1), np.float32))
-
-    def _scores(self, seat: int) -> NDArray[np.float32]:
+    def _scores(self, slot: int) -> NDArray[np.float32]:
         if self.scores is not None:
             return self.scores
         scores = np.zeros(VOCABULARY, np.float32)
-        scores[2 + sum(self.kept[seat]) % (VOCABULARY - 2)] = 10
-        scores[2 + (sum(self.kept[seat]) + 7) % (VOCABULARY - 2)] = 8
-        scores[END] = 20 if len(self.kept[seat]) >= self.ends[seat] else -20
+        scores[2 + sum(self.cached[slot]) % (VOCABULARY - 2)] = 10
+        scores[2 + (sum(self.cached[slot]) + 7) % (VOCABULARY - 2)] = 8
+        scores[END] = 20 if len(self.cached[slot]) >= self.ends[slot] else -20
         return scores

@@ -23,7 +23,7 @@ SENTENCES = {
     "fr": "La pluie est venue et les enfants vont à l'école aujourd'hui.",
     "bm": "Sanji nana ani denmisɛnw bɛ taa lakɔli la bi.",
 }
-# Words that every second sentence of a language holds and no sentence of the others.
+# Words that are in every second sentence of a language and in no sentence of the others.
 FREQUENT = {
     "en": {"the", "is", "and", "of", "are", "to"},
     "fr": {"les", "le", "est", "et", "des", "à"},
@@ -41,11 +41,11 @@ MIXED = [
 ]
 
 
-def prompts(model: Backend) -> list[Prompt]:
+def mixed_prompts(model: Backend) -> list[Prompt]:
     return [model.translation_prompt(text, source=source, target=target) for text, source, target in MIXED]
 
 
-def test_every_direction_answers_in_its_language(embedded_model: Backend) -> None:
+def test_every_direction_has_outputs_in_its_language(embedded_model: Backend) -> None:
     batch = [embedded_model.translation_prompt(SENTENCES[s], source=s, target=t) for s, t in PAIRS]
     outputs = embedded_model.generate(batch, GREEDY)
     for (source, target), output in zip(PAIRS, outputs, strict=True):
@@ -69,36 +69,40 @@ def test_it_summarises_articles(embedded_model: Backend, language: str) -> None:
     [GREEDY, Decoding(repetition_penalty=1.2), Decoding(no_repeat_ngram_size=3), Decoding(beam_size=2)],
     ids=["greedy", "penalty", "no repeat", "beam"],
 )
-def test_a_row_does_not_depend_on_its_company(embedded_model: Backend, decoding: Decoding) -> None:
-    rows = [replace(row, max_output_tokens=min(row.max_output_tokens, 20)) for row in prompts(embedded_model)]
-    together = embedded_model.generate(rows, decoding)
-    assert embedded_model.generate(rows[::-1], decoding) == together[::-1]
-    assert [embedded_model.generate([row], decoding)[0] for row in rows] == together
+def test_an_output_does_not_depend_on_the_other_prompts(embedded_model: Backend, decoding: Decoding) -> None:
+    batch = [
+        replace(prompt, max_output_tokens=min(prompt.max_output_tokens, 20)) for prompt in mixed_prompts(embedded_model)
+    ]
+    together = embedded_model.generate(batch, decoding)
+    assert embedded_model.generate(batch[::-1], decoding) == together[::-1]
+    assert [embedded_model.generate([prompt], decoding)[0] for prompt in batch] == together
 
 
-def test_each_row_is_told_of_as_soon_as_it_ends(embedded_model: Backend) -> None:
-    rows = prompts(embedded_model)
-    told: list[tuple[int, Output]] = []
-    outputs = embedded_model.generate(rows, GREEDY, lambda row, output: told.append((row, output)))
-    assert sorted(told) == list(enumerate(outputs)) != told
-    alike = [(row, output.tokens) for row, output in told if rows[row].length_bucket == rows[1].length_bucket]
+def test_each_output_is_reported_as_soon_as_its_sequence_finishes(embedded_model: Backend) -> None:
+    batch = mixed_prompts(embedded_model)
+    reported: list[tuple[int, Output]] = []
+    outputs = embedded_model.generate(batch, GREEDY, lambda index, output: reported.append((index, output)))
+    assert sorted(reported) == list(enumerate(outputs)) != reported
+    alike = [
+        (index, output.tokens) for index, output in reported if batch[index].length_bucket == batch[1].length_bucket
+    ]
     assert len(alike) > 1
     assert alike == sorted(alike, key=lambda each: each[1])
 
 
 @pytest.mark.parametrize("decoding", [GREEDY, Decoding(beam_size=2)], ids=["greedy", "beam"])
-def test_each_row_stops_at_its_own_cap(embedded_model: Backend, decoding: Decoding) -> None:
-    rows = prompts(embedded_model)
-    short = [replace(rows[1], max_output_tokens=3), rows[1], replace(rows[3], max_output_tokens=1)]
+def test_each_sequence_stops_at_its_own_cap(embedded_model: Backend, decoding: Decoding) -> None:
+    batch = mixed_prompts(embedded_model)
+    short = [replace(batch[1], max_output_tokens=3), batch[1], replace(batch[3], max_output_tokens=1)]
     outputs = embedded_model.generate(short, decoding)
     assert [output.reached_cap for output in outputs] == [True, False, True]
     assert [outputs[0].tokens, outputs[2].tokens] == [3, 1]
     assert outputs[0] == embedded_model.generate(short[:1], decoding)[0]
 
 
-def test_a_row_that_loops_is_stopped(embedded_model: Backend) -> None:
+def test_a_sequence_in_a_loop_is_stopped(embedded_model: Backend) -> None:
     loop = Prompt(("<bos>", *["▁la"] * 12), max_output_tokens=300)
-    stopped, other = embedded_model.generate([loop, prompts(embedded_model)[1]], GREEDY)
+    stopped, other = embedded_model.generate([loop, mixed_prompts(embedded_model)[1]], GREEDY)
     assert stopped.reached_cap
     assert stopped.tokens < 60
     assert not other.reached_cap
@@ -124,7 +128,7 @@ def test_the_longest_text_passes_and_one_token_more_is_refused(
         embedded_model.summary_prompt("a\t" * embedded_entry.limits.summarize_input_tokens, language="en")
 
 
-def test_a_text_that_leaves_no_room_for_an_answer_is_too_long(embedded_entry: CatalogEntry) -> None:
+def test_a_text_that_leaves_no_room_for_an_output_is_too_long(embedded_entry: CatalogEntry) -> None:
     entry = replace(embedded_entry, limits=replace(embedded_entry.limits, total_tokens=40))
     writer = DecoderOnlyPromptWriter(entry, (entry.folder / "tokenizer.json").read_bytes(), fill=False)
     prompts = list[Prompt]()
@@ -134,7 +138,7 @@ def test_a_text_that_leaves_no_room_for_an_answer_is_too_long(embedded_entry: Ca
     assert prompts[-1].max_output_tokens == 40 - len(prompts[-1].tokens) in {1, 2}
 
 
-def test_special_tokens_in_a_text_are_only_letters(embedded_model: Backend) -> None:
+def test_special_tokens_in_a_text_are_text(embedded_model: Backend) -> None:
     prompt = embedded_model.translation_prompt("a <eos> b <bos> {text}", source="en", target="fr")
     assert prompt.tokens.count("<bos>") == 1
     assert "<eos>" not in prompt.tokens
@@ -143,21 +147,21 @@ def test_special_tokens_in_a_text_are_only_letters(embedded_model: Backend) -> N
 
 def test_prompts_to_translate_are_filled_up_and_those_to_summarise_are_not(embedded_entry: CatalogEntry) -> None:
     writer = DecoderOnlyPromptWriter(embedded_entry, (embedded_entry.folder / "tokenizer.json").read_bytes())
-    rows = [writer.translation("la " * words, source="bm", target="fr") for words in range(1, 30)]
-    assert {len(row.tokens) for row in rows} == {16, 32, 48}
-    assert all(row.tokens[0] == "<bos>" != row.tokens[1] for row in rows)
+    batch = [writer.translation("la " * words, source="bm", target="fr") for words in range(1, 30)]
+    assert {len(prompt.tokens) for prompt in batch} == {16, 32, 48}
+    assert all(prompt.tokens[0] == "<bos>" != prompt.tokens[1] for prompt in batch)
     article = writer.summary(SENTENCES["en"], language="en")
     assert article.tokens[1] != "▁"
 
 
-def test_a_filler_that_is_no_token_is_told_at_load(embedded_entry: CatalogEntry) -> None:
+def test_a_filler_that_is_no_token_is_refused_at_load(embedded_entry: CatalogEntry) -> None:
     entry = replace(embedded_entry, prompts=replace(embedded_entry.prompts, filler="<no such>"))
     with pytest.raises(ModelLoadError, match="no token '<no such>'"):
         registry.load(entry, threads=1, parallel=1, device="cpu")
 
 
 @pytest.mark.parametrize("text", ["", "\x00\x07", "\u0301\u0300", "שלום, هذا", "ߒߞߏ ߞߊ߲", "🎉" * 20, "\n\n\n"])
-def test_odd_texts_get_an_answer(embedded_model: Backend, text: str) -> None:
+def test_odd_texts_have_an_output(embedded_model: Backend, text: str) -> None:
     prompt = replace(embedded_model.translation_prompt(text, source="en", target="fr"), max_output_tokens=4)
     assert len(embedded_model.generate([prompt], GREEDY)) == 1
 

@@ -52,7 +52,7 @@ class Shape:
 
     build: Callable[[Path], None]
     family: str | None
-    wishes: ImportHints
+    hints: ImportHints
 
 
 def _save(folder: Path, model: Any, tokenizer: Any, *, spread: float = 0.7, embeddings: float = 1.0) -> None:

@@ -1,18 +1,19 @@
-"""Models on CTranslate2: decoders here, encoder-decoders in `ctranslate2_translator`.
+"""Models on CTranslate2: decoder-only ones here, encoder-decoders in `ctranslate2_encoder_decoder`.
 
-It knows how to run rows so that none depends on its company, and when to stop one. Prompts and texts are
-`DecoderOnlyPromptWriter`'s, files are `model_files`'s. It does not know how batches come about.
+It runs batches so that no output depends on the other prompts, and stops sequences. `DecoderOnlyPromptWriter` makes
+prompts and texts, and `model_files` checks the files. The module does not know how batches are formed.
 
-Two habits of CTranslate2 shape it (measured with 4.8.5 and int8 on FLORES-200 dev):
-- Of the prompts of a batch it reads as many tokens in one go as the shortest has, and the rest one by one. The two ways
-  round differently, and four answers in ten change. Rows whose prompts are read alike give the same tokens alone and in
-  any company, so greedy rows are grouped by `length_bucket`, and one short row more fixes what is read in one go. Of a
-  model with a filler all prompts of a class are equally long, and nothing is read one by one.
-- Its penalty on repetition counts prompt tokens that were read one by one as if the model had said them: of a row the
-  same ones in any company, and they do no harm: mean chrF++ with second tries, 100 lines of FLORES-200 dev in six
-  directions, 2026-11-25, is 33.5 with classes a token wide, 33.7 of 8, 33.8 of 16, 33.7 of 32. With a ban on n-grams
-  names could not be said, and beams have no callback to stop a row at its cap: there only rows with prompts, and with
-  beams caps, of equal size share a run.
+Two properties of CTranslate2 shape it (measured with 4.8.5 and int8 on FLORES-200 dev):
+- It prefills as many tokens of each prompt in a batch as the shortest prompt has, and reads the others one by one. The
+  two ways round differently, and four outputs in ten change. Sequences whose prompts are read in the same way give the
+  same tokens alone and in any batch. So greedy sequences are grouped by `length_bucket`, and one more, short sequence
+  fixes the length of the prefill. With a model that has a filler, all prompts of a bucket have equal length, and no
+  token is read by itself.
+- Its repetition penalty counts prompt tokens that were read one by one as if the model had produced them. They are the
+  same ones in every batch, and they do no harm: mean chrF++ with fallback decoding, 100 lines of FLORES-200 dev in six
+  directions, 2026-11-25, is 33.5 with buckets one token wide, 33.7 with 8, 33.8 with 16, 33.7 with 32. With an n-gram
+  ban, however, names of the prompt could not be produced, and a beam search has no callback that could stop a sequence
+  at its cap: there only sequences with prompts of equal length, and for beams also with equal caps, share a batch.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from kunnafoni_models.backend import ModelFileError, ModelLoadError, Output
-from kunnafoni_models.backends.ctranslate2_encoder_decoder import TOKENIZER_FILES, TranslatorBackend, sequence_writer
+from kunnafoni_models.backends.ctranslate2_encoder_decoder import TOKENIZER_FILES, TranslatorBackend, read_prompt_writer
 from kunnafoni_models.backends.ctranslate2_greedy_batch import GreedyBatchCallback
 from kunnafoni_models.catalog.model_files import file_names, file_problems, read_file
 from kunnafoni_models.extras import needs_extra
@@ -44,8 +45,8 @@ if TYPE_CHECKING:
     from kunnafoni_models.catalog.entry import CatalogEntry
 
 _TOKENIZER = "tokenizer.json"
-# With one token read in one go CTranslate2 gives back the prompt with the answer.
-_READ_AT_LEAST = 4
+# With a prefill of one token CTranslate2 returns the prompt with the output.
+_MIN_PREFILL_TOKENS = 4
 
 
 class _Result(Protocol):
@@ -59,7 +60,7 @@ class _Generator(Protocol):
 
 
 class _FileOnDemand:
-    """A file that is read and checked when the runtime asks for it, so that nobody else keeps its bytes in memory."""
+    """A file that is read and checked when the runtime asks for it, so that only the runtime keeps it in memory."""
 
     def __init__(self, entry: CatalogEntry, name: str) -> None:
         self._entry = entry
@@ -73,7 +74,7 @@ def load(entry: CatalogEntry, *, threads: int, parallel: int, device: str) -> Ba
     """See `registry.load`. Options of an entry, all of them optional.
 
     compute_type    any of CTranslate2's; default `int8`
-    family          one of `families.FAMILIES`; without it the model is a decoder-only one
+    family          one of `encoder_decoder.FAMILIES`; without it the model is a decoder-only one
     """
     if unknown := entry.options.keys() - {"compute_type", "family"}:
         raise ModelLoadError(f"{entry.id}: the backend ctranslate2 has no option {', '.join(sorted(unknown))}")
@@ -83,16 +84,16 @@ def load(entry: CatalogEntry, *, threads: int, parallel: int, device: str) -> Ba
     threads = threads or usable_cores()
     parallel = 1 if runs_on_gpu(device) else parallel_batches(threads, wanted=parallel)
     runtime = partial(_runtime, entry=entry, device=device, parallel=parallel, threads_each=threads // parallel)
-    with ThreadPoolExecutor(1) as beside:
+    with ThreadPoolExecutor(1) as executor:
         if "family" in entry.options:
-            sequences = beside.submit(sequence_writer, entry)
-            return TranslatorBackend(runtime("Translator"), sequences.result(), parallel=parallel)
-        writer = beside.submit(lambda: DecoderOnlyPromptWriter(entry, read_file(entry, _TOKENIZER)))
+            encoder_decoder_writer = executor.submit(read_prompt_writer, entry)
+            return TranslatorBackend(runtime("Translator"), encoder_decoder_writer.result(), parallel=parallel)
+        writer = executor.submit(lambda: DecoderOnlyPromptWriter(entry, read_file(entry, _TOKENIZER)))
         return GeneratorBackend(runtime("Generator"), writer.result(), entry, parallel=parallel)
 
 
 def runs_on_gpu(device: str) -> bool:
-    """Whether models on this device, as `registry.load` has it, run on a GPU; `auto` takes one that is there."""
+    """True if models on this device, an argument of `registry.load`, run on a GPU; `auto` takes one if there is one."""
     return device == "cuda" or (device == "auto" and cast("Any", ctranslate2).get_cuda_device_count() > 0)
 
 
@@ -102,7 +103,7 @@ def _runtime(kind: str, *, entry: CatalogEntry, device: str, parallel: int, thre
     if any(file.part_of for file in entry.files):
         files = {name: _FileOnDemand(entry, name) for name in file_names(entry) if name not in TOKENIZER_FILES}
     else:
-        # Given from memory, the weights would be there three times while they load: too much for a large model.
+        # Passed from memory, the weights would be in memory three times while they load: too much for a large model.
         path = str(entry.folder)
         for problem in file_problems(entry):
             raise problem
@@ -115,11 +116,11 @@ def _runtime(kind: str, *, entry: CatalogEntry, device: str, parallel: int, thre
             intra_threads=threads_each,
             files=files,
         )
-        release_freed_memory()  # reading a vocabulary of 262,144 tokens leaves 28 MiB that the threads do not use
+        release_freed_memory()  # 28 MiB after a vocabulary of 262,144 tokens was read
     except MemoryError as error:
         raise ModelLoadError(f"{entry.id}: too little memory: free some, or take a smaller model") from error
     except (RuntimeError, ValueError) as error:
-        remedy = "" if device == "cpu" else "; set the device to cpu, or mend what it says of the GPU"
+        remedy = "" if device == "cpu" else "; set the device to cpu, or solve this problem of the GPU"
         raise ModelLoadError(f"{entry.id}: CTranslate2 cannot load it on device {device}: {error}{remedy}") from error
     return model
 
@@ -136,7 +137,7 @@ class GeneratorBackend:
         self._writer = writer
         self._end_token = entry.prompts.end_token
         self._loaded = [generator]
-        # CTranslate2 aborts the process at exit if a generator that has called back is still alive.
+        # CTranslate2 aborts the process at exit if a generator that has called a callback is still alive.
         self._free = weakref.finalize(self, self._loaded.clear)
 
     def count_tokens(self, text: str) -> int:
@@ -154,42 +155,51 @@ class GeneratorBackend:
     def generate(
         self, prompts: Sequence[Prompt], decoding: Decoding, on_output: OutputCallback | None = None
     ) -> list[Output]:
-        """See `Backend`. A greedy row that goes round in circles is stopped and counts as one that reached its cap."""
+        """See `Backend`. A greedy sequence in a loop is stopped and counts as one that reached its cap."""
         groups: dict[_Group, dict[int, Prompt]] = defaultdict(dict)
-        for row, prompt in enumerate(prompts):
-            groups[_Group.of(prompt, decoding)][row] = prompt
+        for index, prompt in enumerate(prompts):
+            groups[_Group.of(prompt, decoding)][index] = prompt
         outputs: dict[int, Output] = {}
-        for group, rows in groups.items():
-            run = self._beams if decoding.beam_size > 1 else partial(self._greedy, group.read_at_once, on_output)
-            outputs |= run(rows, decoding)
-        return [outputs[row] for row in range(len(prompts))]
+        for group, members in groups.items():
+            if decoding.beam_size > 1:
+                outputs |= self._beam_search(members, decoding)
+            else:
+                outputs |= self._greedy(members, decoding, group.prefill_tokens, on_output)
+        return [outputs[index] for index in range(len(prompts))]
 
     def close(self) -> None:
         """See `Backend`."""
         self._free()
 
     def _greedy(
-        self, read_at_once: int, on_output: OutputCallback | None, rows: Mapping[int, Prompt], decoding: Decoding
+        self,
+        prompts: Mapping[int, Prompt],
+        decoding: Decoding,
+        prefill_tokens: int,
+        on_output: OutputCallback | None,
     ) -> dict[int, Output]:
-        starts = [prompt.tokens for prompt in rows.values()]
-        if any(len(start) > read_at_once for start in starts):
-            starts.append(starts[0][:read_at_once])
-        watched = GreedyBatchCallback(rows, piece=attrgetter("token_id"), text=self._writer.text, on_output=on_output)
-        self._run(starts, decoding, max_length=watched.max_length, callback=watched)
-        return watched.outputs
+        start_tokens = [prompt.tokens for prompt in prompts.values()]
+        if any(len(tokens) > prefill_tokens for tokens in start_tokens):
+            start_tokens.append(start_tokens[0][:prefill_tokens])
+        callback = GreedyBatchCallback(
+            prompts, token_of=attrgetter("token_id"), decode=self._writer.decode, on_output=on_output
+        )
+        self._run(start_tokens, decoding, max_length=callback.max_length, callback=callback)
+        return callback.outputs
 
-    def _beams(self, rows: Mapping[int, Prompt], decoding: Decoding) -> dict[int, Output]:
-        starts = [prompt.tokens for prompt in rows.values()]
-        max_length = max(prompt.max_output_tokens for prompt in rows.values())
+    def _beam_search(self, prompts: Mapping[int, Prompt], decoding: Decoding) -> dict[int, Output]:
+        start_tokens = [prompt.tokens for prompt in prompts.values()]
+        max_length = max(prompt.max_output_tokens for prompt in prompts.values())
         outputs: dict[int, Output] = {}
-        for row, result in zip(rows, self._run(starts, decoding, max_length=max_length), strict=True):
+        results = self._run(start_tokens, decoding, max_length=max_length)
+        for (index, prompt), result in zip(prompts.items(), results, strict=True):
             ids = result.sequences_ids[0]
-            outputs[row] = Output(self._writer.text(ids), len(ids), len(ids) >= rows[row].max_output_tokens)
+            outputs[index] = Output(self._writer.decode(ids), len(ids), len(ids) >= prompt.max_output_tokens)
         return outputs
 
-    def _run(self, starts: Sequence[Sequence[str]], decoding: Decoding, **options: Any) -> list[_Result]:
+    def _run(self, start_tokens: Sequence[Sequence[str]], decoding: Decoding, **options: Any) -> list[_Result]:
         return self._loaded[0].generate_batch(
-            starts,
+            start_tokens,
             end_token=self._end_token,
             include_prompt_in_result=False,
             beam_size=decoding.beam_size,
@@ -201,14 +211,14 @@ class GeneratorBackend:
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """What rows of one run have in common.
+    """What the sequences of one batch have in common.
 
     Attributes:
-        read_at_once: Prompt tokens that are read in one go; the rest of each prompt is read one by one.
-        max_output_tokens: Their cap; None if the callback stops each row at its own.
+        prefill_tokens: Prompt tokens that are read at once; the others of each prompt are read one by one.
+        max_output_tokens: Their output cap; None if the callback stops each sequence at its own.
     """
 
-    read_at_once: int
+    prefill_tokens: int
     max_output_tokens: int | None
 
     @classmethod
@@ -218,4 +228,4 @@ class _Group:
             return cls(length, prompt.max_output_tokens)
         if decoding.no_repeat_ngram_size:
             return cls(length, None)
-        return cls(max(min(length, _READ_AT_LEAST), prompt.length_bucket), None)
+        return cls(max(min(length, _MIN_PREFILL_TOKENS), prompt.length_bucket), None)

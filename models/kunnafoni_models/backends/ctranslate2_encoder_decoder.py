@@ -1,8 +1,8 @@
-"""Encoder-decoder models on CTranslate2: every family of `families.FAMILIES`, converted.
+"""Converted encoder-decoder models on CTranslate2, of every family of `prompts.encoder_decoder.FAMILIES`.
 
-It knows how to run rows and when to stop one. Prompts and texts are `EncoderDecoderPromptWriter`'s, files are
-`ctranslate2_backend`'s. An encoder reads each row under a mask, so that rows need no grouping by length: the tests
-compare rows alone and in company.
+It runs batches and stops sequences. `EncoderDecoderPromptWriter` makes prompts and texts, and `ctranslate2_backend`
+reads the weights. An encoder reads each sequence under a mask, so that sequences need no grouping by length: the tests
+compare the outputs of prompts alone and in batches.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from kunnafoni_models.backend import Decoding, OutputCallback, Prompt
     from kunnafoni_models.catalog.entry import CatalogEntry
-    from kunnafoni_models.prompts.encoder_decoder import Pieces
+    from kunnafoni_models.prompts.encoder_decoder import Tokenizer
 
 VOCABULARY = "shared_vocabulary.json"
 TOKENIZER_FILES = frozenset(
@@ -45,20 +45,20 @@ class Translator(Protocol):
         ...
 
 
-def sequence_writer(entry: CatalogEntry) -> EncoderDecoderPromptWriter:
-    """The prompt writer of a converted model, from the tokenizer files that lie with it.
+def read_prompt_writer(entry: CatalogEntry) -> EncoderDecoderPromptWriter:
+    """The prompt writer of a converted model, from the tokenizer files beside its weights.
 
     Raises:
         ModelFileError: A file is missing or corrupt.
-        ModelLoadError: A file is no tokenizer, or does not have what the entry needs.
+        ModelLoadError: A file is no tokenizer, or lacks what the entry needs.
     """
     try:
-        return EncoderDecoderPromptWriter(entry, _pieces(entry))
+        return EncoderDecoderPromptWriter(entry, _read_tokenizer(entry))
     except (ValueError, RuntimeError) as error:
         raise ModelLoadError(f"{entry.id}: the tokenizer files cannot be used: {error}") from error
 
 
-def _pieces(entry: CatalogEntry) -> Pieces:
+def _read_tokenizer(entry: CatalogEntry) -> Tokenizer:
     names = file_names(entry)
     if "tokenizer.json" in names:
         return JsonTokenizer(read_file(entry, "tokenizer.json"))
@@ -77,9 +77,9 @@ class TranslatorBackend:
     def __init__(self, translator: Translator, writer: EncoderDecoderPromptWriter, *, parallel: int) -> None:
         self.parallel = parallel
         self._writer = writer
-        self._never = [[_PAD]] if writer.knows(_PAD) else None
+        self._suppressed = [[_PAD]] if writer.has_token(_PAD) else None
         self._loaded = [translator]
-        # CTranslate2 aborts the process at exit if a model that has called back is still alive.
+        # CTranslate2 aborts the process at exit if a model that has called a callback is still alive.
         self._free = weakref.finalize(self, self._loaded.clear)
 
     def count_tokens(self, text: str) -> int:
@@ -97,47 +97,50 @@ class TranslatorBackend:
     def generate(
         self, prompts: Sequence[Prompt], decoding: Decoding, on_output: OutputCallback | None = None
     ) -> list[Output]:
-        """See `Backend`. A greedy row that goes round in circles is stopped and counts as one that reached its cap."""
+        """See `Backend`. A greedy sequence in a loop is stopped and counts as one that reached its cap."""
         if decoding.beam_size == 1:
             outputs = self._greedy(dict(enumerate(prompts)), decoding, on_output) if prompts else {}
         else:
-            outputs = self._beams(prompts, decoding)
-        return [outputs[row] for row in range(len(prompts))]
+            outputs = self._beam_search(prompts, decoding)
+        return [outputs[index] for index in range(len(prompts))]
 
     def close(self) -> None:
         """See `Backend`."""
         self._free()
 
     def _greedy(
-        self, rows: Mapping[int, Prompt], decoding: Decoding, on_output: OutputCallback | None
+        self, prompts: Mapping[int, Prompt], decoding: Decoding, on_output: OutputCallback | None
     ) -> dict[int, Output]:
-        watched = GreedyBatchCallback(rows, piece=attrgetter("token"), text=self._writer.text, on_output=on_output)
-        self._run(rows, decoding, max_decoding_length=watched.max_length, callback=watched)
-        return watched.outputs
+        callback = GreedyBatchCallback(
+            prompts, token_of=attrgetter("token"), decode=self._writer.decode, on_output=on_output
+        )
+        self._run(prompts, decoding, max_decoding_length=callback.max_length, callback=callback)
+        return callback.outputs
 
-    def _beams(self, prompts: Sequence[Prompt], decoding: Decoding) -> dict[int, Output]:
-        # Beams have no callback to stop a row at its cap, so that there rows of one cap share a run.
+    def _beam_search(self, prompts: Sequence[Prompt], decoding: Decoding) -> dict[int, Output]:
+        # A beam search has no callback that could stop a sequence at its cap: only sequences with one cap share a
+        # batch.
         groups: dict[int, dict[int, Prompt]] = defaultdict(dict)
-        for row, prompt in enumerate(prompts):
-            groups[prompt.max_output_tokens][row] = prompt
+        for index, prompt in enumerate(prompts):
+            groups[prompt.max_output_tokens][index] = prompt
         outputs: dict[int, Output] = {}
-        for cap, rows in groups.items():
-            longest = cap + max(len(prompt.target_prefix) for prompt in rows.values())
-            results = self._run(rows, decoding, max_decoding_length=longest)
-            for (row, prompt), result in zip(rows.items(), results, strict=True):
+        for cap, group in groups.items():
+            longest = cap + max(len(prompt.target_prefix) for prompt in group.values())
+            results = self._run(group, decoding, max_decoding_length=longest)
+            for (index, prompt), result in zip(group.items(), results, strict=True):
                 tokens = result.hypotheses[0][len(prompt.target_prefix) :]
-                outputs[row] = Output(self._writer.text(tokens), len(tokens), reached_cap=len(tokens) >= cap)
+                outputs[index] = Output(self._writer.decode(tokens), len(tokens), reached_cap=len(tokens) >= cap)
         return outputs
 
-    def _run(self, rows: Mapping[int, Prompt], decoding: Decoding, **options: Any) -> list[_Result]:
+    def _run(self, prompts: Mapping[int, Prompt], decoding: Decoding, **options: Any) -> list[_Result]:
         return self._loaded[0].translate_batch(
-            [list(prompt.tokens) for prompt in rows.values()],
-            target_prefix=[list(prompt.target_prefix) for prompt in rows.values()],
-            max_input_length=0,  # never cut: what is too long was refused before
+            [list(prompt.tokens) for prompt in prompts.values()],
+            target_prefix=[list(prompt.target_prefix) for prompt in prompts.values()],
+            max_input_length=0,  # no truncation: texts that are too long were refused before
             min_decoding_length=0,
             beam_size=decoding.beam_size,
             repetition_penalty=decoding.repetition_penalty,
             no_repeat_ngram_size=decoding.no_repeat_ngram_size,
-            suppress_sequences=self._never,
+            suppress_sequences=self._suppressed,
             **options,
         )

@@ -1,6 +1,6 @@
-"""The rows of a greedy batch on CTranslate2, watched as their tokens come: when each must stop, and when it has ended.
+"""Watches the sequences of a greedy batch on CTranslate2 token by token: when each must stop, and when it has finished.
 
-It knows caps and loops. It does not know which model runs, or how batches come about.
+It knows output caps and loops. It does not know which model runs, or how batches are formed.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ if TYPE_CHECKING:
 
     from kunnafoni_models.backend import OutputCallback, Prompt
 
-PieceT = TypeVar("PieceT")
+TokenT = TypeVar("TokenT")
 
 
 class Step(Protocol):
-    """What CTranslate2 tells the callback of each token.
+    """What CTranslate2 passes to the callback for each token.
 
     Attributes:
-        step: Counts the forced tokens of `target_prefix` too.
+        batch_id: Index of the sequence in the batch.
+        step: Index of the token; the forced tokens of `target_prefix` count.
         is_last: True for the end token, and at the length at which CTranslate2 itself stops.
     """
 
@@ -35,64 +36,65 @@ class Step(Protocol):
 
 
 @dataclass(slots=True)
-class _Row(Generic[PieceT]):
-    number: int
+class _Sequence(Generic[TokenT]):
+    index: int
     prompt: Prompt
-    watch: StopCondition = field(init=False)
-    pieces: list[PieceT] = field(default_factory=list[PieceT])
+    stop_condition: StopCondition = field(init=False)
+    tokens: list[TokenT] = field(default_factory=list[TokenT])
 
     def __post_init__(self) -> None:
-        self.watch = StopCondition(self.prompt.max_output_tokens)
+        self.stop_condition = StopCondition(self.prompt.max_output_tokens)
 
 
-class GreedyBatchCallback(Generic[PieceT]):
-    """The callback of one batch, called in a thread of CTranslate2's.
+class GreedyBatchCallback(Generic[TokenT]):
+    """The callback of one batch; CTranslate2 calls it in a thread of its own.
 
-    Give the batch a greater length than any cap, `max_length`, so that the last token is the end token and no other.
+    Run the batch with `max_length` as its length limit. It is greater than every cap, so that only the end token is a
+    last token.
 
     Args:
-        prompts: By row number, in the order of the batch. Whatever the batch holds beyond them is stopped at once.
-        piece: What of a token `text` takes.
-        text: Puts an answer together.
+        prompts: By index, in the order of the batch. What the batch holds beyond them is stopped at once.
+        token_of: Returns the token of a step in the form that `decode` takes.
+        decode: Joins the tokens of an output into a text.
         on_output: See `Backend.generate`.
 
     Attributes:
         max_length: See above; forced tokens count.
-        outputs: What has ended so far, by row number.
+        outputs: The outputs of the sequences that have finished so far, by index.
     """
 
     def __init__(
         self,
         prompts: Mapping[int, Prompt],
         *,
-        piece: Callable[[Step], PieceT],
-        text: Callable[[Sequence[PieceT]], str],
+        token_of: Callable[[Step], TokenT],
+        decode: Callable[[Sequence[TokenT]], str],
         on_output: OutputCallback | None,
     ) -> None:
         self.outputs: dict[int, Output] = {}
-        self.max_length = 1 + max(len(each.target_prefix) + each.max_output_tokens for each in prompts.values())
-        self._rows = [_Row[PieceT](*each) for each in prompts.items()]
-        self._piece = piece
-        self._text = text
+        self.max_length = 1 + max(len(prompt.target_prefix) + prompt.max_output_tokens for prompt in prompts.values())
+        self._sequences = [_Sequence[TokenT](index, prompt) for index, prompt in prompts.items()]
+        self._token_of = token_of
+        self._decode = decode
         self._on_output = on_output
 
     def __call__(self, step: Step) -> bool:
-        """Take the next token of a row; True if it must stop."""
-        if step.batch_id >= len(self._rows):
+        """Take the next token of a sequence; True if the sequence must stop."""
+        if step.batch_id >= len(self._sequences):
             return True
-        row = self._rows[step.batch_id]
-        if step.step < len(row.prompt.target_prefix):
+        sequence = self._sequences[step.batch_id]
+        if step.step < len(sequence.prompt.target_prefix):
             return False
         if not step.is_last:
-            row.pieces.append(self._piece(step))
-        ended = step.is_last or row.watch.stop(step.token_id)
-        if ended:
-            self._end(row)
-        return ended
+            sequence.tokens.append(self._token_of(step))
+        finished = step.is_last or sequence.stop_condition.stops_at(step.token_id)
+        if finished:
+            self._finish(sequence)
+        return finished
 
-    def _end(self, row: _Row[PieceT]) -> None:
-        tokens = len(row.pieces)
-        reached_cap = row.watch.looped or tokens >= row.prompt.max_output_tokens
-        output = self.outputs[row.number] = Output(self._text(row.pieces), tokens, reached_cap)
+    def _finish(self, sequence: _Sequence[TokenT]) -> None:
+        tokens = len(sequence.tokens)
+        reached_cap = sequence.stop_condition.looped or tokens >= sequence.prompt.max_output_tokens
+        output = self.outputs[sequence.index] = Output(self._decode(sequence.tokens), tokens, reached_cap)
         if self._on_output:
-            self._on_output(row.number, output)
+            self._on_output(sequence.index, output)

@@ -1,15 +1,15 @@
-"""A stand-in for a model: answers with its input in capitals, at once or as slowly as told. For tests and trials.
+"""A stand-in for a model: its output is its input in capitals, at once or after a delay. For tests and trials.
 
-It misbehaves on request, by words in the text, so that whatever must be noticed in a real model can be provoked. It
-needs no files and no runtime. A token is up to eight characters of a word, with the white space before it.
+Certain words in a text make it misbehave, so that every fault of a real model can be provoked. It needs no files and no
+runtime. A token is up to eight characters of a word, with the white space before it.
 
 Options, all of them optional:
     batch_delay_ms    time that a batch takes
-    token_delay_ms    time of a step, added to that: each row that has not ended gets a token
-    fail_on           a text that holds this word fails its batch with RuntimeError
-    loop_on           a text that holds this word is answered with that word, until the cap; with any decoding but the
-                      plain one it is answered like any other
-    long_on           a text that holds this word is answered until the cap, in any decoding
+    token_delay_ms    added time of each step, in which every unfinished sequence gets a token
+    fail_on           a text with this word fails its batch with RuntimeError
+    loop_on           the output of a text with this word repeats the word up to the cap; with any decoding but the
+                      default the output is as usual
+    long_on           the output of a text with this word repeats itself up to the cap, with any decoding
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _SUMMARY_TOKENS = 30
 
 
 def load(entry: CatalogEntry, *, threads: int, parallel: int, device: str) -> Backend:
-    """See `registry.load`; threads and device make no difference, and it runs one batch at a time."""
+    """See `registry.load`; threads and device make no difference, and batches run one at a time."""
     del threads, parallel, device
     return EchoBackend(entry)
 
@@ -88,18 +88,18 @@ class EchoBackend:
         Raises:
             RuntimeError: A text holds the word `fail_on`.
         """
-        answers = [self._answer(prompt, decoding) for prompt in prompts]
+        all_tokens = [self._output_tokens(prompt, decoding) for prompt in prompts]
         time.sleep(self._delays_s["batch_delay_ms"])
         outputs: dict[int, Output] = {}
-        tokens = 0
-        for row in sorted(range(len(answers)), key=lambda row: len(answers[row])):
-            answer, cap = answers[row], prompts[row].max_output_tokens
-            time.sleep((len(answer) - tokens) * self._delays_s["token_delay_ms"])
-            tokens = len(answer)
-            outputs[row] = Output("".join(answer).strip(), tokens, reached_cap=tokens >= cap)
+        steps = 0
+        for index in sorted(range(len(prompts)), key=lambda index: len(all_tokens[index])):
+            tokens, cap = all_tokens[index], prompts[index].max_output_tokens
+            time.sleep((len(tokens) - steps) * self._delays_s["token_delay_ms"])
+            steps = len(tokens)
+            outputs[index] = Output("".join(tokens).strip(), steps, reached_cap=steps >= cap)
             if on_output:
-                on_output(row, outputs[row])
-        return [outputs[row] for row in range(len(prompts))]
+                on_output(index, outputs[index])
+        return [outputs[index] for index in range(len(prompts))]
 
     def close(self) -> None:
         """See `Backend`."""
@@ -110,16 +110,16 @@ class EchoBackend:
             raise InputTooLongError(len(tokens), max_tokens)
         return tokens
 
-    def _answer(self, prompt: Prompt, decoding: Decoding) -> list[str]:
+    def _output_tokens(self, prompt: Prompt, decoding: Decoding) -> list[str]:
         text = "".join(prompt.tokens[1:])
-        answer = [prompt.tokens[0], *(token.upper() for token in prompt.tokens[1:])]
-        if self._holds("fail_on", text):
+        tokens = [prompt.tokens[0], *(token.upper() for token in prompt.tokens[1:])]
+        if self._triggered("fail_on", text):
             raise RuntimeError("the echo backend was told to fail")
-        if self._holds("loop_on", text) and decoding == Decoding():
-            answer = list(islice(cycle([f" {self._triggers['loop_on']}"]), prompt.max_output_tokens))
-        if self._holds("long_on", text):
-            answer = list(islice(cycle(answer), prompt.max_output_tokens))
-        return answer[: prompt.max_output_tokens]
+        if self._triggered("loop_on", text) and decoding == Decoding():
+            tokens = list(islice(cycle([f" {self._triggers['loop_on']}"]), prompt.max_output_tokens))
+        if self._triggered("long_on", text):
+            tokens = list(islice(cycle(tokens), prompt.max_output_tokens))
+        return tokens[: prompt.max_output_tokens]
 
-    def _holds(self, trigger: str, text: str) -> bool:
+    def _triggered(self, trigger: str, text: str) -> bool:
         return bool(self._triggers[trigger]) and self._triggers[trigger] in text

@@ -1,7 +1,7 @@
-"""Gemma 3 models in CTranslate2's format on ONNX Runtime: rows join those that run, and none waits for a batch to end.
+"""Gemma 3 models in CTranslate2's format on ONNX Runtime, with continuous batching.
 
-On a GPU the backend on CTranslate2 is loaded in its place. It knows how rows become answers; how they run is in
-`running_rows`, what runs them in `gemma_decoder`.
+On a GPU the backend on CTranslate2 is loaded instead. This module turns prompts into sequences and their tokens into
+outputs; `decoding.continuous_batching` schedules the sequences, and `gemma.decoder` runs the model.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from kunnafoni_models.backend import ModelFileError, ModelLoadError, Output
 from kunnafoni_models.catalog.model_files import file_names, read_file
 from kunnafoni_models.decoding.continuous_batching import ContinuousBatcher
-from kunnafoni_models.decoding.kv_cache_slots import DecodingSequence
+from kunnafoni_models.decoding.sequence import DecodingSequence
 from kunnafoni_models.extras import MissingExtraError
 from kunnafoni_models.gemma.architecture import ArchitectureError
 from kunnafoni_models.gemma.decoder import GemmaDecoder
@@ -31,15 +31,16 @@ if TYPE_CHECKING:
     from kunnafoni_models.registry import Loader
 
 _WEIGHTS, _TOKENIZER = "model.bin", "tokenizer.json"
-# A step of the embedded model on 2 cores takes 5.8 ms with 1 row, 24 with 48, 28 with 64, 41 with 96 (2026-11-27).
-_SEATS = 64
-# Tokens of rows that run, at worst and in all hypotheses, 36 KB each of the embedded model. A seat keeps memory for 192
-# (see `seats`) until nothing has run for two seconds. Of both there is as much again for the background.
-_TOKENS = 8192
+# KV-cache slots, and as many again for the background. A decode step of the embedded model on 2 cores takes 5.8 ms with
+# 1 sequence, 24 with 48, 28 with 64, 41 with 96 (2026-11-27).
+_SLOTS = 64
+# Token budget: most tokens that the running sequences may come to hold in the KV cache, 36 KB each of the embedded
+# model; as many again for the background. A slot keeps the memory of 192 tokens until nothing has run for two seconds.
+_MAX_TOKENS = 8192
 
 
 def load(entry: CatalogEntry, *, threads: int, parallel: int, device: str) -> Backend:
-    """See `registry.load`. All rows run together whatever `parallel` is. Options of an entry.
+    """See `registry.load`. All sequences run together, whatever `parallel` is. Options of an entry.
 
     compute_type    `int8`, the default, or `float32`
     """
@@ -50,30 +51,32 @@ def load(entry: CatalogEntry, *, threads: int, parallel: int, device: str) -> Ba
     if end_token is None or positions is None:
         raise ModelLoadError(f"{entry.id}: the backend onnxruntime needs the entry's end_token and total_tokens")
     threads = threads or usable_cores()
-    with ThreadPoolExecutor(1) as beside:
-        writer = beside.submit(lambda: DecoderOnlyPromptWriter(entry, read_file(entry, _TOKENIZER), fill=False))
+    with ThreadPoolExecutor(1) as executor:
+        writer = executor.submit(lambda: DecoderOnlyPromptWriter(entry, read_file(entry, _TOKENIZER), fill=False))
         decoder = _decoder(entry, positions=positions, threads=threads)
-        numbers = writer.result().numbers()
+        token_ids = writer.result().token_ids()
     release_freed_memory()
     for token in (end_token, *entry.prompts.begin_tokens):
-        if token not in numbers:
+        if token not in token_ids:
             raise ModelLoadError(f"{entry.id}: the tokenizer has no token {token!r}, which the entry names")
-    if max(numbers.values()) >= decoder.vocabulary:
+    if max(token_ids.values()) >= decoder.vocabulary:
         raise ModelLoadError(f"{entry.id}: the tokenizer has more tokens than the model's {decoder.vocabulary:,}")
-    rows = ContinuousBatcher(decoder, end=numbers[end_token], seats=_SEATS, positions=positions, max_tokens=_TOKENS)
-    return OnnxRuntimeBackend(rows, writer.result(), numbers)
+    batcher = ContinuousBatcher(
+        decoder, end_id=token_ids[end_token], slots=_SLOTS, max_length=positions, max_tokens=_MAX_TOKENS
+    )
+    return OnnxRuntimeBackend(batcher, writer.result(), token_ids)
 
 
 def _gpu_loader(device: str) -> Loader | None:
-    """What loads the model where it is to run on a GPU; None for a processor.
+    """The function that loads a model on a GPU; None if the model is to run on the processor.
 
     Raises:
-        MissingExtraError: The device is `cuda`, and what runs there is not installed; `auto` takes the processor then.
+        MissingExtraError: The device is `cuda` and CTranslate2 is not installed; `auto` then takes the processor.
     """
     if device not in {"auto", "cuda"}:
         return None
     try:
-        from kunnafoni_models.backends import ctranslate2_backend  # noqa: PLC0415 - a server on a processor needs none of it
+        from kunnafoni_models.backends import ctranslate2_backend  # noqa: PLC0415 - not needed on a processor
     except MissingExtraError:
         if device == "cuda":
             raise
@@ -90,7 +93,7 @@ def _check(entry: CatalogEntry, device: str) -> None:
         raise ModelLoadError(f"{entry.id}: there is no device {device}: set it to cpu, cuda or auto")
     for name in file_names(entry):
         if name not in {_WEIGHTS, _TOKENIZER}:
-            read_file(entry, name)  # raises if it is damaged, now and not when it is moved to a GPU
+            read_file(entry, name)  # raises if it is damaged: now, not only when the model moves to a GPU
 
 
 def _decoder(entry: CatalogEntry, *, positions: int, threads: int) -> GemmaDecoder:
@@ -98,8 +101,8 @@ def _decoder(entry: CatalogEntry, *, positions: int, threads: int) -> GemmaDecod
     try:
         architecture, parameters = read_decoder(read_file(entry, _WEIGHTS))
         model, constants = build_onnx_graph(architecture, parameters, positions=positions, int8=int8)
-        del parameters  # and with them the file, before the runtime makes a copy of its own
-        return GemmaDecoder(model, constants, seats=2 * _SEATS, threads=threads)
+        del parameters  # frees the content of the file before the runtime makes a copy of its own
+        return GemmaDecoder(model, constants, slots=2 * _SLOTS, threads=threads)
     except ArchitectureError as error:
         raise ModelLoadError(f"{entry.id}: the backend onnxruntime cannot run it: {error}") from error
     except ModelFileError:
@@ -113,13 +116,15 @@ def _decoder(entry: CatalogEntry, *, positions: int, threads: int) -> GemmaDecod
 class OnnxRuntimeBackend:
     """A loaded Gemma 3 model; see `Backend`."""
 
-    parallel = _SEATS
+    parallel = _SLOTS
     supports_continuous_batching = True
 
-    def __init__(self, rows: ContinuousBatcher, writer: DecoderOnlyPromptWriter, numbers: Mapping[str, int]) -> None:
-        self._rows = rows
+    def __init__(
+        self, batcher: ContinuousBatcher, writer: DecoderOnlyPromptWriter, token_ids: Mapping[str, int]
+    ) -> None:
+        self._batcher = batcher
         self._writer = writer
-        self._numbers = numbers
+        self._token_ids = token_ids
 
     def count_tokens(self, text: str) -> int:
         """See `Backend`."""
@@ -136,27 +141,33 @@ class OnnxRuntimeBackend:
     def generate(
         self, prompts: Sequence[Prompt], decoding: Decoding, on_output: OutputCallback | None = None
     ) -> list[Output]:
-        """See `Backend`. A greedy row that goes round in circles is stopped and counts as one that reached its cap."""
-        ended: SimpleQueue[DecodingSequence] = SimpleQueue()
-        numbers = [[self._numbers[token] for token in prompt.tokens] for prompt in prompts]
-        rows = [
-            DecodingSequence(each, prompt.max_output_tokens, decoding, ended.put, prompt.background)
-            for each, prompt in zip(numbers, prompts, strict=True)
+        """See `Backend`. A greedy sequence in a loop is stopped and counts as one that reached its cap."""
+        finished: SimpleQueue[DecodingSequence] = SimpleQueue()
+        sequences = [
+            DecodingSequence(
+                [self._token_ids[token] for token in prompt.tokens],
+                prompt.max_output_tokens,
+                decoding,
+                finished.put,
+                prompt.background,
+            )
+            for prompt in prompts
         ]
-        self._rows.add(rows)
+        self._batcher.add(sequences)
         outputs: dict[DecodingSequence, Output] = {}
-        for _ in rows:
-            row = ended.get()
-            if row.error:
+        for _ in sequences:
+            sequence = finished.get()
+            if sequence.error:
                 continue
-            outputs[row] = Output(self._writer.text(row.tokens), len(row.tokens), row.capped)
+            ids = sequence.output
+            outputs[sequence] = Output(self._writer.decode(ids), len(ids), sequence.cut_short)
             if on_output:
-                on_output(rows.index(row), outputs[row])
-        for row in rows:
-            if row.error:
-                raise row.error
-        return [outputs[row] for row in rows]
+                on_output(sequences.index(sequence), outputs[sequence])
+        for sequence in sequences:
+            if sequence.error:
+                raise sequence.error
+        return [outputs[sequence] for sequence in sequences]
 
     def close(self) -> None:
         """See `Backend`."""
-        self._rows.close()
+        self._batcher.close()

@@ -1,11 +1,11 @@
-"""Checkpoints as they are, on transformers and torch: encoder-decoder families and causal models.
+"""Checkpoints as they are, on transformers and torch: encoder-decoder models and decoder-only ones.
 
 It knows how to run a batch so that no output depends on the other prompts, and when to stop a sequence. The package
 `prompts` writes the prompts; `transformers_checkpoint` and `model_files` read the files.
 
 Options of an entry, all of them optional:
-    family        one of `families.FAMILIES`; without it the model is a causal one
-    dtype         float32, bfloat16 or float16; float32 on a processor and bfloat16 on a GPU if not given
+    family        one of `encoder_decoder.FAMILIES`; without it the model is a decoder-only one
+    dtype         float32, bfloat16 or float16; by default float32 on a processor and bfloat16 on a GPU
     remote_code   true runs Python code that came with the checkpoint
 """
 
@@ -38,7 +38,7 @@ _DTYPES = {"float32", "bfloat16", "float16"}
 
 
 def load(entry: CatalogEntry, *, threads: int, parallel: int, device: str) -> Backend:
-    """See `registry.load`; `threads` counts for the whole process, as torch has it, and batches run one at a time."""
+    """See `registry.load`; `threads` is a setting of the whole process in torch, and batches run one at a time."""
     del parallel
     if unknown := entry.options.keys() - _OPTIONS:
         raise ModelLoadError(f"{entry.id}: the backend transformers has no option {', '.join(sorted(unknown))}")
@@ -49,26 +49,26 @@ def load(entry: CatalogEntry, *, threads: int, parallel: int, device: str) -> Ba
         raise problem
     if threads:
         torch.set_num_threads(threads)
-    where = _device(entry, device)
+    torch_device = _device(entry, device)
     remote_code = bool(entry.options.get("remote_code", False))
-    pieces = TransformersTokenizer(load_tokenizer(entry.folder, remote_code=remote_code))
+    tokenizer = TransformersTokenizer(load_tokenizer(entry.folder, remote_code=remote_code))
     writer = (
-        EncoderDecoderPromptWriter(entry, pieces)
+        EncoderDecoderPromptWriter(entry, tokenizer)
         if "family" in entry.options
         else DecoderOnlyPromptWriter(entry, model_files.read_file(entry, "tokenizer.json"))
     )
-    model = load_model(entry.folder, remote_code=remote_code, dtype=_dtype(entry, where))
-    return TransformersBackend(model.to(where), pieces, writer, end_token=entry.prompts.end_token)
+    model = load_model(entry.folder, remote_code=remote_code, dtype=_dtype(entry, torch_device))
+    return TransformersBackend(model.to(torch_device), tokenizer, writer, end_token=entry.prompts.end_token)
 
 
 class TransformersBackend:
     """A loaded checkpoint; see `Backend`.
 
     Args:
-        model: An encoder-decoder or causal model of transformers, on its device.
-        pieces: Its tokenizer.
-        writer: Makes the prompts.
-        end_token: The token that ends an answer; None for the model's own.
+        model: An encoder-decoder or decoder-only model of transformers, on its device.
+        tokenizer: Its tokenizer.
+        writer: Writes the prompts.
+        end_token: The token that ends an output; None for the model's config.
     """
 
     parallel = 1
@@ -77,26 +77,27 @@ class TransformersBackend:
     def __init__(
         self,
         model: Any,
-        pieces: TransformersTokenizer,
+        tokenizer: TransformersTokenizer,
         writer: EncoderDecoderPromptWriter | DecoderOnlyPromptWriter,
         *,
         end_token: str | None,
     ) -> None:
         self._model: Any = model
-        self._pieces = pieces
+        self._tokenizer = tokenizer
         self._writer = writer
-        self._decodes_apart = bool(model.config.is_encoder_decoder)
-        own = model.generation_config
-        ends = pieces.ids([end_token]) if end_token else own.eos_token_id
-        self._ends = frozenset(cast("list[int]", ends if isinstance(ends, list) else [ends]))
-        self._start: list[int] = [own.decoder_start_token_id] if self._decodes_apart else []
-        self._pad = int(own.pad_token_id if own.pad_token_id is not None else min(self._ends))
-        # A checkpoint brings beams, least lengths and forced tokens along; here only the caller decides.
+        self._is_encoder_decoder = bool(model.config.is_encoder_decoder)
+        config = model.generation_config
+        end_ids = tokenizer.ids([end_token]) if end_token else config.eos_token_id
+        self._end_ids = frozenset(cast("list[int]", end_ids if isinstance(end_ids, list) else [end_ids]))
+        self._start: list[int] = [config.decoder_start_token_id] if self._is_encoder_decoder else []
+        self._pad_id = int(config.pad_token_id if config.pad_token_id is not None else min(self._end_ids))
+        # A checkpoint's own configuration may ask for beams, minimum lengths and forced tokens; only `Decoding` counts
+        # here.
         model.generation_config = GenerationConfig(
-            eos_token_id=sorted(self._ends),
-            pad_token_id=self._pad,
-            decoder_start_token_id=own.decoder_start_token_id,
-            suppress_tokens=None if self._pad in self._ends else [self._pad],
+            eos_token_id=sorted(self._end_ids),
+            pad_token_id=self._pad_id,
+            decoder_start_token_id=config.decoder_start_token_id,
+            suppress_tokens=None if self._pad_id in self._end_ids else [self._pad_id],
         )
 
     def count_tokens(self, text: str) -> int:
@@ -114,16 +115,16 @@ class TransformersBackend:
     def generate(
         self, prompts: Sequence[Prompt], decoding: Decoding, on_output: OutputCallback | None = None
     ) -> list[Output]:
-        """See `Backend`. A greedy row that goes round in circles is stopped and counts as one that reached its cap."""
-        del on_output  # the batch ends as a whole
-        # Beams cannot be stopped row by row, so that there rows of one cap share a run.
+        """See `Backend`. A greedy sequence in a loop is stopped and counts as one that reached its cap."""
+        del on_output  # all sequences of a batch finish together
+        # A beam search cannot stop single sequences: only sequences with one cap share a batch.
         groups: dict[int, list[int]] = defaultdict(list)
-        for row, prompt in enumerate(prompts):
-            groups[prompt.max_output_tokens if decoding.beam_size > 1 else 0].append(row)
+        for index, prompt in enumerate(prompts):
+            groups[prompt.max_output_tokens if decoding.beam_size > 1 else 0].append(index)
         outputs: dict[int, Output] = {}
-        for rows in groups.values():
-            outputs.update(zip(rows, self._run([prompts[row] for row in rows], decoding), strict=True))
-        return [outputs[row] for row in range(len(prompts))]
+        for indices in groups.values():
+            outputs.update(zip(indices, self._run([prompts[index] for index in indices], decoding), strict=True))
+        return [outputs[index] for index in range(len(prompts))]
 
     def close(self) -> None:
         """See `Backend`."""
@@ -131,84 +132,85 @@ class TransformersBackend:
 
     @torch.inference_mode()
     def _run(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Output]:
-        read, mask = self._padded([self._pieces.ids(prompt.tokens) for prompt in prompts])
-        inputs = {"input_ids": read, "attention_mask": mask}
-        begun = read.shape[1]
-        if self._decodes_apart:
-            prefixes = [[*self._start, *self._pieces.ids(prompt.target_prefix)] for prompt in prompts]
-            inputs["decoder_input_ids"] = torch.tensor(prefixes, device=read.device)
-            begun = len(prefixes[0])
-        stop = _StopRows([StopCondition(prompt.max_output_tokens) for prompt in prompts], self._ends)
-        rows = self._model.generate(
+        input_ids, mask = self._padded([self._tokenizer.ids(prompt.tokens) for prompt in prompts])
+        inputs = {"input_ids": input_ids, "attention_mask": mask}
+        output_start = input_ids.shape[1]
+        if self._is_encoder_decoder:
+            prefixes = [[*self._start, *self._tokenizer.ids(prompt.target_prefix)] for prompt in prompts]
+            inputs["decoder_input_ids"] = torch.tensor(prefixes, device=input_ids.device)
+            output_start = len(prefixes[0])
+        stopping = _StopSequences([StopCondition(prompt.max_output_tokens) for prompt in prompts], self._end_ids)
+        sequences = self._model.generate(
             **inputs,
             max_new_tokens=max(prompt.max_output_tokens for prompt in prompts),
             do_sample=False,
             num_beams=decoding.beam_size,
-            logits_processor=_penalties(decoding, begun),
-            stopping_criteria=[stop] if decoding.beam_size == 1 else [],
+            logits_processor=_penalties(decoding, output_start),
+            stopping_criteria=[stopping] if decoding.beam_size == 1 else [],
         )
         return [
-            self._output(row[begun:], prompt.max_output_tokens, watch)
-            for row, prompt, watch in zip(rows.tolist(), prompts, stop.watches, strict=True)
+            self._output(ids[output_start:], prompt.max_output_tokens, condition)
+            for ids, prompt, condition in zip(sequences.tolist(), prompts, stopping.conditions, strict=True)
         ]
 
-    def _padded(self, rows: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
-        """The rows in one rectangle and its mask: encoders are padded on the right, causal models on the left."""
-        width = max(map(len, rows))
-        ids = torch.full((len(rows), width), self._pad)
+    def _padded(self, sequences: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Token ids and attention mask, sequences x longest: padded on the right for encoders, else on the left."""
+        width = max(map(len, sequences))
+        ids = torch.full((len(sequences), width), self._pad_id)
         mask = torch.zeros_like(ids)
-        for number, row in enumerate(rows):
-            place = slice(0, len(row)) if self._decodes_apart else slice(width - len(row), width)
-            ids[number, place] = torch.tensor(row)
-            mask[number, place] = 1
+        for index, sequence in enumerate(sequences):
+            length = len(sequence)
+            place = slice(0, length) if self._is_encoder_decoder else slice(width - length, width)
+            ids[index, place] = torch.tensor(sequence)
+            mask[index, place] = 1
         return ids.to(self._model.device), mask.to(self._model.device)
 
-    def _output(self, row: list[int], max_tokens: int, watch: StopCondition) -> Output:
-        end = next((place for place, token in enumerate(row) if token in self._ends), len(row))
-        ids = row[: min(end, watch.tokens or end)]
-        return Output(self._text(ids), len(ids), reached_cap=watch.looped or len(ids) >= max_tokens)
+    def _output(self, sequence: list[int], max_tokens: int, condition: StopCondition) -> Output:
+        end = next((place for place, token_id in enumerate(sequence) if token_id in self._end_ids), len(sequence))
+        ids = sequence[: min(end, condition.tokens or end)]
+        return Output(self._text(ids), len(ids), reached_cap=condition.looped or len(ids) >= max_tokens)
 
     def _text(self, ids: list[int]) -> str:
         if isinstance(self._writer, DecoderOnlyPromptWriter):
-            return self._writer.text(ids)
-        return self._writer.text(self._pieces.named(ids))
+            return self._writer.decode(ids)
+        return self._writer.decode(self._tokenizer.tokens_of(ids))
 
 
-class _StopRows(StoppingCriteria):
-    """Stops each row at its own cap or in a loop."""
+class _StopSequences(StoppingCriteria):
+    """Stops each sequence at its own cap or in a loop."""
 
-    def __init__(self, watches: list[StopCondition], ends: frozenset[int]) -> None:
-        self.watches = watches
-        self._ends = ends
-        self._done = [False] * len(watches)
+    def __init__(self, conditions: list[StopCondition], end_ids: frozenset[int]) -> None:
+        self.conditions = conditions
+        self._end_ids = end_ids
+        self._stopped = [False] * len(conditions)
 
     def __call__(self, input_ids: torch.Tensor, scores: object, **_: object) -> Any:
-        """See the library: one flag a row, asked after each token."""
+        """See the library: returns one flag per sequence, after each token."""
         del scores
-        for row, token in enumerate(cast("list[int]", cast("Any", input_ids)[:, -1].tolist())):
-            if not self._done[row]:
-                self._done[row] = token in self._ends or self.watches[row].stop(token)
-        return torch.tensor(self._done, device=input_ids.device)
+        for index, token_id in enumerate(cast("list[int]", cast("Any", input_ids)[:, -1].tolist())):
+            if not self._stopped[index]:
+                self._stopped[index] = token_id in self._end_ids or self.conditions[index].stops_at(token_id)
+        return torch.tensor(self._stopped, device=input_ids.device)
 
 
-class _OnAnswer(LogitsProcessor):
-    """Lets a penalty see the answer alone, not the prompt or the tokens forced before it."""
+class _OnOutput(LogitsProcessor):
+    """Applies a penalty to the tokens of the output alone, not to the prompt or forced tokens."""
 
-    def __init__(self, penalty: LogitsProcessor, begun: int) -> None:
+    def __init__(self, penalty: LogitsProcessor, output_start: int) -> None:
         self._penalty = penalty
-        self._begun = begun
+        self._output_start = output_start
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """See the library."""
-        return cast("Any", self._penalty)(input_ids[:, self._begun :], scores)
+        return cast("Any", self._penalty)(input_ids[:, self._output_start :], scores)
 
 
-def _penalties(decoding: Decoding, begun: int) -> list[LogitsProcessor]:
+def _penalties(decoding: Decoding, output_start: int) -> list[LogitsProcessor]:
     found: list[LogitsProcessor] = []
     if decoding.repetition_penalty != 1:
-        found.append(_OnAnswer(RepetitionPenaltyLogitsProcessor(decoding.repetition_penalty), begun))
+        found.append(_OnOutput(RepetitionPenaltyLogitsProcessor(decoding.repetition_penalty), output_start))
     if decoding.no_repeat_ngram_size:
-        found.append(_OnAnswer(NoRepeatNGramLogitsProcessor(decoding.no_repeat_ngram_size), begun))
+        found.append(_OnOutput(NoRepeatNGramLogitsProcessor(decoding.no_repeat_ngram_size), output_start))
     return found
 
 

@@ -1,4 +1,4 @@
-"""Checkpoint folders in, models and tokenizers of transformers out, with every way that this fails said in one line.
+"""Loads models and tokenizers of transformers from checkpoint folders; every failure becomes an error of one line.
 
 It knows no catalog and never touches the network.
 """
@@ -51,7 +51,7 @@ def load_model(folder: Path, *, remote_code: bool = False, pickled: bool = False
     Args:
         folder: A checkpoint as transformers saves it.
         remote_code: Run Python code that came with it.
-        pickled: Take weights that are no safetensors.
+        pickled: Accept weights that are not safetensors.
         options: Passed on to `from_pretrained`.
 
     Raises:
@@ -61,7 +61,7 @@ def load_model(folder: Path, *, remote_code: bool = False, pickled: bool = False
     config = load_config(folder, remote_code=remote_code)
     check_free_memory(str(folder), sum(path.stat().st_size for path in _weights(folder)))
     kind = transformers.AutoModelForSeq2SeqLM if config.is_encoder_decoder else transformers.AutoModelForCausalLM
-    again = "copy the checkpoint again"
+    remedy = "copy the checkpoint again"
     memory = f"{folder}: too little memory: free some, or take a smaller model, a smaller dtype or the other backend"
     try:
         model, loaded = cast("Any", kind).from_pretrained(
@@ -76,16 +76,16 @@ def load_model(folder: Path, *, remote_code: bool = False, pickled: bool = False
     except (MemoryError, torch.OutOfMemoryError) as error:
         raise ModelLoadError(memory) from error
     except (SafetensorError, OSError) as error:
-        raise ModelFileError(f"{folder}: the weights cannot be read ({error}): {again}") from error
+        raise ModelFileError(f"{folder}: the weights cannot be read ({error}): {remedy}") from error
     except RuntimeError as error:
         if "memory" in str(error):
             raise ModelLoadError(memory) from error
-        raise ModelFileError(f"{folder}: the weights do not fit config.json ({_line(error)}): {again}") from error
+        raise ModelFileError(f"{folder}: the weights do not fit config.json ({_line(error)}): {remedy}") from error
     except (ValueError, KeyError, ImportError, AttributeError) as error:
         raise ModelLoadError(_unknown(folder, error)) from error
-    # The library fills what is missing with random numbers and goes on.
+    # The library initialises missing weights at random and goes on.
     if missing := sorted(cast("set[str]", loaded["missing_keys"])):
-        raise ModelFileError(f"{folder}: the weights lack {', '.join(missing[:3])}: {again}")
+        raise ModelFileError(f"{folder}: the weights lack {', '.join(missing[:3])}: {remedy}")
     return model.eval()
 
 
@@ -99,48 +99,48 @@ def load_tokenizer(folder: Path, *, remote_code: bool = False) -> Any:
     Raises:
         ModelFileError: Its files are missing, damaged or unknown.
     """
-    # The tokenizer of Marian asks for a package that it then does not use.
+    # Marian's tokenizer recommends a package that it does not use then.
     warnings.filterwarnings("ignore", message="Recommended: pip install sacremoses")
     try:
         return cast("Any", transformers.AutoTokenizer).from_pretrained(
             folder, local_files_only=True, trust_remote_code=remote_code
         )
-    except Exception as error:  # the tokenizer classes and libraries below raise whatever they please
+    except Exception as error:  # the tokenizer classes and their libraries raise errors of many classes
         raise ModelFileError(f"{folder}: the tokenizer cannot be loaded: {_line(error)}") from error
 
 
 class TransformersTokenizer:
-    """A tokenizer of transformers as `families.Pieces`. The library's tokenizers keep state, hence the lock."""
+    """A tokenizer of transformers as `encoder_decoder.Tokenizer`, with a lock because the library's have state."""
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
         self._lock = threading.Lock()
-        self.special = frozenset(cast("list[str]", tokenizer.all_special_tokens))
+        self.special_tokens = frozenset(cast("list[str]", tokenizer.all_special_tokens))
 
-    def tokens(self, text: str) -> list[str]:
-        """See `Pieces`."""
+    def tokenize(self, text: str) -> list[str]:
+        """See `Tokenizer`."""
         with self._lock:
             return self._tokenizer.tokenize(text, add_special_tokens=False)
 
-    def text(self, tokens: Sequence[str]) -> str:
-        """See `Pieces`."""
-        # The file of a tokenizer does not always know all special tokens that its class knows.
-        words = [token for token in tokens if token not in self.special]
+    def detokenize(self, tokens: Sequence[str]) -> str:
+        """See `Tokenizer`."""
+        # A tokenizer's class may know special tokens that its file lacks.
+        text_tokens = [token for token in tokens if token not in self.special_tokens]
         with self._lock:
-            return self._tokenizer.decode(self.ids(words), skip_special_tokens=True)
+            return self._tokenizer.decode(self.ids(text_tokens), skip_special_tokens=True)
 
-    def knows(self, token: str) -> bool:
-        """See `Pieces`."""
+    def has_token(self, token: str) -> bool:
+        """See `Tokenizer`."""
         return self.ids([token]) != [self._tokenizer.unk_token_id]
 
     def ids(self, tokens: Sequence[str]) -> list[int]:
-        """The numbers of `tokens`; unknown ones get the number of the unknown token."""
+        """The ids of `tokens`; unknown ones get the id of the unknown token."""
         return self._tokenizer.convert_tokens_to_ids(list(tokens))
 
-    def named(self, ids: Sequence[int]) -> list[str]:
-        """The tokens with the numbers `ids`; a model may have more numbers than tokens, and those are left out."""
-        names = cast("list[str | None]", self._tokenizer.convert_ids_to_tokens(list(ids)))
-        return [name for name in names if name is not None]
+    def tokens_of(self, ids: Sequence[int]) -> list[str]:
+        """The tokens with these ids; a model may have more ids than tokens, and those are left out."""
+        tokens = cast("list[str | None]", self._tokenizer.convert_ids_to_tokens(list(ids)))
+        return [token for token in tokens if token is not None]
 
 
 def _unknown(folder: Path, error: Exception) -> str:

@@ -1,7 +1,7 @@
-"""What the catalog says of a model: a frozen `CatalogEntry` and its parts.
+"""What the catalog knows of a model: a frozen `CatalogEntry` and its parts.
 
-The fields are the same for every backend; what only one backend understands travels in `options`, checked by that
-backend. The values know nothing of files and weights: `entry_file.py` reads them, the backends use them.
+The fields are the same for every backend; what only one backend understands is in `options`, which that backend checks.
+The values know nothing of files and weights: `entry_reader` reads them, and the backends use them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class ModelFile:
         name: File name, without folders.
         bytes: Size.
         sha256: Hexadecimal digest of the content.
-        part_of: Name of the file that this one is a part of; parts join in the order of the entry. None: it is whole.
+        part_of: Name of the file of which this one is a part; parts are joined in the order of the entry. None if the
+            file is whole.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -48,14 +49,15 @@ class ModelFile:
 
 @dataclass(frozen=True, slots=True)
 class Direction:
-    """One translation direction that a model serves, how long its answers may get, and how it is decoded.
+    """One translation direction that a model serves, the length of its outputs, and how it is decoded.
 
     Attributes:
         source, target: BCP-47 codes.
-        output_ratio: Output tokens allowed for each token of the source text.
-        output_extra: Output tokens allowed beside those, so that very short texts have room.
-        repetition_penalty: What `Decoding` calls so, for greedy decoding; above 1 where the model tends to loop.
-        pivot: BCP-47 code of the language by way of which this direction comes out better than direct; None if none.
+        output_ratio: Output tokens allowed per token of the source text.
+        output_extra: Output tokens allowed in addition, so that very short texts have room.
+        repetition_penalty: `Decoding.repetition_penalty` of greedy decoding; above 1 if the model tends to loop.
+        pivot: BCP-47 code of a language through which this direction has a better quality than directly; None if there
+            is none.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -67,7 +69,7 @@ class Direction:
     pivot: Language | None = None
 
     def output_cap(self, source_tokens: int) -> int:
-        """Most output tokens for a text of `source_tokens` tokens: an answer that needs more has lost its way."""
+        """Most output tokens for a text of `source_tokens` tokens; a longer output is a fault of the model."""
         return max(1, round(self.output_ratio * source_tokens)) + self.output_extra
 
 
@@ -76,15 +78,15 @@ class Quality:
     """One measured score of one direction.
 
     Attributes:
-        source, target: BCP-47 codes; the same twice for summaries in that language.
-        metric: Name, as `chrF++` or `BLEU`.
+        source, target: BCP-47 codes; equal for summaries in that language.
+        metric: Name, for example `chrF++` or `BLEU`.
         score: In the metric's own unit; higher is better.
-        signature: What reproduces the score (sacrebleu's, for translation); empty where the publisher gives none.
-        test_set: Which texts.
-        decoding: Which weights and search, as `int8, beam 1`.
+        signature: What reproduces the score (sacrebleu's, for translation); empty if the publisher gives none.
+        test_set: Name of the texts.
+        decoding: Weights and search, for example `int8, beam 1`.
         date: Day of the measurement or of the publication.
-        measured_by: Who measured: `kunnafoni` for this project and `kunnafoni evaluate`, else the publication that the
-            number is taken from, and the day on which it was read if it has none of its own.
+        measured_by: `kunnafoni` for measurements of this project and of `kunnafoni evaluate`, else the publication,
+            with the day on which it was read if it has no date of its own.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -100,18 +102,18 @@ class Quality:
 
 
 def merged_scores(old: tuple[Quality, ...], new: tuple[Quality, ...]) -> tuple[Quality, ...]:
-    """The scores of `new`, and those of `old` of other directions or metrics."""
-    measured = {(each.source, each.target, each.metric) for each in new}
-    return (*new, *(each for each in old if (each.source, each.target, each.metric) not in measured))
+    """The scores of `new`, and those of `old` for other directions or metrics."""
+    measured = {(score.source, score.target, score.metric) for score in new}
+    return (*new, *(score for score in old if (score.source, score.target, score.metric) not in measured))
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What was measured of one model on this machine, to stand beside its entry.
+    """What was measured for one model on this machine, in addition to its entry.
 
     Attributes:
         id: Of the entry.
-        fingerprint: `CatalogEntry.fingerprint` of what was measured; of another build the figures say nothing.
+        fingerprint: `CatalogEntry.fingerprint` of the measured model; the figures do not hold for another build.
         memory_mb: As in the entry; 0 if it was not measured.
         quality: Scores.
     """
@@ -125,10 +127,10 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Licence:
-    """Under what terms the weights may be used.
+    """The terms of use of the weights.
 
     Attributes:
-        name: SPDX identifier, or the licence's own name where it has none.
+        name: SPDX identifier, or the licence's own name if it has none.
         non_commercial: True if the terms forbid commercial use.
         summary: One or two sentences for people.
         file: The licence text in the entry's folder; None if the model comes without one.
@@ -143,16 +145,16 @@ class Licence:
 
 @dataclass(frozen=True, slots=True)
 class Prompts:
-    """How a text is put to the model. A backend that needs no template (forced language tokens) leaves it empty.
+    """The templates of prompts. Models with language tokens instead of a template keep the defaults.
 
     Attributes:
         begin_tokens: Tokens before the encoded template.
-        end_token: The token that ends an answer; None for the model's own.
+        end_token: The token that ends an output; None for the model's own.
         translate: Template with `{text}`, `{source_name}`, `{target_name}`.
         summarize: Template with `{article}`, `{target_name}`.
-        filler: Token that, repeated between begin tokens and template, changes nothing: the model was trained with it.
-            Prompts to translate are filled up to one of few lengths with it, so that more of them share batches. None
-            if there is no such token.
+        filler: Padding token: the model was trained to ignore it between the begin tokens and the template. Prompts to
+            translate are filled up with it to one of few lengths, so that more of them share batches. None if the model
+            has no such token.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -168,10 +170,11 @@ class Limits:
     """Sizes in the model's own tokens.
 
     Attributes:
-        translate_input_tokens: Longest text for one translation, prompt not counted; longer is an error, never cut.
+        translate_input_tokens: Longest text of one translation, the prompt's template not counted. A longer text is an
+            error and never truncated.
         summarize_input_tokens: The same for a summary.
-        summarize_output_tokens: Cap of a summary.
-        total_tokens: Prompt and answer together; None where only the other limits count.
+        summarize_output_tokens: Output cap of a summary.
+        total_tokens: Prompt and output together; None if only the other limits count.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -183,28 +186,28 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class CatalogEntry:
-    """Everything known of a model without opening its weights. Entries can also be built in code.
+    """Everything known of a model without reading its weights. Entries can also be built in code.
 
     Attributes:
         id: Name in requests, routes and configuration.
-        revision: Which build; travels with every result. Of a model that is not on this machine: what `models import`
+        revision: The build; every result names it. For a model that is not on this machine: what `models import`
             fetches, a branch, tag or commit of the hub.
         backend: The module that runs it: `ctranslate2` is `kunnafoni_models.backends.ctranslate2_backend`.
-        licence, limits, prompts: See there.
+        licence, limits, prompts: See their classes.
         languages: BCP-47 code -> the model's own code or name of the language.
         directions: Translation directions served.
-        summary_languages: Languages in which it summarises a text of that same language.
-        extract_languages: Those of `summary_languages` in which an article's own best sentences measured better than
-            the model's summaries.
-        files: Everything that is read from `folder`, with sizes and digests; empty if the backend needs none.
-        folder: Where the files lie; an entry file gives it relative to itself.
-        base: What it was made from, for people; empty if nothing.
-        parent: Of an adapted model: id and revision of the one it started as, `kunnafoni-270m@2026-11-23`.
-        data_sha256: Of an adapted model: digest of the rows it learnt, as `training.memory` takes it.
+        summary_languages: Languages in which it summarises texts of the same language.
+        extract_languages: Those of `summary_languages` in which extracted sentences of an article had better scores
+            than the model's summaries.
+        files: All files that are read from `folder`, with sizes and digests; empty if the backend needs none.
+        folder: Where the files are; relative to the entry file there.
+        base: What the model was made from, for people; empty if nothing.
+        parent: Of an adapted model: id and revision of its starting model, for example `kunnafoni-270m@2026-11-23`.
+        data_sha256: Of an adapted model: digest of its training rows, as `training.memory` computes it.
         parameters: Number of weights; 0 if there are none.
         memory_mb: Peak resident memory of a process that runs it on 32 sentences at once, in MiB; 0 if unknown.
         quality: Measured scores.
-        options: What the backend alone understands, as `compute_type`.
+        options: What only the backend understands, for example `compute_type`.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -234,38 +237,39 @@ class CatalogEntry:
 
     @property
     def fingerprint(self) -> str:
-        """16 hexadecimal digits of all that its answers depend on, and not of where it lies or how good it is.
+        """16 hexadecimal digits that identify everything that outputs depend on; folder and scores do not count.
 
-        A revision may have been made twice under one name, or be prompted and decoded otherwise.
+        Two builds may have the same revision, or one build other prompts and other decoding.
         """
-        told = repr(replace(self, folder=Path(), quality=(), memory_mb=0))
-        return hashlib.blake2b(told.encode(), digest_size=8).hexdigest()
+        content = repr(replace(self, folder=Path(), quality=(), memory_mb=0))
+        return hashlib.blake2b(content.encode(), digest_size=8).hexdigest()
 
     def with_figures(self, figures: Figures) -> CatalogEntry:
-        """The entry with `figures` in the place of its own of the same directions and metrics."""
+        """The entry with `figures` instead of its own scores for the same directions and metrics."""
         return replace(
             self, quality=merged_scores(self.quality, figures.quality), memory_mb=figures.memory_mb or self.memory_mb
         )
 
     def __post_init__(self) -> None:
-        """Check what the single fields cannot.
+        """Check what involves several fields.
 
         Raises:
             CatalogError: The parts contradict each other.
         """
-        pairs = [(each.source, each.target) for each in self.directions]
+        pairs = [(direction.source, direction.target) for direction in self.directions]
         summaries = [(language, language) for language in self.summary_languages]
         if not pairs and not summaries:
             raise CatalogError("directions and summary_languages are both empty: the model serves nothing")
         for source, target in (*pairs, *summaries):
             if missing := {source, target} - self.languages.keys():
                 raise CatalogError(f"{source}>{target} is served, but languages has no {', '.join(sorted(missing))}")
-        for each in self.directions:
-            if each.pivot and each.pivot not in self.languages.keys() - {each.source, each.target}:
-                raise CatalogError(f"{each.source}>{each.target} has {each.pivot} as pivot, which is no third language")
-        for each in self.quality:
-            if (each.source, each.target) not in {*pairs, *summaries}:
-                raise CatalogError(f"quality has a score of {each.source}>{each.target}, which is not served")
+        for direction in self.directions:
+            source, target, pivot = direction.source, direction.target, direction.pivot
+            if pivot and pivot not in self.languages.keys() - {source, target}:
+                raise CatalogError(f"{source}>{target} has {pivot} as pivot, which is no third language")
+        for score in self.quality:
+            if (score.source, score.target) not in {*pairs, *summaries}:
+                raise CatalogError(f"quality has a score of {score.source}>{score.target}, which is not served")
         for name, items in (("directions", pairs), ("files", [file.name for file in self.files])):
             if len(set(items)) < len(items):
                 raise CatalogError(f"{name} lists the same one twice")

@@ -1,7 +1,8 @@
-"""One file of the catalog: TOML in, a checked `CatalogEntry` out, or the checked `Figures` that go with one.
+"""Reads the TOML files of the catalog into checked `CatalogEntry` and `Figures` values.
 
-A file has the attributes of `CatalogEntry` as its keys, with three shorter forms: `[directions]` and the `scores` of a
-`[[quality]]` table go by pair (`"en>fr"`; `"fr>fr"` is a summary in French), and `folder` is relative to the file.
+The keys of a file are the attributes of `CatalogEntry`, with three shorter forms: `[directions]` and the `scores` of a
+`[[quality]]` table are keyed by pair (`"en>fr"`; `"fr>fr"` is a summary in French), and `folder` is relative to the
+file.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     Table = dict[str, Any]
 
-# How the names of files end that have figures and no entry.
+# File names with this ending have figures, not an entry.
 FIGURES_SUFFIX = ".figures.toml"
 _ENTRY, _FIGURES = TypeAdapter(CatalogEntry), TypeAdapter(Figures)
 
@@ -57,7 +58,7 @@ def _table(path: Path) -> Table:
 
 @contextmanager
 def _named(path: Path) -> Generator[None]:
-    """Say in every error of a file which one it is, and where in it."""
+    """Name the file in every error, and the place in it."""
     try:
         yield
     except ValidationError as error:
@@ -68,16 +69,16 @@ def _named(path: Path) -> Generator[None]:
 
 
 def _by_pair(tables: Any) -> Any:
-    """Tables keyed by pair to tables that name their languages. What is no table is left to the validation.
+    """Turn tables keyed by pair into a list of tables with languages. The validation refuses what is no table at all.
 
     Raises:
-        TypeError: A pair has something else than a table; the validation would not name the pair.
+        TypeError: The value of a pair is no table; the validation would not name the pair.
     """
     if not isinstance(tables, dict):
         return tables
     for pair, fields in cast("dict[str, Any]", tables).items():
         if not isinstance(fields, dict):
-            raise TypeError(f"directions: {pair!r} is {fields!r} and no table; {{}} will do")
+            raise TypeError(f"directions: {pair!r} is {fields!r}, which is no table; write {{}} for the defaults")
     return [{**_pair(pair), **fields} for pair, fields in cast("dict[str, Table]", tables).items()]
 
 
@@ -92,5 +93,5 @@ def _scores(group: Any) -> list[Any]:
 def _pair(pair: str) -> Table:
     source, arrow, target = pair.partition(">")
     if not arrow:
-        raise ValueError(f'{pair!r} is no pair of languages; write it as "en>fr"')
+        raise ValueError(f'{pair!r} is no pair of languages; write it like "en>fr"')
     return {"source": source, "target": target}

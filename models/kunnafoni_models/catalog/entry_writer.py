@@ -1,4 +1,4 @@
-"""Catalog entries and figures as the TOML that `entry_file` reads."""
+"""Writes catalog entries and figures as the TOML that `entry_reader` reads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _GROUPED_BY = ("metric", "test_set", "decoding", "date", "signature", "measured_
 
 
 def write_entry(path: Path, entry: CatalogEntry) -> None:
-    """Write `entry` to `path`, whole or not at all; `folder` is written relative to `path` where that can be.
+    """Write `entry` to `path`, completely or not at all; `folder` is written relative to `path`.
 
     Raises:
         OSError: The file cannot be written.
@@ -26,22 +26,22 @@ def write_entry(path: Path, entry: CatalogEntry) -> None:
 
 
 def write_figures(path: Path, figures: Figures) -> None:
-    """Write `figures` to `path`, whole or not at all.
+    """Write `figures` to `path`, completely or not at all.
 
     Raises:
         OSError: The file cannot be written.
     """
-    told = {"id": figures.id, "fingerprint": figures.fingerprint, "memory_mb": figures.memory_mb}
-    _write(path, [*_pairs(told), *_quality(figures.quality)])
+    head = {"id": figures.id, "fingerprint": figures.fingerprint, "memory_mb": figures.memory_mb}
+    _write(path, [*_pairs(head), *_quality(figures.quality)])
 
 
 def _write(path: Path, lines: Iterable[str]) -> None:
-    started = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        started.write_text("\n".join(lines) + "\n", "utf-8")
-        started.replace(path)
+        temporary.write_text("\n".join(lines) + "\n", "utf-8")
+        temporary.replace(path)
     finally:
-        started.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def _lines(entry: CatalogEntry, path: Path) -> Iterable[str]:
@@ -83,13 +83,13 @@ def _lines(entry: CatalogEntry, path: Path) -> Iterable[str]:
         },
     )
     yield from ("", "[directions]")
-    for each in entry.directions:
-        told = [f"output_ratio = {each.output_ratio}", f"output_extra = {each.output_extra}"]
-        if each.repetition_penalty != 1:
-            told.append(f"repetition_penalty = {each.repetition_penalty}")
-        if each.pivot:
-            told.append(f'pivot = "{each.pivot}"')
-        yield f'"{each.source}>{each.target}" = {{ {", ".join(told)} }}'
+    for direction in entry.directions:
+        pairs = [f"output_ratio = {direction.output_ratio}", f"output_extra = {direction.output_extra}"]
+        if direction.repetition_penalty != 1:
+            pairs.append(f"repetition_penalty = {direction.repetition_penalty}")
+        if direction.pivot:
+            pairs.append(f'pivot = "{direction.pivot}"')
+        yield f'"{direction.source}>{direction.target}" = {{ {", ".join(pairs)} }}'
     yield from _table(
         "[licence]",
         {
@@ -111,7 +111,7 @@ def _quality(quality: Iterable[Quality]) -> Iterable[str]:
     for group, scores in groupby(sorted(quality, key=_group), key=_group):
         yield from _table("[[quality]]", dict(zip(_GROUPED_BY, group, strict=True)))
         yield "[quality.scores]"
-        yield from _pairs({f"{each.source}>{each.target}": each.score for each in scores})
+        yield from _pairs({f"{score.source}>{score.target}": score.score for score in scores})
 
 
 def _group(quality: Quality) -> tuple[Any, ...]:
@@ -127,7 +127,7 @@ def _pairs(values: Mapping[str, Any]) -> Iterable[str]:
     for name, value in values.items():
         if value is not None:
             key = name if name.isidentifier() and name.isascii() else json.dumps(name)
-            # JSON's strings, numbers, flags and lists are TOML's too, but for one control character.
+            # JSON's strings, numbers, booleans and lists are valid TOML, except for one control character.
             text = (
                 json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
                 if isinstance(value, str | int | list)

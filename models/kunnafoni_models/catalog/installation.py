@@ -1,7 +1,7 @@
-"""Puts a new model into the user's catalog: a folder of files and, last, the entry file that makes it one.
+"""Installs a new model into the user's catalog: first its folder of files, then its entry file.
 
-Nothing half-installed is ever seen: the folder is made in a hidden place of the same disk and renamed. It knows files
-and entries, not where they come from.
+A half-installed model is never visible: the folder is made in a hidden place on the same disk and then renamed. This
+module knows files and entries, not where they come from.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
     from kunnafoni_models.catalog.entry import CatalogEntry
 
-# Not `.figures` at the end: the entry's file would be taken for one of figures.
+# An id must not end in `.figures`: its entry file would be taken for a file of figures.
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]*(?<!\.figures)")
 
 
 def check_name(models_dir: Path, model_id: str) -> None:
-    """Make sure that a new model can have this name.
+    """Check that a new model can have this id.
 
     Raises:
-        CatalogError: It is no name, or there is something of that name in `models_dir`.
+        CatalogError: The id is malformed, or something in `models_dir` has this name already.
     """
     if not _ID.fullmatch(model_id):
-        raise CatalogError(f"{model_id!r} is no name for a model: use small letters, digits, '.', '-' and '_'")
+        raise CatalogError(f"{model_id!r} is no name for a model: use lower-case letters, digits, '.', '-' and '_'")
     for taken in (models_dir / f"{model_id}.toml", models_dir / model_id):
         if taken.exists():
             raise CatalogError(f"{taken} exists: take another name with --as, or remove it first")
@@ -56,8 +56,8 @@ def install(entry: CatalogEntry, models_dir: Path) -> CatalogEntry:
         The entry with its new folder.
 
     Raises:
-        CatalogError: The entry would not be read again, and the whole catalog with it.
-        OSError: The folder cannot be moved, or the entry not written; then nothing is left of either.
+        CatalogError: The written entry could not be read again, nor the catalog as a whole.
+        OSError: The folder cannot be moved, or the entry cannot be written; nothing remains of either.
     """
     draft = entry.folder.with_name(f"{entry.folder.name}.toml")
     try:
@@ -65,12 +65,12 @@ def install(entry: CatalogEntry, models_dir: Path) -> CatalogEntry:
         read_entry(draft)
     finally:
         draft.unlink(missing_ok=True)
-    kept = models_dir / entry.id
-    entry.folder.rename(kept)
-    installed = replace(entry, folder=kept)
+    folder = models_dir / entry.id
+    entry.folder.rename(folder)
+    installed = replace(entry, folder=folder)
     try:
         write_entry(models_dir / f"{entry.id}.toml", installed)
     except BaseException:
-        shutil.rmtree(kept)
+        shutil.rmtree(folder)
         raise
     return installed

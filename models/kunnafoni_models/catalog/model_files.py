@@ -1,7 +1,8 @@
-"""The files of a model, each checked against the size and sha256 that its catalog entry gives.
+"""Reads the files of a model and checks each against the size and sha256 of its catalog entry.
 
-What is read here is read once: the digest is taken from the bytes that are given out, so that what was checked is what
-runs. A runtime that reads a file itself, as is right for large ones, has it checked before. It knows nothing of what
+A file is read once: the digest is taken of the very bytes that are returned, so that what runs is what was checked. If
+    a
+runtime reads a file itself, as it should with large ones, the file is checked before. This module does not know what
 the files mean.
 """
 
@@ -21,18 +22,18 @@ if TYPE_CHECKING:
 EMBEDDED = Path(__file__).parents[1] / "embedded"
 """Where the embedded model's files are, if the distribution that has them is installed or this is a checkout."""
 
-# Hashing releases the interpreter lock, and a disk serves more than one reader well.
+# Hashing releases the interpreter lock, and a disk serves several readers well.
 _READERS = 4
-_PIECE_BYTES = 1 << 20
+_BUFFER_BYTES = 1 << 20
 
 
 def file_names(entry: CatalogEntry) -> tuple[str, ...]:
-    """Names of the entry's files after its parts are joined, each once, in the order of the entry."""
+    """Names of the entry's files with their parts joined, each once, in the order of the entry."""
     return tuple(dict.fromkeys(file.part_of or file.name for file in entry.files))
 
 
 def read_file(entry: CatalogEntry, name: str) -> bytearray:
-    """Read and check the file `name`, or all parts of it, joined.
+    """Read and check the file `name`; if it comes in parts, all of them, joined.
 
     Raises:
         ModelFileError: The entry lists no such file, or a part is missing, short, long or corrupt.
@@ -41,18 +42,18 @@ def read_file(entry: CatalogEntry, name: str) -> bytearray:
     if not parts:
         raise ModelFileError(f"the catalog entry {entry.id} lists no file {name}: add it under [[files]]")
     content = bytearray(sum(part.bytes for part in parts))
-    rooms: list[memoryview] = []
+    targets: list[memoryview] = []
     start = 0
     for part in parts:
-        rooms.append(memoryview(content)[start : start + part.bytes])
+        targets.append(memoryview(content)[start : start + part.bytes])
         start += part.bytes
     with ThreadPoolExecutor(_READERS) as readers:
-        list(readers.map(partial(_read, entry.folder), parts, rooms))
+        list(readers.map(partial(_read, entry.folder), parts, targets))
     return content
 
 
 def file_problems(entry: CatalogEntry) -> list[ModelFileError]:
-    """Check every file of `entry` and say what is wrong with each bad one; an empty list means that all are right."""
+    """Check every file of `entry` and return one error per bad file; an empty list means that all are right."""
     with ThreadPoolExecutor(_READERS) as readers:
         found = readers.map(partial(_problem, entry.folder), entry.files)
         return [problem for problem in found if problem]
@@ -66,26 +67,26 @@ def _problem(folder: Path, file: ModelFile) -> ModelFileError | None:
     return None
 
 
-def _read(folder: Path, file: ModelFile, room: memoryview | None = None) -> None:
-    """Read a file into `room`, or piece by piece over one small room if its content is not wanted, and check it."""
+def _read(folder: Path, file: ModelFile, target: memoryview | None = None) -> None:
+    """Read a file into `target` and check it; None checks it only, with a small buffer."""
     path = folder / file.name
     remedy = "copy the file again from where the model came from"
-    piece = memoryview(bytearray(min(file.bytes, _PIECE_BYTES) if room is None else 0))
+    buffer = memoryview(bytearray(min(file.bytes, _BUFFER_BYTES) if target is None else 0))
     digest, read = hashlib.sha256(), 0
     try:
         with path.open("rb", buffering=0) as stream:
             while read < file.bytes:
-                target = piece[: file.bytes - read] if room is None else room[read:]
-                if not (count := stream.readinto(target)):
+                unread = buffer[: file.bytes - read] if target is None else target[read:]
+                if not (count := stream.readinto(unread)):
                     break
-                digest.update(target[:count])
+                digest.update(unread[:count])
                 read += count
             longer = bool(stream.read(1))
     except FileNotFoundError as error:
         remedy = "pip install 'kunnafoni[embedded]'" if folder == EMBEDDED else remedy
         raise ModelFileError(f"{path} is missing: {remedy}") from error
     except OSError as error:
-        raise ModelFileError(f"{path} cannot be read ({error.strerror}): mend that, or {remedy}") from error
+        raise ModelFileError(f"{path} cannot be read ({error.strerror}): solve that, or {remedy}") from error
     if read < file.bytes or longer:
         size = path.stat().st_size
         raise ModelFileError(f"{path} has {size} bytes and should have {file.bytes}: {remedy}")

@@ -1,9 +1,10 @@
-"""The search by beams of one row: which hypotheses go on, and when it is over.
+"""The beam search of one sequence: which hypotheses continue, and when the search is over.
 
-At each step the likeliest continuations of all hypotheses go on, and one that ends makes room for the next likeliest.
-It is over when as many have ended as the beam is wide, or at the cap; the best is the likeliest a token. So does
-CTranslate2 with its defaults (`length_penalty` and `patience` 1), on whose answers the figures of the model rest.
-It knows token numbers and scores, no seats and no runtime.
+At each step the likeliest continuations of all hypotheses continue; one that ends leaves its place to the next
+likeliest. The search is over when as many hypotheses have ended as the beam is wide, or at the cap. The best hypothesis
+is the one with the highest log-probability per token. CTranslate2 does the same with its defaults (`length_penalty` and
+`patience` of 1), and the model's published figures rest on its outputs. The module knows token ids and scores, no
+KV-cache slots and no runtime.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Hypothesis:
-    """What a row may come to say.
+    """One possible output of a sequence, complete or not.
 
     Attributes:
-        tokens: So far, the end token not among them.
+        tokens: Token ids so far, the end token not among them.
         score: Natural logarithm of its probability.
     """
 
@@ -33,8 +34,8 @@ class Hypothesis:
     score: float = 0.0
 
 
-class Child(NamedTuple):
-    """A hypothesis and the place of the one that it continues."""
+class Continuation(NamedTuple):
+    """A hypothesis that is one token longer, and the index of the hypothesis that it continues."""
 
     parent: int
     hypothesis: Hypothesis
@@ -42,50 +43,52 @@ class Child(NamedTuple):
 
 @dataclass(slots=True)
 class Beam:
-    """The search of one row.
+    """The search of one sequence.
 
     Attributes:
-        size: Hypotheses that go on at each step.
-        max_tokens: The cap.
-        ended: Hypotheses that are complete, each with its score a token, the end token among them.
+        size: Hypotheses that continue at each step.
+        max_tokens: The output cap.
+        finished: Complete hypotheses, each with its score per token; the end token counts as a token.
     """
 
     size: int
     max_tokens: int
-    ended: list[tuple[float, Hypothesis]] = field(default_factory=list[tuple[float, Hypothesis]])
+    finished: list[tuple[float, Hypothesis]] = field(default_factory=list[tuple[float, Hypothesis]])
 
     @property
     def best(self) -> Hypothesis:
-        """The likeliest a token of those that have ended; the first of equals."""
-        return max(self.ended, key=itemgetter(0))[1]
+        """The finished hypothesis with the highest score per token; the first one of equals."""
+        return max(self.finished, key=itemgetter(0))[1]
 
-    def advance(self, hypotheses: Sequence[Hypothesis], logits: NDArray[np.float32], *, end: int) -> list[Child]:
-        """Take the next token of each hypothesis that goes on, and give those that do; none when it is over.
+    def advance(
+        self, hypotheses: Sequence[Hypothesis], logits: NDArray[np.float32], *, end_id: int
+    ) -> list[Continuation]:
+        """Take the next token of each hypothesis and return those that continue; an empty list when the search is over.
 
         Args:
-            hypotheses: As the last call gave them; at first a single empty one.
-            logits: Of what follows each of them, hypotheses x vocabulary.
-            end: The end token's number.
+            hypotheses: As the last call returned them; a single empty one at first.
+            logits: Of the token after each hypothesis, hypotheses x vocabulary.
+            end_id: Id of the end token.
         """
-        going: list[Child] = []
+        continuing: list[Continuation] = []
         candidates = self._likeliest(hypotheses, logits)
-        for number, (parent, token, score) in enumerate(candidates):
-            said = hypotheses[parent].tokens
-            hypothesis = Hypothesis(said if token == end else [*said, token], score)
-            if token != end and len(hypothesis.tokens) < self.max_tokens:
-                going.append(Child(parent, hypothesis))
-            elif number < self.size:
-                self.ended.append((score / (len(said) + 1), hypothesis))
-        return [] if len(self.ended) >= self.size else going[: self.size]
+        for rank, (parent, token, score) in enumerate(candidates):
+            before = hypotheses[parent].tokens
+            hypothesis = Hypothesis(before if token == end_id else [*before, token], score)
+            if token != end_id and len(hypothesis.tokens) < self.max_tokens:
+                continuing.append(Continuation(parent, hypothesis))
+            elif rank < self.size:
+                self.finished.append((score / (len(before) + 1), hypothesis))
+        return [] if len(self.finished) >= self.size else continuing[: self.size]
 
     def _likeliest(self, hypotheses: Sequence[Hypothesis], logits: NDArray[np.float32]) -> list[tuple[int, int, float]]:
-        """Place of the hypothesis, next token and score: twice as many as go on, the likeliest first."""
-        width = logits.shape[1]
+        """Index of the hypothesis, next token and score: twice as many as the beam is wide, the likeliest first."""
+        vocabulary = logits.shape[1]
         highest = logits.max(axis=1, keepdims=True)
-        totals = highest + np.log(np.exp(logits - highest).sum(axis=1, keepdims=True))
-        before = np.array([[hypothesis.score] for hypothesis in hypotheses], np.float32)
-        scores = (logits - totals + before).ravel()
-        least = np.partition(scores, -2 * self.size)[-2 * self.size]
-        places = np.flatnonzero(scores >= least)
-        places = places[np.argsort(-scores[places], kind="stable")][: 2 * self.size]
-        return [(int(place) // width, int(place) % width, float(scores[place])) for place in places]
+        log_sums = highest + np.log(np.exp(logits - highest).sum(axis=1, keepdims=True))
+        scores_before = np.array([[hypothesis.score] for hypothesis in hypotheses], np.float32)
+        scores = (logits - log_sums + scores_before).ravel()
+        threshold = np.partition(scores, -2 * self.size)[-2 * self.size]
+        indices = np.flatnonzero(scores >= threshold)
+        indices = indices[np.argsort(-scores[indices], kind="stable")][: 2 * self.size]
+        return [(int(index) // vocabulary, int(index) % vocabulary, float(scores[index])) for index in indices]

@@ -1,8 +1,9 @@
-"""Rows that run together, each from when it comes to when it ends (Yu et al. 2022, Orca).
+"""Continuous batching: sequences join and leave the running batch at every decode step (Yu et al. 2022, Orca).
 
-At every step each gets a token, and whoever has come joins in; of a row that is searched by beams every hypothesis has
-a seat. Rows in the background have seats of their own, and stand still for most of the time while others run. It knows
-when rows join, what they weigh and whose step is next. `seats` chooses their tokens and ends them.
+Every step gives each running sequence one token, and waiting sequences join; a sequence with beam search occupies a
+slot per hypothesis. Background sequences have KV-cache slots of their own, and are paused for most of the time while
+others run. This module decides when sequences join, within which token budget, and whose step is next; `kv_cache_slots`
+chooses their tokens and finishes them.
 """
 
 from __future__ import annotations
@@ -19,80 +20,86 @@ from kunnafoni_models.decoding.kv_cache_slots import KVCacheSlots
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from kunnafoni_models.decoding.kv_cache_slots import Decoder, DecodingSequence
+    from kunnafoni_models.decoding.kv_cache_slots import Decoder
+    from kunnafoni_models.decoding.sequence import DecodingSequence
 
 LOG = logging.getLogger(__name__)
-# Prompt tokens that are read between two steps: more make those who run wait, and are read no faster (0.2 ms each from
-# 140 on, 2 cores, 2026-11-27).
-_READ_AT_ONCE = 320
-# When nothing has run in seats for so long, what they keep is given back.
-_REST_AFTER_S = 2.0
-# The background's part of the time while others run; as of batches where rows do not join (`Policy.job_turn`).
+# Prompt tokens that are read between two decode steps. More make the running sequences wait, and are read no faster
+# (0.2 ms each from 140 on, 2 cores, 2026-11-27).
+_PREFILL_TOKENS = 320
+# When nothing has run in slots for this long, their memory is released.
+_IDLE_AFTER_S = 2.0
+# The background's share of the time while others run; the same as of batches without continuous batching
+# (`job_turn` of the service's engine).
 _BACKGROUND_SHARE = 1 / 8
 
 
 @dataclass(slots=True)
-class _Lane:
-    """Rows that have seats and rows that come, all in the background or none.
+class _PriorityClass:
+    """The running and waiting sequences of one priority, foreground or background.
 
     Attributes:
-        ran_s: When it had its last step, until its seats are given back.
+        last_step_s: When it had its last decode step; None once the memory of its slots is released.
     """
 
-    seats: KVCacheSlots
-    coming: deque[DecodingSequence] = field(default_factory=deque["DecodingSequence"])
-    ran_s: float | None = None
+    slots: KVCacheSlots
+    waiting: deque[DecodingSequence] = field(default_factory=deque["DecodingSequence"])
+    last_step_s: float | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.seats or self.coming)
+        return bool(self.slots or self.waiting)
 
 
 class ContinuousBatcher:
-    """Runs rows in a thread of its own. Rows beyond the seats or the tokens wait, in order of arrival.
+    """Runs sequences in a thread of its own. Those beyond the slots or the token budget wait, in order of arrival.
 
     Args:
-        decoder: With twice so many seats, the second half for the background; nobody else may use it.
-        end: The end token's number.
-        seats: Most rows that run, or hypotheses of rows, and as many more in the background.
-        positions: Most tokens of a row at worst.
-        max_tokens: Most that the rows that run may weigh together, and as much more in the background.
+        decoder: Has twice as many slots, the second half for the background; nobody else may use it.
+        end_id: Id of the end token.
+        slots: Most sequences that run at once, or hypotheses of them; as many again in the background.
+        max_length: Most tokens of a sequence, prompt and output together.
+        max_tokens: Token budget: most tokens that the running sequences may come to hold in the KV cache; as many again
+            in the background.
     """
 
-    def __init__(self, decoder: Decoder, *, end: int, seats: int, positions: int, max_tokens: int) -> None:
+    def __init__(self, decoder: Decoder, *, end_id: int, slots: int, max_length: int, max_tokens: int) -> None:
         self._decoder = decoder
         self._foreground, self._background = (
-            _Lane(KVCacheSlots(decoder, first=first, end=end, seats=seats, positions=positions)) for first in (0, seats)
+            _PriorityClass(KVCacheSlots(decoder, first=first, slots=slots, max_length=max_length, end_id=end_id))
+            for first in (0, slots)
         )
-        self._owed_s = 0.0
-        self._seats = seats
-        self._positions = positions
+        self._background_credit_s = 0.0
+        self._slots = slots
+        self._max_length = max_length
         self._max_tokens = max_tokens
         self._changed = threading.Condition()
         self._closed = False
-        self._thread = threading.Thread(target=self._serve, name="running-rows", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name="continuous-batching", daemon=True)
         self._thread.start()
 
-    def add(self, rows: Sequence[DecodingSequence]) -> None:
-        """Let rows join those that run. Safe from any thread.
+    def add(self, sequences: Sequence[DecodingSequence]) -> None:
+        """Let sequences join the running ones. Safe from any thread.
 
         Raises:
-            ValueError: A row is heavier than a seat may be, or its beam wider than all seats.
-            RuntimeError: It is closed.
+            ValueError: A sequence is longer than a slot may hold, or its beam wider than all slots.
+            RuntimeError: The batcher is closed.
         """
-        for row in rows:
-            if row.positions > self._positions:
-                raise ValueError(f"a row takes up to {row.positions} tokens and a seat keeps {self._positions}")
-            if row.seats > self._seats:
-                raise ValueError(f"a beam has {row.seats} hypotheses and there are {self._seats} seats")
+        for sequence in sequences:
+            if sequence.max_length > self._max_length:
+                raise ValueError(
+                    f"a sequence takes up to {sequence.max_length} tokens and a slot holds {self._max_length}"
+                )
+            if sequence.slots > self._slots:
+                raise ValueError(f"a beam has {sequence.slots} hypotheses and there are {self._slots} slots")
         with self._changed:
             if self._closed:
                 raise RuntimeError("the model is closed")
-            for row in rows:
-                (self._background if row.background else self._foreground).coming.append(row)
+            for sequence in sequences:
+                (self._background if sequence.background else self._foreground).waiting.append(sequence)
             self._changed.notify()
 
     def close(self) -> None:
-        """End the thread, and with an error whatever runs or waits."""
+        """End the thread, and fail whatever runs or waits."""
         with self._changed:
             self._closed = True
             self._changed.notify()
@@ -100,86 +107,86 @@ class ContinuousBatcher:
 
     def _serve(self) -> None:
         try:
-            while self._wait():
-                self._turn()
+            while self._wait_for_work():
+                self._step()
         finally:
             with self._changed:
                 self._closed = True
-                lanes = self._foreground, self._background
-                rows = [row for lane in lanes for row in (*lane.seats.clear(), *lane.coming)]
-                for lane in lanes:
-                    lane.coming.clear()
-            _fail(rows, RuntimeError("the model was closed"))
+                classes = self._foreground, self._background
+                unfinished = [sequence for each in classes for sequence in (*each.slots.clear(), *each.waiting)]
+                for each in classes:
+                    each.waiting.clear()
+            _fail(unfinished, RuntimeError("the model was closed"))
 
-    def _turn(self) -> None:
-        """A step of one lane: while rows wait for both, the background's when time is owed to it."""
-        lane, other = self._foreground, self._background
-        began_s, both = monotonic(), bool(lane and other)
-        if not lane or (both and self._owed_s > 0):
-            lane, other = other, lane
+    def _step(self) -> None:
+        """Run one step of a priority class; if both have work, the background's only if it has time to its credit."""
+        stepping, other = self._foreground, self._background
+        began_s, contended = monotonic(), bool(stepping and other)
+        if not stepping or (contended and self._background_credit_s > 0):
+            stepping, other = other, stepping
         try:
-            self._join(lane)
-            if lane.seats:
-                lane.seats.step()
-        except Exception as error:  # noqa: BLE001 - whatever the runtime raises belongs to the rows
-            _fail(lane.seats.clear(), error)
-        lane.ran_s = monotonic()
-        if both:  # time and not steps, as one of all seats takes as long as five of one seat
-            self._owed_s += (_BACKGROUND_SHARE - (lane is self._background)) * (lane.ran_s - began_s)
-        if other.ran_s is not None and not other and lane.ran_s - other.ran_s > _REST_AFTER_S:
-            _give_back(other.seats.free)
-            other.ran_s = None
+            self._join(stepping)
+            if stepping.slots:
+                stepping.slots.decode_step()
+        except Exception as error:  # noqa: BLE001 - whatever the runtime raises belongs to the sequences
+            _fail(stepping.slots.clear(), error)
+        stepping.last_step_s = monotonic()
+        if contended:  # time, not steps: a step of all slots takes as long as five steps of one slot
+            share = _BACKGROUND_SHARE - (stepping is self._background)
+            self._background_credit_s += share * (stepping.last_step_s - began_s)
+        if other.last_step_s is not None and not other and stepping.last_step_s - other.last_step_s > _IDLE_AFTER_S:
+            _release(other.slots.release_memory)
+            other.last_step_s = None
 
-    def _wait(self) -> bool:
-        """Until there is something to run; False once closed."""
+    def _wait_for_work(self) -> bool:
+        """Return when there is something to run, or False once closed."""
         with self._changed:
-            rests = not self._changed.wait_for(self._wanted, timeout=_REST_AFTER_S)
-        if rests:
-            _give_back(self._decoder.forget)
+            idle = not self._changed.wait_for(self._has_work, timeout=_IDLE_AFTER_S)
+        if idle:
+            _release(self._decoder.release_memory)
         with self._changed:
-            self._changed.wait_for(self._wanted)
+            self._changed.wait_for(self._has_work)
             return not self._closed
 
-    def _wanted(self) -> bool:
+    def _has_work(self) -> bool:
         return bool(self._foreground or self._background or self._closed)
 
-    def _join(self, lane: _Lane) -> None:
-        """Seat those who come, as many as are read at once."""
-        if coming := self._next(lane):
+    def _join(self, joined: _PriorityClass) -> None:
+        """Let waiting sequences join, as many as one prefill may read."""
+        if sequences := self._next_to_join(joined):
             try:
-                scores = lane.seats.read(coming)
-            except Exception as error:  # noqa: BLE001 - those who run already have nothing to do with it
-                _fail(coming, error)
+                scores = joined.slots.prefill(sequences)
+            except Exception as error:  # noqa: BLE001 - the running sequences have nothing to do with it
+                _fail(sequences, error)
             else:
-                lane.seats.take(coming, scores)
+                joined.slots.add(sequences, scores)
 
-    def _next(self, lane: _Lane) -> list[DecodingSequence]:
-        coming: list[DecodingSequence] = []
-        seats, weight, longest = len(lane.seats), lane.seats.weight, 0
+    def _next_to_join(self, joined: _PriorityClass) -> list[DecodingSequence]:
+        chosen: list[DecodingSequence] = []
+        slots, tokens, longest_prompt = len(joined.slots), joined.slots.max_cached_tokens, 0
         with self._changed:
-            while lane.coming:
-                row = lane.coming[0]
-                seats += row.seats
-                weight += row.weight
-                longest = max(longest, len(row.prompt))
-                read = longest * (len(coming) + 1)
-                # One alone is taken whatever it weighs, and read however long it is.
-                if (lane.seats or coming) and (seats > self._seats or weight > self._max_tokens):
+            while joined.waiting:
+                sequence = joined.waiting[0]
+                slots += sequence.slots
+                tokens += sequence.max_cached_tokens
+                longest_prompt = max(longest_prompt, len(sequence.prompt))
+                prefill_tokens = longest_prompt * (len(chosen) + 1)
+                # A single sequence joins an empty batch however many tokens it may hold, and however long its prompt.
+                if (joined.slots or chosen) and (slots > self._slots or tokens > self._max_tokens):
                     break
-                if coming and read > _READ_AT_ONCE:
+                if chosen and prefill_tokens > _PREFILL_TOKENS:
                     break
-                coming.append(lane.coming.popleft())
-        return coming
+                chosen.append(joined.waiting.popleft())
+        return chosen
 
 
-def _give_back(what: Callable[[], None]) -> None:
+def _release(release_memory: Callable[[], None]) -> None:
     try:
-        what()
+        release_memory()
     except Exception:
-        LOG.exception("memory of a model at rest cannot be given back")
+        LOG.exception("the memory of an idle model cannot be released")
 
 
-def _fail(rows: Iterable[DecodingSequence], error: Exception) -> None:
-    for row in rows:
-        row.error = error
-        row.ended(row)
+def _fail(sequences: Iterable[DecodingSequence], error: Exception) -> None:
+    for sequence in sequences:
+        sequence.fail(error)

@@ -1,6 +1,7 @@
-"""KVCacheSlots of a decoder, and who has them: rows, and of those that are searched by beams every hypothesis.
+"""The KV-cache slots of a decoder, and which sequence occupies each: one slot per sequence, or per beam hypothesis.
 
-It chooses tokens and ends rows. It does not know texts, who waits for a row, or which thread it runs in.
+It chooses the next tokens and finishes sequences. It does not know texts, waiting sequences, or in which thread it
+runs.
 """
 
 from __future__ import annotations
@@ -11,268 +12,228 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from kunnafoni_models.decoding.beam_search import Beam, Hypothesis
-from kunnafoni_models.decoding.repetition import repeating
-from kunnafoni_models.decoding.stop_condition import StopCondition
+from kunnafoni_models.decoding.beam_search import Hypothesis
+from kunnafoni_models.decoding.repetition import banned_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from kunnafoni_models.backend import Decoding
-    from kunnafoni_models.decoding.beam_search import Child
+    from kunnafoni_models.decoding.beam_search import Beam, Continuation
+    from kunnafoni_models.decoding.sequence import DecodingSequence
     from kunnafoni_models.gemma.decoder import Scores
 
-# A seat that is left keeps memory for rows up to so long; that of longer ones would pile up in seat after seat.
-_KEPT = 192
+# A slot that is left keeps the memory of so many tokens. Memory of longer sequences would pile up in slot after slot.
+_KEPT_TOKENS = 192
 
 
 class Decoder(Protocol):
-    """What `GemmaDecoder` is; see there."""
+    """A model with a KV cache; `GemmaDecoder` explains the methods."""
 
-    def read(self, first_seat: int, prompts: Sequence[Sequence[int]]) -> Scores:
-        """Seat new rows."""
+    def prefill(self, first_slot: int, prompts: Sequence[Sequence[int]]) -> Scores:
+        """Read prompts into adjacent slots."""
         ...
 
-    def step(self, first_seat: int, tokens: Sequence[int], seen: Sequence[int]) -> Scores:
-        """Read one token more of each of some rows."""
+    def decode_step(self, first_slot: int, tokens: Sequence[int], cached_tokens: Sequence[int]) -> Scores:
+        """Read one more token in each of adjacent slots."""
         ...
 
-    def copy(self, source: int, target: int, first: int, seen: int) -> None:
-        """Let one seat have read what another has."""
+    def copy_slot(self, source: int, target: int, *, start: int, stop: int) -> None:
+        """Copy the keys and values of some positions from one slot to another."""
         ...
 
-    def trim(self, seat: int, seen: int) -> None:
-        """Give back what a seat keeps beyond so many tokens."""
+    def trim_slot(self, slot: int, kept_tokens: int) -> None:
+        """Release the memory of a slot beyond so many tokens."""
         ...
 
-    def free(self, first_seat: int, seats: int) -> None:
-        """Give back what some seats keep."""
+    def release_slots(self, first_slot: int, slots: int) -> None:
+        """Release the memory of adjacent slots."""
         ...
 
-    def forget(self) -> None:
-        """Give back all memory that can be."""
+    def release_memory(self) -> None:
+        """Release all memory that can be released."""
         ...
-
-
-@dataclass(slots=True, eq=False)
-class DecodingSequence:
-    """One row, from its prompt to its end.
-
-    Attributes:
-        prompt: Token numbers.
-        max_tokens: Its cap.
-        decoding: How its answer is searched for; no token of the prompt is penalised or banned.
-        ended: Called once, in the thread that runs the rows; must not fail.
-        tokens: Of the answer, when it has ended, the end token not among them.
-        capped: Whether it was stopped, at its cap or in a loop.
-        error: Why it will have no answer.
-        background: Whether others may overtake it.
-        watch: Says when a greedy one must stop.
-        beam: The search of one with beams; None if it is greedy.
-    """
-
-    prompt: Sequence[int]
-    max_tokens: int
-    decoding: Decoding
-    ended: Callable[[DecodingSequence], object]
-    background: bool = False
-    tokens: Sequence[int] = ()
-    capped: bool = False
-    error: Exception | None = None
-    watch: StopCondition = field(init=False)
-    beam: Beam | None = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.watch = StopCondition(self.max_tokens)
-        self.beam = Beam(self.seats, self.max_tokens) if self.seats > 1 else None
-
-    @property
-    def positions(self) -> int:
-        """Tokens at worst of one hypothesis, prompt and answer."""
-        return len(self.prompt) + self.max_tokens
-
-    @property
-    def seats(self) -> int:
-        """One for each hypothesis."""
-        return self.decoding.beam_size
-
-    @property
-    def weight(self) -> int:
-        """Tokens at worst of all hypotheses."""
-        return self.positions * self.seats
 
 
 @dataclass(slots=True)
-class _Seat:
-    """Who has it: a row, or one hypothesis of its beam."""
+class _Slot:
+    """What occupies a slot: a sequence, or one hypothesis of its beam."""
 
-    row: DecodingSequence
+    sequence: DecodingSequence
     hypothesis: Hypothesis = field(default_factory=Hypothesis)
 
     @property
     def tokens(self) -> list[int]:
+        """Of the output so far."""
         return self.hypothesis.tokens
 
     @property
     def length(self) -> int:
-        """Tokens of its prompt and of what it has said."""
-        return len(self.row.prompt) + len(self.tokens)
+        """Tokens of the prompt and of the output so far."""
+        return len(self.sequence.prompt) + len(self.tokens)
 
 
 class KVCacheSlots:
-    """The seats that are taken, side by side from the first.
+    """The occupied slots, adjacent from the first.
 
     Args:
-        decoder: Nobody else may use these seats of it.
-        first: Of the decoder's seats.
-        end: The end token's number.
-        seats: How many there are.
-        positions: Most tokens of a row at worst.
+        decoder: Nobody else may use these slots of it.
+        first: The first of these slots among the decoder's.
+        slots: How many slots there are.
+        max_length: Most tokens of a sequence, prompt and output together.
+        end_id: Id of the end token.
     """
 
-    def __init__(self, decoder: Decoder, *, first: int, end: int, seats: int, positions: int) -> None:
+    def __init__(self, decoder: Decoder, *, first: int, slots: int, max_length: int, end_id: int) -> None:
         self._decoder = decoder
         self._first = first
-        self._end = end
-        self._taken: list[_Seat] = []
-        self._said = np.zeros((seats, positions), np.int64)
+        self._end_id = end_id
+        self._occupied: list[_Slot] = []
+        # Token ids of the output in each slot; places beyond its length repeat its first token.
+        self._output_ids = np.zeros((slots, max_length), np.int64)
 
     def __len__(self) -> int:
-        """How many are taken."""
-        return len(self._taken)
+        """How many slots are occupied."""
+        return len(self._occupied)
 
     @property
-    def weight(self) -> int:
-        """Tokens at worst of whoever has them."""
-        return sum(seat.row.positions for seat in self._taken)
+    def max_cached_tokens(self) -> int:
+        """Most tokens that the occupied slots may come to hold."""
+        return sum(slot.sequence.max_length for slot in self._occupied)
 
-    def read(self, rows: Sequence[DecodingSequence]) -> Scores:
-        """Read the prompts of rows that are to take the next seats."""
-        return self._decoder.read(self._first + len(self), [row.prompt for row in rows])
+    def prefill(self, sequences: Sequence[DecodingSequence]) -> Scores:
+        """Read the prompts of sequences that are to occupy the next slots."""
+        return self._decoder.prefill(self._first + len(self), [sequence.prompt for sequence in sequences])
 
-    def take(self, rows: Sequence[DecodingSequence], scores: Scores) -> None:
-        """Seat rows whose prompts were read, which gave these scores."""
+    def add(self, sequences: Sequence[DecodingSequence], scores: Scores) -> None:
+        """Let sequences occupy the next slots after their `prefill`, which returned these scores."""
         first = len(self)
-        self._taken += map(_Seat, rows)
+        self._occupied += map(_Slot, sequences)
         self._advance(first, scores)
 
-    def step(self) -> None:
-        """Each seat's next token; rows that are over are told, and leave."""
-        last = [seat.tokens[-1] for seat in self._taken]
-        seen = [seat.length - 1 for seat in self._taken]
-        scores = self._decoder.step(self._first, last, seen)
+    def decode_step(self) -> None:
+        """Produce the next token in each occupied slot; sequences that finish leave their slots."""
+        last_ids = [slot.tokens[-1] for slot in self._occupied]
+        cached_tokens = [slot.length - 1 for slot in self._occupied]
+        scores = self._decoder.decode_step(self._first, last_ids, cached_tokens)
         self._penalise(scores.values)
         self._advance(0, scores)
 
     def _penalise(self, scores: NDArray[np.float32]) -> None:
-        """Of each seat the tokens that it has said; each place beyond its end names its first one again."""
-        seats = np.arange(len(self._taken))[:, None]
-        said = self._said[: len(seats), : max(len(seat.tokens) for seat in self._taken)]
-        penalties = np.array([[seat.row.decoding.repetition_penalty] for seat in self._taken], np.float32)
-        old = scores[seats, said]
-        scores[seats, said] = np.where(old < 0, old * penalties, old / penalties)
-        for number, seat in enumerate(self._taken):
-            if size := seat.row.decoding.no_repeat_ngram_size:
-                scores[number, repeating(seat.tokens, size)] = -np.inf
+        """Apply the repetition penalty and the n-gram ban to the scores, slots x vocabulary, in place."""
+        slots = np.arange(len(self._occupied))[:, None]
+        ids = self._output_ids[: len(slots), : max(len(slot.tokens) for slot in self._occupied)]
+        penalties = np.array([[slot.sequence.decoding.repetition_penalty] for slot in self._occupied], np.float32)
+        old = scores[slots, ids]
+        scores[slots, ids] = np.where(old < 0, old * penalties, old / penalties)
+        for index, slot in enumerate(self._occupied):
+            if ngram_size := slot.sequence.decoding.no_repeat_ngram_size:
+                scores[index, banned_tokens(slot.tokens, ngram_size)] = -np.inf
 
     def _advance(self, first: int, scores: Scores) -> None:
-        """The next token of each seat from one on."""
+        """Choose the next token in each slot from `first` on; `scores` begin with that slot."""
         likeliest = scores.values.argmax(axis=1)
-        over: list[int] = []
+        finished: list[int] = []
         beams: dict[DecodingSequence, tuple[Beam, list[int]]] = {}
-        for number, seat in enumerate(self._taken[first:], first):
-            if beam := seat.row.beam:
-                beams.setdefault(seat.row, (beam, []))[1].append(number)
-            elif self._say(number, int(likeliest[number - first])):
-                over.append(number)
-        for row, (beam, seats) in beams.items():
-            seats.sort(key=self._rank)
-            if self._search(row, beam, seats, scores.logits([number - first for number in seats])):
-                over += seats
-        self._leave(over)
+        for index, slot in enumerate(self._occupied[first:], first):
+            if beam := slot.sequence.beam:
+                beams.setdefault(slot.sequence, (beam, []))[1].append(index)
+            elif self._append(index, int(likeliest[index - first])):
+                finished.append(index)
+        for sequence, (beam, slots) in beams.items():
+            slots.sort(key=self._rank)
+            if self._advance_beam(sequence, beam, slots, scores.logits([index - first for index in slots])):
+                finished += slots
+        self._vacate(finished)
 
-    def _rank(self, number: int) -> tuple[float, list[int]]:
-        """The order of hypotheses, wherever they sit: which of two equal ones goes on must not depend on company."""
-        hypothesis = self._taken[number].hypothesis
+    def _rank(self, index: int) -> tuple[float, list[int]]:
+        """Order of hypotheses, independent of their slots: other sequences must not decide which of two equals wins."""
+        hypothesis = self._occupied[index].hypothesis
         return -hypothesis.score, hypothesis.tokens
 
-    def _say(self, number: int, token: int) -> bool:
-        """The next token of a row; True if it is over."""
-        seat, row = self._taken[number], self._taken[number].row
-        if token != self._end:
-            self._note(number, len(seat.tokens), token)
-            seat.tokens.append(token)
-            row.capped = row.watch.stop(token)
-        row.tokens = seat.tokens
-        return token == self._end or row.capped
+    def _append(self, index: int, token_id: int) -> bool:
+        """Append the next token of a greedy sequence; True if it has finished."""
+        slot, sequence = self._occupied[index], self._occupied[index].sequence
+        if token_id != self._end_id:
+            self._record(index, len(slot.tokens), token_id)
+            slot.tokens.append(token_id)
+            sequence.cut_short = sequence.stop_condition.stops_at(token_id)
+        sequence.output = slot.tokens
+        return token_id == self._end_id or sequence.cut_short
 
-    def _search(self, row: DecodingSequence, beam: Beam, seats: list[int], logits: NDArray[np.float32]) -> bool:
-        """The next step of a beam; True if it is over."""
-        children = beam.advance([self._taken[number].hypothesis for number in seats], logits, end=self._end)
-        if children:
-            self._succeed(row, seats, children)
+    def _advance_beam(
+        self, sequence: DecodingSequence, beam: Beam, slots: list[int], logits: NDArray[np.float32]
+    ) -> bool:
+        """Take the next step of a beam search; True if it is over."""
+        hypotheses = [self._occupied[index].hypothesis for index in slots]
+        if continuations := beam.advance(hypotheses, logits, end_id=self._end_id):
+            self._replace_hypotheses(sequence, slots, continuations)
             return False
-        row.tokens = beam.best.tokens
-        row.capped = len(row.tokens) == row.max_tokens
+        sequence.output = beam.best.tokens
+        sequence.cut_short = len(sequence.output) == sequence.max_output_tokens
         return True
 
-    def _succeed(self, row: DecodingSequence, seats: list[int], children: Sequence[Child]) -> None:
-        """The first child of a hypothesis takes its seat, and each other one a seat that nobody takes, or a new one."""
-        fresh = range(len(self._taken), len(self._taken) + len(children) - len(seats))
-        parents = [seats[child.parent] for child in children]
-        free = [number for number in (*seats, *fresh) if number not in parents]
-        taken: dict[int, Hypothesis] = {}
-        for parent, (_, hypothesis) in zip(parents, children, strict=True):
-            number = free.pop() if parent in taken else parent
-            if number != parent:
-                alike = self._alike(number, parent) if number in seats else 0
-                self._copy(parent, number, self._taken[parent], alike)
-            taken[number] = hypothesis
-        self._taken += (_Seat(row) for _ in fresh)
-        for number, hypothesis in taken.items():
-            self._note(number, len(hypothesis.tokens) - 1, hypothesis.tokens[-1])
-            self._taken[number].hypothesis = hypothesis
+    def _replace_hypotheses(
+        self, sequence: DecodingSequence, slots: list[int], continuations: Sequence[Continuation]
+    ) -> None:
+        """Put continuations into slots: the first one of a hypothesis into its slot, others into free or new slots."""
+        new = range(len(self._occupied), len(self._occupied) + len(continuations) - len(slots))
+        parents = [slots[continuation.parent] for continuation in continuations]
+        free = [index for index in (*slots, *new) if index not in parents]
+        placed: dict[int, Hypothesis] = {}
+        for parent, (_, hypothesis) in zip(parents, continuations, strict=True):
+            index = free.pop() if parent in placed else parent
+            if index != parent:
+                shared = self._shared_prefix(index, parent) if index in slots else 0
+                self._copy(parent, index, self._occupied[parent], shared)
+            placed[index] = hypothesis
+        self._occupied += (_Slot(sequence) for _ in new)
+        for index, hypothesis in placed.items():
+            self._record(index, len(hypothesis.tokens) - 1, hypothesis.tokens[-1])
+            self._occupied[index].hypothesis = hypothesis
 
-    def _alike(self, number: int, other: int) -> int:
-        """How many tokens two hypotheses of a beam have read alike."""
-        pairs = zip(self._taken[number].tokens, self._taken[other].tokens, strict=True)
-        return len(self._taken[number].row.prompt) + sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    def _shared_prefix(self, index: int, other: int) -> int:
+        """How many tokens two hypotheses of one beam have in common, from the prompt's first one on."""
+        pairs = zip(self._occupied[index].tokens, self._occupied[other].tokens, strict=True)
+        prompt = len(self._occupied[index].sequence.prompt)
+        return prompt + sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
-    def _note(self, number: int, place: int, token: int) -> None:
-        self._said[number, place or slice(None)] = token
+    def _record(self, index: int, place: int, token_id: int) -> None:
+        """Remember an output token for the repetition penalty; the first one fills all places."""
+        self._output_ids[index, place or slice(None)] = token_id
 
-    def _leave(self, over: Sequence[int]) -> None:
-        """Free seats, tell the rows that had them, and let those in the last seats take them."""
-        rows = dict.fromkeys(self._taken[number].row for number in over)
-        stay = len(self) - len(over)
-        free = [number for number in over if number < stay]
-        moving = [number for number in range(stay, len(self)) if number not in over]
-        long = [number for number in (*over, *moving) if self._taken[number].length > _KEPT]
-        for source, target in zip(moving, free, strict=True):
-            self._taken[target] = self._taken[source]
-        del self._taken[stay:]
+    def _vacate(self, finished: Sequence[int]) -> None:
+        """Vacate the slots of finished sequences, and move the sequences of the last slots into the gaps."""
+        sequences = dict.fromkeys(self._occupied[index].sequence for index in finished)
+        remaining = len(self) - len(finished)
+        gaps = [index for index in finished if index < remaining]
+        moving = [index for index in range(remaining, len(self)) if index not in finished]
+        long = [index for index in (*finished, *moving) if self._occupied[index].length > _KEPT_TOKENS]
+        for source, target in zip(moving, gaps, strict=True):
+            self._occupied[target] = self._occupied[source]
+        del self._occupied[remaining:]
         try:
-            for source, target in zip(moving, free, strict=True):
-                self._copy(source, target, self._taken[target])
-            for number in long:
-                self._decoder.trim(self._first + number, max(_KEPT, self._taken[number].length if number < stay else 0))
+            for source, target in zip(moving, gaps, strict=True):
+                self._copy(source, target, self._occupied[target])
+            for index in long:
+                length = self._occupied[index].length if index < remaining else 0
+                self._decoder.trim_slot(self._first + index, max(_KEPT_TOKENS, length))
         finally:
-            for row in rows:
-                row.ended(row)
+            for sequence in sequences:
+                sequence.on_finished(sequence)
 
-    def _copy(self, source: int, target: int, seat: _Seat, first: int = 0) -> None:
-        """Let a seat have read what another has, from a token on."""
-        self._decoder.copy(self._first + source, self._first + target, first, seat.length)
-        self._said[target] = self._said[source]
+    def _copy(self, source: int, target: int, slot: _Slot, start: int = 0) -> None:
+        """Copy what a slot has cached, from token `start` on, and the output tokens."""
+        self._decoder.copy_slot(self._first + source, self._first + target, start=start, stop=slot.length)
+        self._output_ids[target] = self._output_ids[source]
 
-    def free(self) -> None:
-        """Give back what the seats keep; none may be taken."""
-        self._decoder.free(self._first, len(self._said))
+    def release_memory(self) -> None:
+        """Release the memory of the slots; none of them may be occupied."""
+        self._decoder.release_slots(self._first, len(self._output_ids))
 
     def clear(self) -> list[DecodingSequence]:
-        """Free all seats and give the rows that had them."""
-        rows = list(dict.fromkeys(seat.row for seat in self._taken))
-        self._taken.clear()
-        return rows
+        """Vacate all slots and return the sequences that occupied them."""
+        sequences = list(dict.fromkeys(slot.sequence for slot in self._occupied))
+        self._occupied.clear()
+        return sequences

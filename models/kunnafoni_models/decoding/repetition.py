@@ -1,4 +1,4 @@
-"""Tells when a row of tokens repeats itself. It knows numbers, not words."""
+"""Detects loops in a sequence, and finds the tokens that would repeat an n-gram. It knows token ids, no words."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# An n-gram this long that comes back at a steady distance marks a loop; shorter ones come back in honest text.
+# An n-gram of this length that returns at a steady distance marks a loop; shorter ones return in honest text.
 _NGRAM = 4
-# A loop is at least this many tokens of repetition, and two repetitions beyond the first time. In 87,000 texts
-# (FLORES-200 and a twelfth of the training mix: all three languages, sentences and articles) nothing repeats itself so.
+# A loop is at least this many repeated tokens, and two repetitions beyond the first occurrence. None of 87,000 texts
+# (FLORES-200 and a twelfth of the training mix: all three languages, sentences and articles) repeats itself like this.
 _MIN_REPEATED_TOKENS = 12
 _MIN_REPETITIONS = 2
 
 
 class LoopDetector:
-    """Watches one row as its tokens come; costs a third of a microsecond a token, whatever the loop's length."""
+    """Watches one sequence token by token; costs a third of a microsecond per token, whatever the loop's length."""
 
     __slots__ = ("_last_seen", "_ngram", "_period", "_position", "_repeated")
 
@@ -27,8 +27,8 @@ class LoopDetector:
         self._period = 0
         self._repeated = 0
 
-    def loops(self, token_id: int) -> bool:
-        """Take the next token; True if the row now goes round in circles."""
+    def loops_at(self, token_id: int) -> bool:
+        """Take the next token; True if the sequence is in a loop by now."""
         self._position += 1
         self._ngram = (*self._ngram[1 - _NGRAM :], token_id)
         if len(self._ngram) < _NGRAM:
@@ -40,7 +40,9 @@ class LoopDetector:
         return self._repeated >= max(_MIN_REPEATED_TOKENS, _MIN_REPETITIONS * period)
 
 
-def repeating(tokens: Sequence[int], size: int) -> list[int]:
-    """The next tokens that would say an n-gram of this size again."""
-    last = list(tokens[len(tokens) + 1 - size :])
-    return [tokens[end] for end in range(size - 1, len(tokens)) if list(tokens[end + 1 - size : end]) == last]
+def banned_tokens(tokens: Sequence[int], ngram_size: int) -> list[int]:
+    """The next tokens that would repeat an n-gram of this size (`no_repeat_ngram_size`)."""
+    last = list(tokens[len(tokens) + 1 - ngram_size :])
+    return [
+        tokens[end] for end in range(ngram_size - 1, len(tokens)) if list(tokens[end + 1 - ngram_size : end]) == last
+    ]

@@ -1,4 +1,4 @@
-"""Says when a row of a greedy batch must stop. It knows numbers, not words, and no runtime."""
+"""Says when a greedy sequence must stop. It knows token ids, no words and no runtime."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from kunnafoni_models.decoding.repetition import LoopDetector
 
 
 class StopCondition:
-    """Takes a row's tokens as they come, the end token not among them.
+    """Watches one sequence token by token; the end token is not among them.
 
     Attributes:
-        tokens: How many tokens came so far.
-        looped: True if the row went round in circles.
+        tokens: How many tokens were produced so far.
+        looped: True if the sequence repeats itself without end.
     """
 
-    __slots__ = ("_guard", "_max_tokens", "looped", "tokens")
+    __slots__ = ("_detector", "_max_tokens", "looped", "tokens")
 
     def __init__(self, max_tokens: int) -> None:
-        self._guard = LoopDetector()
+        self._detector = LoopDetector()
         self._max_tokens = max_tokens
         self.tokens = 0
         self.looped = False
 
-    def stop(self, token_id: int) -> bool:
-        """Take the next token; True if it is the last one, by the cap or for a loop."""
+    def stops_at(self, token_id: int) -> bool:
+        """Take the next token; True if it is the last one, because of the cap or of a loop."""
         self.tokens += 1
-        self.looped = self._guard.loops(token_id)
+        self.looped = self._detector.loops_at(token_id)
         return self.looped or self.tokens >= self._max_tokens

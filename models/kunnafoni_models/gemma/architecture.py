@@ -10,7 +10,7 @@ from kunnafoni_models.backend import ModelError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# What the network has built in. A checkpoint that differs computes something else.
+# What the network has built in. A checkpoint with other values computes something else.
 _FIXED: Mapping[str, Any] = {
     "model_type": "gemma3_text",
     "hidden_activation": "gelu_pytorch_tanh",
@@ -25,7 +25,7 @@ _FULL, _SLIDING = "full_attention", "sliding_attention"
 
 
 class ArchitectureError(ModelError):
-    """The model is of another architecture, or of a variant that is not computed here."""
+    """The model has another architecture, or is a variant that is not supported here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +33,15 @@ class Architecture:
     """Sizes of a model (Gemma 3 technical report, 2025).
 
     Attributes:
-        vocabulary: Rows of the embedding, which is the head too.
+        vocabulary: Rows of the embedding matrix, which is the output matrix as well.
         hidden: Width of the residual stream.
         feed_forward: Width inside a feed-forward block.
         heads: Query heads.
         key_value_heads: Heads of keys and values; each serves `heads / key_value_heads` query heads.
         head_size: Width of a head. Queries are scaled by its inverse square root.
-        full_attention: For each layer, whether it sees everything before; else only `window` tokens.
-        window: Tokens that the other layers see, the token itself included.
-        full_theta, sliding_theta: Bases of the rotary positions of either kind of layer.
+        full_attention: For each layer, whether it attends to all earlier tokens; else to `window` tokens only.
+        window: Tokens that the other layers attend to, the token itself included.
+        full_theta, sliding_theta: Bases of the rotary positions in layers with full and with sliding attention.
     """
 
     vocabulary: int
@@ -65,14 +65,14 @@ class Architecture:
         """Read the content of a checkpoint's `config.json`, as transformers 5 writes it.
 
         Raises:
-            ArchitectureError: It is of another architecture, or of a variant that the trainer does not compute.
+            ArchitectureError: It has another architecture, or is a variant that the trainer does not support.
         """
         for name, value in _FIXED.items():
             if config.get(name, value) != value:
                 raise ArchitectureError(f"the checkpoint has {name} {config[name]!r}; only {value!r} can be trained")
         try:
             if config.get("query_pre_attn_scalar", config["head_dim"]) != config["head_dim"]:
-                raise ArchitectureError("the checkpoint scales its attention otherwise than by the size of a head")
+                raise ArchitectureError("the checkpoint does not scale its attention by the size of a head")
             rotary = {kind: dict(table) for kind, table in config["rope_parameters"].items()}
             if any(table.get("rope_type", "default") != "default" for table in rotary.values()):
                 raise ArchitectureError("the checkpoint stretches its rotary positions; that cannot be trained")
@@ -94,7 +94,7 @@ class Architecture:
             ) from error
 
     def to_hugging_face(self) -> dict[str, Any]:
-        """The content of `config.json`, without the numbers of special tokens."""
+        """The content of `config.json`, without the ids of special tokens."""
         kinds = {_FULL: self.full_theta, _SLIDING: self.sliding_theta}
         return {
             "architectures": ["Gemma3ForCausalLM"],
@@ -118,11 +118,11 @@ class Architecture:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """The attributes, as JSON has them."""
+        """The attributes as values of JSON."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Architecture:
-        """The opposite of `to_json`."""
+        """The inverse of `to_json`."""
         found: dict[str, Any] = {**values, "full_attention": tuple(values["full_attention"])}
         return cls(**found)

@@ -1,6 +1,6 @@
-"""A Gemma 3 decoder on ONNX Runtime: rows have seats, and each seat keeps what its row has read.
+"""A Gemma 3 decoder on ONNX Runtime: reads token ids into KV-cache slots and returns scores of the next token.
 
-It knows token numbers and scores. It does not know which token is chosen, or when a row ends.
+It does not know which token is chosen, or when a sequence ends.
 """
 
 from __future__ import annotations
@@ -24,125 +24,134 @@ _runtime: Any = onnxruntime  # has no types of its own
 
 
 class Scores(NamedTuple):
-    """Of what follows in each row.
+    """Of each token of the vocabulary as the next one, for some sequences.
 
     Attributes:
-        values: Rows x vocabulary, up to a positive factor of each row.
-        factors: Rows x 1.
+        values: Logits up to a positive factor of each sequence, sequences x vocabulary; enough for greedy search.
+        factors: These factors, sequences x 1.
     """
 
     values: NDArray[np.float32]
     factors: NDArray[np.float32]
 
-    def logits(self, rows: Sequence[int]) -> NDArray[np.float32]:
-        """Of some rows, rows x vocabulary."""
-        return self.values[rows] * self.factors[rows]
+    def logits(self, sequences: Sequence[int]) -> NDArray[np.float32]:
+        """The logits of the sequences with these indices, sequences x vocabulary."""
+        return self.values[sequences] * self.factors[sequences]
 
 
 class GemmaDecoder:
-    """Reads prompts and then token by token, many rows at a time. Not for several threads at once.
+    """Reads prompts and then single tokens, for many sequences at once. Only one thread at a time may use it.
 
     Args:
-        model: What `build_onnx_graph` makes.
-        constants: The model's.
-        seats: Rows that it can keep.
-        threads: Of the processor.
+        model: As `build_onnx_graph` returns it.
+        constants: Likewise.
+        slots: Sequences whose keys and values the KV cache can hold.
+        threads: Processor threads.
 
     Attributes:
-        vocabulary: Token numbers are below this.
+        vocabulary: How many tokens there are; token ids are below this.
     """
 
-    def __init__(self, model: bytes, constants: Constants, *, seats: int, threads: int) -> None:
-        self._constants = constants  # the runtime reads some of them where they lie
+    def __init__(self, model: bytes, constants: Constants, *, slots: int, threads: int) -> None:
+        self._constants = constants  # the runtime does not copy all of them
         options = _runtime.SessionOptions()
         options.intra_op_num_threads = threads
-        if saturates():
+        if saturates_int8():
             options.add_session_config_entry("session.x64quantprecision", "1")
-        # A thread that waits for the other in busy circles is faster, and has no business to go on between two runs.
+        # Threads that spin while they wait for each other are faster; between two runs they must not spin on.
         options.add_session_config_entry("session.force_spinning_stop", "1")
         options.add_external_initializers(
-            list(constants), [_runtime.OrtValue.ortvalue_from_numpy(each) for each in constants.values()]
+            list(constants), [_runtime.OrtValue.ortvalue_from_numpy(constant) for constant in constants.values()]
         )
         self._session = _runtime.InferenceSession(model, options, ["CPUExecutionProvider"])
         self.vocabulary: int = self._session.get_outputs()[0].shape[1]
-        kept = [each for each in self._session.get_inputs() if each.name.startswith(("keys_", "values_"))]
-        self._names = [each.name for each in kept]
-        self._kept = _Pages((len(kept), seats, *kept[0].shape[1:]))
+        caches = [each for each in self._session.get_inputs() if each.name.startswith("past_")]
+        self._cache_names = [each.name.removeprefix("past_") for each in caches]
+        # Keys and values of each layer: caches x slots x heads x positions x size.
+        self._cache = _ReleasableArray((len(caches), slots, *caches[0].shape[1:]))
 
-    def read(self, first_seat: int, prompts: Sequence[Sequence[int]]) -> Scores:
-        """Seat new rows side by side."""
+    def prefill(self, first_slot: int, prompts: Sequence[Sequence[int]]) -> Scores:
+        """Read the prompts of new sequences into adjacent slots."""
         lengths = np.array([len(prompt) for prompt in prompts])
         ids = np.zeros((len(prompts), lengths.max()), np.int64)
-        for row, prompt in enumerate(prompts):
-            ids[row, : len(prompt)] = prompt
-        return self._run(first_seat, ids, seen=lengths, last=lengths - 1)
+        for index, prompt in enumerate(prompts):
+            ids[index, : len(prompt)] = prompt
+        return self._run(first_slot, ids, cached_tokens=lengths, last=lengths - 1)
 
-    def step(self, first_seat: int, tokens: Sequence[int], seen: Sequence[int]) -> Scores:
-        """Read one token more of each of some rows side by side; `seen` are the tokens that it had read before."""
+    def decode_step(self, first_slot: int, tokens: Sequence[int], cached_tokens: Sequence[int]) -> Scores:
+        """Read one more token in each of adjacent slots, which hold `cached_tokens` tokens before."""
         ids = np.array(tokens, np.int64)[:, None]
-        return self._run(first_seat, ids, seen=np.array(seen) + 1, last=np.zeros(len(ids), np.int64))
+        return self._run(first_slot, ids, cached_tokens=np.array(cached_tokens) + 1, last=np.zeros(len(ids), np.int64))
 
-    def copy(self, source: int, target: int, first: int, seen: int) -> None:
-        """Let one seat have read what another has, from token `first` up to `seen`."""
-        self._kept.array[:, target, :, first:seen] = self._kept.array[:, source, :, first:seen]
+    def copy_slot(self, source: int, target: int, *, start: int, stop: int) -> None:
+        """Copy the keys and values of the tokens from `start` up to `stop` from one slot to another."""
+        self._cache.array[:, target, :, start:stop] = self._cache.array[:, source, :, start:stop]
 
-    def trim(self, seat: int, seen: int) -> None:
-        """Give back to the system what a seat keeps beyond so many tokens."""
-        for heads in self._kept.array[:, seat]:
+    def trim_slot(self, slot: int, kept_tokens: int) -> None:
+        """Release the memory of a slot beyond so many tokens to the system."""
+        for heads in self._cache.array[:, slot]:
             for head in heads:
-                self._kept.forget(head[seen:])
+                self._cache.release(head[kept_tokens:])
 
-    def free(self, first_seat: int, seats: int) -> None:
-        """Give back to the system the memory of some seats side by side."""
-        for kept in self._kept.array:
-            self._kept.forget(kept[first_seat : first_seat + seats])
+    def release_slots(self, first_slot: int, slots: int) -> None:
+        """Release the memory of adjacent slots to the system."""
+        for cache in self._cache.array:
+            self._cache.release(cache[first_slot : first_slot + slots])
 
-    def forget(self) -> None:
-        """Give back to the system the memory of all seats, and what the runtime has kept from run to run."""
-        once = np.ones(1, np.int64)
-        self._run(
-            0, once[:, None], seen=once, last=once - 1, settings={"memory.enable_memory_arena_shrinkage": "cpu:0"}
-        )
-        self._kept.forget(self._kept.array)
+    def release_memory(self) -> None:
+        """Release the memory of all slots to the system, and what the runtime keeps from run to run."""
+        one = np.ones(1, np.int64)
+        shrink = {"memory.enable_memory_arena_shrinkage": "cpu:0"}
+        self._run(0, one[:, None], cached_tokens=one, last=one - 1, run_options=shrink)
+        self._cache.release(self._cache.array)
 
     def _run(
         self,
-        first_seat: int,
+        first_slot: int,
         ids: NDArray[np.int64],
         *,
-        seen: NDArray[np.int64],
+        cached_tokens: NDArray[np.int64],
         last: NDArray[np.int64],
-        settings: Mapping[str, str] | None = None,
+        run_options: Mapping[str, str] | None = None,
     ) -> Scores:
-        rows = len(ids)
-        scores = Scores(np.empty((rows, self.vocabulary), np.float32), np.empty((rows, 1), np.float32))
+        """Read `ids`, sequences x tokens.
+
+        Args:
+            first_slot: Of the first sequence.
+            ids: Token ids, padded on the right.
+            cached_tokens: Tokens that each slot holds after this run.
+            last: Index of each sequence's last token in `ids`.
+            run_options: Of the runtime.
+        """
+        sequences = len(ids)
+        scores = Scores(np.empty((sequences, self.vocabulary), np.float32), np.empty((sequences, 1), np.float32))
         inputs = {
-            "ids": ids.reshape(-1),
+            "token_ids": ids.reshape(-1),
             "shape": np.array(ids.shape, np.int64),
-            "seen": (seen - 1).astype(np.int32),
-            "most_seen": np.array(seen.max(), np.int32),
-            "last": np.arange(rows) * ids.shape[1] + last,
+            "seqlens_k": (cached_tokens - 1).astype(np.int32),
+            "total_sequence_length": np.array(cached_tokens.max(), np.int32),
+            "last": np.arange(sequences) * ids.shape[1] + last,
         }
         binding = _runtime.IOBinding(self._session)
         for name, values in inputs.items():
             binding.bind_cpu_input(name, values)
-        for name, seats in zip(self._names, self._kept.array, strict=True):
-            _bind(binding.bind_input, name, seats[first_seat : first_seat + rows])
-            _bind(binding.bind_output, f"new_{name}", seats[first_seat : first_seat + rows])
+        for name, cache in zip(self._cache_names, self._cache.array, strict=True):
+            _bind(binding.bind_input, f"past_{name}", cache[first_slot : first_slot + sequences])
+            _bind(binding.bind_output, f"present_{name}", cache[first_slot : first_slot + sequences])
         _bind(binding.bind_output, "scores", scores.values)
         _bind(binding.bind_output, "factors", scores.factors)
         options = _runtime.RunOptions()
-        for name, value in (settings or {}).items():
+        for name, value in (run_options or {}).items():
             options.add_run_config_entry(name, value)
         self._session.run_with_iobinding(binding, options)
         return scores
 
 
-def saturates(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Whether the processor adds pairs of products of bytes in 16 bits, which are too few: x86 without VNNI.
+def saturates_int8(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """True if the processor sums pairs of int8 products in 16 bits, which saturate: x86 without VNNI.
 
-    See `session.x64quantprecision` in ONNX Runtime's `onnxruntime_session_options_config_keys.h`: matrices are taken as
-    unsigned bytes then, which is exact and slower.
+    See `session.x64quantprecision` in ONNX Runtime's `onnxruntime_session_options_config_keys.h`: the matrices are then
+    taken as unsigned bytes, which is exact and slower.
     """
     try:
         flags = set(cpuinfo.read_text("utf-8").partition("flags")[2].partition("\n")[0].split())
@@ -151,21 +160,21 @@ def saturates(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     return bool(flags) and not flags & {"avx512_vnni", "avx_vnni", "avx_vnni_int8", "amx_int8"}
 
 
-class _Pages:
-    """An array whose memory is taken as it is written, and can be given back.
+class _ReleasableArray:
+    """An array whose memory is taken when it is first written, and can be released to the system in parts.
 
-    numpy's own large arrays come in pages of 2 MB, of which a row of 60 tokens would use a tenth.
+    numpy's own large arrays take pages of 2 MB, of which a sequence of 60 tokens would use a tenth.
     """
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         size = int(np.prod(shape)) * np.dtype(np.float32).itemsize
-        # Private: of memory that could be shared the system would keep what is given back.
+        # The system does not free released memory of a mapping that could be shared.
         self._map = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         self._map.madvise(mmap.MADV_NOHUGEPAGE)
         self.array: NDArray[np.float32] = np.frombuffer(self._map, np.float32).reshape(shape)
 
-    def forget(self, part: NDArray[np.float32]) -> None:
-        """Give back the whole pages of a part that lies in one piece."""
+    def release(self, part: NDArray[np.float32]) -> None:
+        """Release the whole pages of a contiguous part."""
         start = part.ctypes.data - self.array.ctypes.data
         end = (start + part.nbytes) // mmap.PAGESIZE * mmap.PAGESIZE
         start = -(-start // mmap.PAGESIZE) * mmap.PAGESIZE

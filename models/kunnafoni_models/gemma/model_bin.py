@@ -1,7 +1,7 @@
-"""A CTranslate2 `model.bin` and the Gemma 3 decoder in it, as named arrays under Hugging Face's names.
+"""Reads the Gemma 3 decoder in a CTranslate2 `model.bin`, as arrays under Hugging Face's names.
 
-It knows the file format (`ctranslate2/specs/model_spec.py`, binary version 6) and what the converter calls the parts.
-It does not know where the bytes come from, or who computes with them.
+It knows the file format (`ctranslate2/specs/model_spec.py`, binary version 6) and the names that the converter gives to
+the parts. It does not know where the bytes come from, or what computes with them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from kunnafoni_models.gemma.architecture import Architecture, ArchitectureError
 Variables = Mapping[str, NDArray[Any]]
 
 _BINARY_VERSION = 6
-# In the order of CTranslate2's own numbers; the last is bfloat16, which numpy does not have.
+# By CTranslate2's own type numbers; the last is bfloat16, which numpy does not have.
 _TYPES = (np.float32, np.int8, np.int16, np.int32, np.float16, np.uint16)
 NORMS = {
     "input_layernorm": "input_layer_norm",
@@ -42,22 +42,22 @@ class Parameter:
     """One matrix or vector of a model, read-only and without a copy of the file's bytes.
 
     Attributes:
-        values: A matrix has a row for each output; bfloat16 comes as uint16.
-        scale: Of int8, what each row is to be divided by; None if the values are what they say.
+        values: A matrix has one row per output; bfloat16 values have the type uint16.
+        scale: Of an int8 matrix, the divisor of each row; None if the values are not quantised.
     """
 
     values: NDArray[Any]
     scale: NDArray[np.float32] | None = None
 
     def floats(self) -> NDArray[np.float32]:
-        """A copy in float32, int8 multiplied out."""
+        """A copy in float32, int8 values dequantised."""
         if self.values.dtype == np.uint16:
             return (self.values.astype(np.uint32) << 16).view(np.float32)
         values = self.values.astype(np.float32)
         return values if self.scale is None else values / self.scale[:, None]
 
     def rows(self, start: int, stop: int) -> Parameter:
-        """Some rows of a matrix."""
+        """The rows of a matrix from `start` up to `stop`."""
         return Parameter(self.values[start:stop], None if self.scale is None else self.scale[start:stop])
 
 
@@ -76,14 +76,14 @@ def read_decoder(data: bytes | bytearray) -> tuple[Architecture, dict[str, Param
 
 
 def _variables(data: bytes | bytearray) -> Variables:
-    """Every variable of a `model.bin` by its name."""
+    """All variables of a `model.bin` by name."""
     reader = _Reader(data)
     if (version := reader.number("I")) != _BINARY_VERSION:
         raise ArchitectureError(f"the weights are in version {version} of CTranslate2's format, not {_BINARY_VERSION}")
     reader.text()  # name of the specification
     reader.number("I")  # its revision
     variables = dict(reader.variable() for _ in range(reader.number("I")))
-    # Variables with the same content are written once, and the others named after it.
+    # Variables with equal contents are written once; the other names are aliases.
     aliases = {reader.text(): reader.text() for _ in range(reader.number("I"))}
     return variables | {alias: variables[name] for alias, name in aliases.items()}
 
@@ -115,10 +115,10 @@ class _Reader:
 
 
 def _architecture(variables: Variables) -> Architecture:
-    def number(name: str, otherwise: float | None = None) -> float:
+    def number(name: str, default: float | None = None) -> float:
         value = variables.get(f"decoder/{name}")
-        if value is None and otherwise is not None:
-            return otherwise
+        if value is None and default is not None:
+            return default
         return variables[f"decoder/{name}"].item()
 
     layers = len({name.split("/")[1] for name in variables if name.startswith("decoder/layer_")} - {"layer_norm"})
@@ -131,7 +131,7 @@ def _architecture(variables: Variables) -> Architecture:
         hidden=hidden,
         feed_forward=variables["decoder/layer_0/ffn/linear_0/weight"].shape[0],
         heads=heads,
-        # The converter leaves it out where every query head has keys of its own.
+        # The converter omits it if every query head has keys of its own.
         key_value_heads=int(number("layer_0/self_attention/num_heads_kv", heads)),
         head_size=int(number("layer_0/self_attention/head_dim")),
         full_attention=tuple(window == 0 for window in windows),
@@ -149,13 +149,15 @@ def _parameters(variables: Variables, architecture: Architecture) -> dict[str, P
     queries = architecture.heads * architecture.head_size
     keys = architecture.key_value_heads * architecture.head_size
     for layer in range(architecture.layers):
-        ours, theirs = f"model.layers.{layer}.", f"decoder/layer_{layer}/"
-        fused, start = _matrix(variables, f"{theirs}self_attention/linear_0"), 0
+        hf_prefix, ct2_prefix = f"model.layers.{layer}.", f"decoder/layer_{layer}/"
+        fused, start = _matrix(variables, f"{ct2_prefix}self_attention/linear_0"), 0
         for name, rows in zip("qkv", (queries, keys, keys), strict=True):
-            parameters[f"{ours}self_attn.{name}_proj.weight"] = fused.rows(start, start + rows)
+            parameters[f"{hf_prefix}self_attn.{name}_proj.weight"] = fused.rows(start, start + rows)
             start += rows
-        parameters |= {f"{ours}{a}.weight": _matrix(variables, f"{theirs}{b}") for a, b in _MATRICES.items()}
-        parameters |= {f"{ours}{a}.weight": Parameter(variables[f"{theirs}{b}/gamma"]) for a, b in NORMS.items()}
+        parameters |= {f"{hf_prefix}{a}.weight": _matrix(variables, f"{ct2_prefix}{b}") for a, b in _MATRICES.items()}
+        parameters |= {
+            f"{hf_prefix}{a}.weight": Parameter(variables[f"{ct2_prefix}{b}/gamma"]) for a, b in NORMS.items()
+        }
     return parameters
 
 

@@ -94,7 +94,7 @@ def model(
     constants: Sequence[bytes],
     operator_sets: dict[str, int],
 ) -> bytes:
-    """A `ModelProto` of one graph.
+    """A `ModelProto` with one graph.
 
     Args:
         name: Of the graph.

@@ -1,7 +1,8 @@
-"""A checkpoint folder becomes a model of the user's catalog: checked, converted or copied, described, and tried once.
+"""Imports a checkpoint folder into the user's catalog: checks, converts or copies, describes, and runs it once.
 
-Nothing half-imported is ever seen: all work is done in a hidden folder, and the entry file appears last. It knows files
-and backends; what a checkpoint does is `recipes`'s. It never touches the network: `hub.py` does.
+A half-imported model is never visible: all work is done in a hidden folder, and the entry file appears last. This
+module knows files and backends; `checkpoint_profile` knows what a checkpoint can do. It never touches the network:
+`hub` does.
 """
 
 from __future__ import annotations
@@ -27,37 +28,37 @@ from kunnafoni_models.backends.transformers_checkpoint import (
 )
 from kunnafoni_models.catalog.entry import CatalogEntry, Licence
 from kunnafoni_models.catalog.installation import check_name, describe_file, install
-from kunnafoni_models.importing.checkpoint_profile import ImportHints, recipe
+from kunnafoni_models.importing.checkpoint_profile import ImportHints, profile_checkpoint
 from kunnafoni_models.importing.licence import read_licence
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from kunnafoni_models.importing.checkpoint_profile import Recipe
+    from kunnafoni_models.importing.checkpoint_profile import CheckpointProfile
 
 _CARD_FILES = ("README.md", "LICENSE", "LICENSE.txt", "NOTICE")
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class ImportRequest:
     """What to import and how.
 
     Attributes:
         checkpoint: Folder as transformers saves it.
-        models_dir: The user's catalog folder; made if there is none.
-        model_id: Name of the new model.
+        models_dir: The user's catalog folder; created if there is none.
+        model_id: Id of the new model.
         base: Where the checkpoint comes from, for people.
-        revision: Which build of it; empty for the first characters of the weights' digest.
-        backend: `ctranslate2`, `transformers`, or `auto`: CTranslate2 where it has a converter.
-        quantization: Of weights: on CTranslate2 `int8`, `float16`, `float32` or another of its names, on transformers
-            a number format (its option `dtype`); empty for int8 on CTranslate2, and what suits the device on
-            transformers.
-        licence: Name of the licence; empty to read it off the model card.
-        non_commercial: Whether the licence forbids commercial use; None to tell by its name.
-        allow_unsafe: Take pickled weights, and code that comes with the checkpoint.
-        wishes: What the checkpoint itself does not say.
-        known: The built-in entry of the same checkpoint, whose limits and published quality are taken over, and the
-            licence if the card states none; None if it is not in the catalog, or is used for something else.
+        revision: Build of the checkpoint; empty for the first characters of the weights' digest.
+        backend: `ctranslate2`, `transformers`, or `auto`: CTranslate2 if it has a converter.
+        quantization: Of the weights: on CTranslate2 `int8`, `float16`, `float32` or another of its names, on
+            transformers a number format (its option `dtype`). Empty is int8 on CTranslate2, and the default of the
+            device on transformers.
+        licence: Name of the licence; empty to read it from the model card.
+        non_commercial: Whether the licence forbids commercial use; None to derive that from its name.
+        allow_unsafe: Accept pickled weights, and code that comes with the checkpoint.
+        hints: What the checkpoint itself does not say.
+        catalog_entry: The built-in entry of the same checkpoint; its limits and published quality are taken over, and
+            its licence if the card states none. None if the catalog has none, or the use differs.
     """
 
     checkpoint: Path
@@ -70,68 +71,68 @@ class Order:
     licence: str = ""
     non_commercial: bool | None = None
     allow_unsafe: bool = False
-    wishes: ImportHints = field(default_factory=ImportHints)
-    known: CatalogEntry | None = None
+    hints: ImportHints = field(default_factory=ImportHints)
+    catalog_entry: CatalogEntry | None = None
 
 
-def import_checkpoint(order: Order) -> CatalogEntry:
-    """Do what `order` says and give the new entry.
+def import_checkpoint(request: ImportRequest) -> CatalogEntry:
+    """Import what `request` says and return the new entry.
 
     Raises:
-        CatalogError: The name is taken or wrong, or too little is known of the model.
+        CatalogError: The id is taken or malformed, or too little is known of the model.
         ModelFileError: A file is missing or damaged, or the weights are pickled.
         ModelLoadError: No backend can run it.
-        MissingExtraError: It is to be converted, and CTranslate2 is not installed.
+        MissingExtraError: It needs a conversion, and CTranslate2 is not installed.
     """
-    check_name(order.models_dir, order.model_id)
-    config = _checked(order)
+    check_name(request.models_dir, request.model_id)
+    config = _checked_config(request)
     licence = read_licence(
-        order.checkpoint,
-        name=order.licence,
-        non_commercial=order.non_commercial,
-        otherwise=order.known.licence if order.known else None,
+        request.checkpoint,
+        name=request.licence,
+        non_commercial=request.non_commercial,
+        default=request.catalog_entry.licence if request.catalog_entry else None,
     )
-    tokenizer = load_tokenizer(order.checkpoint, remote_code=order.allow_unsafe)
-    on_ctranslate2 = _on_ctranslate2(order, own_code=bool(getattr(config, "auto_map", None)))
-    if on_ctranslate2 and not order.quantization:
-        order = replace(order, quantization="int8")
-    # CTranslate2 reads a prompt in one go and then lets a sliding window look back beyond its edge.
+    tokenizer = load_tokenizer(request.checkpoint, remote_code=request.allow_unsafe)
+    on_ctranslate2 = _on_ctranslate2(request, own_code=bool(getattr(config, "auto_map", None)))
+    if on_ctranslate2 and not request.quantization:
+        request = replace(request, quantization="int8")
+    # CTranslate2 prefills a whole prompt at once, and then a sliding window sees more tokens than it should.
     window = getattr(config, "sliding_window", None) if on_ctranslate2 else None
-    found = recipe(config, tokenizer, TransformersTokenizer(tokenizer), order.wishes, max_prompt_tokens=window)
-    order.models_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=order.models_dir, prefix=f".{order.model_id}-") as scratch:
-        folder = Path(scratch) / order.model_id
+    profile = profile_checkpoint(
+        config, tokenizer, TransformersTokenizer(tokenizer), request.hints, max_prompt_tokens=window
+    )
+    request.models_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=request.models_dir, prefix=f".{request.model_id}-") as scratch:
+        folder = Path(scratch) / request.model_id
         if on_ctranslate2:
             from kunnafoni_models.importing.ctranslate2_conversion import convert  # noqa: PLC0415 - needs an extra of its own
 
-            convert(order.checkpoint, folder, quantization=order.quantization, pickled=order.allow_unsafe)
+            convert(request.checkpoint, folder, quantization=request.quantization, pickled=request.allow_unsafe)
         else:
-            _copy(order, folder)
-        _save_tokenizer(tokenizer, folder, Path(scratch) / "tokenizer", everything=not on_ctranslate2)
+            _copy(request, folder)
+        _save_tokenizer(tokenizer, folder, Path(scratch) / "tokenizer", all_files=not on_ctranslate2)
         for name in _CARD_FILES:
-            if (order.checkpoint / name).is_file():
-                shutil.copyfile(order.checkpoint / name, folder / name)
-        entry = _entry(order, found, licence, folder, on_ctranslate2=on_ctranslate2)
-        _try(entry)
-        return install(entry, order.models_dir)
+            if (request.checkpoint / name).is_file():
+                shutil.copyfile(request.checkpoint / name, folder / name)
+        entry = _entry(request, profile, licence, folder, on_ctranslate2=on_ctranslate2)
+        _run_once(entry)
+        return install(entry, request.models_dir)
 
 
-def _checked(order: Order) -> Any:
-    """The checkpoint's configuration, after its files have been found to be there and whole."""
-    folder = order.checkpoint
+def _checked_config(request: ImportRequest) -> Any:
+    """The checkpoint's configuration, after a check that all its files exist."""
+    folder = request.checkpoint
     if not folder.is_dir():
         raise ModelFileError(f"{folder} is no folder: give a checkpoint's folder, or the id of one on the hub")
-    config = load_config(folder, remote_code=order.allow_unsafe)
-    if getattr(config, "auto_map", None) and not order.allow_unsafe:
-        raise ModelFileError(
-            f"{folder} brings code of its own: read it, and run it with --allow-unsafe if you trust it"
-        )
+    config = load_config(folder, remote_code=request.allow_unsafe)
+    if getattr(config, "auto_map", None) and not request.allow_unsafe:
+        raise ModelFileError(f"{folder} has code of its own: read it, and run it with --allow-unsafe if you trust it")
     index = folder / "model.safetensors.index.json"
     if index.is_file():
-        for name in _parts(index):
+        for name in _shards(index):
             if not (folder / name).is_file():
                 raise ModelFileError(f"{folder / name} is missing: copy the checkpoint again")
-    elif not (folder / "model.safetensors").is_file() and not order.allow_unsafe:
+    elif not (folder / "model.safetensors").is_file() and not request.allow_unsafe:
         pickled = next((path.name for path in sorted(folder.glob("*.bin"))), None)
         if pickled:
             raise ModelFileError(
@@ -142,98 +143,100 @@ def _checked(order: Order) -> Any:
     return config
 
 
-def _on_ctranslate2(order: Order, *, own_code: bool) -> bool:
-    if order.backend != "auto" or own_code:
-        return order.backend == "ctranslate2"
+def _on_ctranslate2(request: ImportRequest, *, own_code: bool) -> bool:
+    if request.backend != "auto" or own_code:
+        return request.backend == "ctranslate2"
     from kunnafoni_models.importing.ctranslate2_conversion import convertible  # noqa: PLC0415 - needs an extra of its own
 
-    return convertible(order.checkpoint)
+    return convertible(request.checkpoint)
 
 
-def _copy(order: Order, folder: Path) -> None:
-    """The weights as they are; pickled ones as safetensors, so that nothing pickled is read when serving."""
+def _copy(request: ImportRequest, folder: Path) -> None:
+    """Copy the weights as they are; save pickled ones as safetensors, so that no server reads pickled files."""
     folder.mkdir()
-    if not list(order.checkpoint.glob("*.safetensors")):
-        load_model(order.checkpoint, remote_code=order.allow_unsafe, pickled=True).save_pretrained(folder)
+    if not list(request.checkpoint.glob("*.safetensors")):
+        load_model(request.checkpoint, remote_code=request.allow_unsafe, pickled=True).save_pretrained(folder)
         gc.collect()
         return
     for pattern in ("*.safetensors", "model.safetensors.index.json", "config.json", "generation_config.json"):
-        for path in sorted(order.checkpoint.glob(pattern)):
+        for path in sorted(request.checkpoint.glob(pattern)):
             shutil.copyfile(path, folder / path.name)
-    if order.allow_unsafe:
-        for path in sorted(order.checkpoint.glob("*.py")):
+    if request.allow_unsafe:
+        for path in sorted(request.checkpoint.glob("*.py")):
             shutil.copyfile(path, folder / path.name)
 
 
-def _save_tokenizer(tokenizer: Any, folder: Path, scratch: Path, *, everything: bool) -> None:
+def _save_tokenizer(tokenizer: Any, folder: Path, scratch: Path, *, all_files: bool) -> None:
     tokenizer.save_pretrained(scratch)
     for path in sorted(scratch.iterdir()):
-        if path.is_file() and (everything or path.name in TOKENIZER_FILES - {"tokenizer_config.json", "vocab.json"}):
+        if path.is_file() and (all_files or path.name in TOKENIZER_FILES - {"tokenizer_config.json", "vocab.json"}):
             shutil.copyfile(path, folder / path.name)
-    if not everything and (folder / "tokenizer.json").is_file():
-        # Some classes know of special tokens that their file does not tell.
+    if not all_files and (folder / "tokenizer.json").is_file():
+        # Some classes know special tokens that their file lacks.
         backend = tokenizer.backend_tokenizer
         backend.add_special_tokens([token for token in tokenizer.all_special_tokens if backend.token_to_id(token)])
         backend.save(str(folder / "tokenizer.json"))
 
 
-def _entry(order: Order, found: Recipe, licence: Licence, folder: Path, *, on_ctranslate2: bool) -> CatalogEntry:
+def _entry(
+    request: ImportRequest, profile: CheckpointProfile, licence: Licence, folder: Path, *, on_ctranslate2: bool
+) -> CatalogEntry:
     files = tuple(describe_file(path) for path in sorted(folder.iterdir()))
     weights = next(file for file in files if file.name.endswith((".bin", ".safetensors")))
-    options: dict[str, str | int | float | bool] = {"family": found.family} if found.family else {}
+    options: dict[str, str | int | float | bool] = {"family": profile.family} if profile.family else {}
     if on_ctranslate2:
-        options["compute_type"] = order.quantization
-    elif order.quantization:
-        options["dtype"] = order.quantization
-    if not on_ctranslate2 and order.allow_unsafe and list(folder.glob("*.py")):
+        options["compute_type"] = request.quantization
+    elif request.quantization:
+        options["dtype"] = request.quantization
+    if not on_ctranslate2 and request.allow_unsafe and list(folder.glob("*.py")):
         options["remote_code"] = True
     return CatalogEntry(
-        id=order.model_id,
-        revision=order.revision or weights.sha256[:12],
+        id=request.model_id,
+        revision=request.revision or weights.sha256[:12],
         backend="ctranslate2" if on_ctranslate2 else "transformers",
         licence=licence,
-        limits=order.known.limits if order.known else found.limits,
-        languages=found.languages,
-        directions=found.directions,
-        summary_languages=found.summary_languages,
+        limits=request.catalog_entry.limits if request.catalog_entry else profile.limits,
+        languages=profile.languages,
+        directions=profile.directions,
+        summary_languages=profile.summary_languages,
         files=files,
         folder=folder,
-        prompts=found.prompts,
-        base=order.base or order.checkpoint.name,
-        parameters=_parameters(order.checkpoint),
-        quality=order.known.quality if order.known else (),
+        prompts=profile.prompts,
+        base=request.base or request.checkpoint.name,
+        parameters=_parameters(request.checkpoint),
+        quality=request.catalog_entry.quality if request.catalog_entry else (),
         options=options,
     )
 
 
 def _parameters(checkpoint: Path) -> int:
-    """Number of weights, from the heads of the files; 0 if they are pickled."""
+    """Number of weights, from the headers of the files; 0 if they are pickled."""
     count = 0
     for path in sorted(checkpoint.glob("*.safetensors")):
-        with path.open("rb") as stream, _damage(path):
+        with path.open("rb") as stream, _damaged_if_no_json(path):
             length = int.from_bytes(stream.read(8), "little")
-            head = json.loads(stream.read(min(length, path.stat().st_size)))
-            count += sum(math.prod(tensor["shape"]) for name, tensor in head.items() if name != "__metadata__")
+            header = json.loads(stream.read(min(length, path.stat().st_size)))
+            count += sum(math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
     return count
 
 
-def _parts(index: Path) -> list[str]:
-    """The files that the index of divided weights names."""
-    with _damage(index):
+def _shards(index: Path) -> list[str]:
+    """The files that the index of sharded weights names."""
+    with _damaged_if_no_json(index):
         return sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values()))
 
 
 @contextmanager
-def _damage(path: Path) -> Generator[None]:
-    """Say of a file that is no JSON where it should be what it is likely to be."""
+def _damaged_if_no_json(path: Path) -> Generator[None]:
+    """Turn errors of a file that should hold JSON into a message with the likely cause."""
     try:
         yield
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelFileError(f"{path} is damaged, or a pointer of Git LFS: copy the checkpoint again") from error
 
 
-def _try(entry: CatalogEntry) -> None:
-    """Load the model as a server would and run it once, so that what is wrong is known now."""
+def _run_once(entry: CatalogEntry) -> None:
+    """Load the model like a server and run it once, so that every fault shows now."""
     backend = registry.load(entry, device="cpu")
     try:
         if entry.directions:

@@ -1,6 +1,6 @@
-"""What an imported checkpoint can do: its family, codes, directions, templates and limits, read off its own files.
+"""What an imported checkpoint can do: its family, language codes, directions, templates and limits, from its own files.
 
-It knows the habits of the families, no catalog and no weights. What a checkpoint does not say must be given.
+It knows the conventions of the families, no catalog and no weights. What a checkpoint does not say, the user must say.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from kunnafoni_models.prompts.encoder_decoder import FAMILIES
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kunnafoni_models.prompts.encoder_decoder import Pieces
+    from kunnafoni_models.prompts.encoder_decoder import Tokenizer
 
 NAMES = {"en": "English", "fr": "French", "bm": "Bambara"}
 _CODES = {
@@ -35,19 +35,19 @@ _MODEL_TYPES = {
     "bart": "bart",
     "pegasus": "pegasus",
 }
-# Sentences of more tokens are rare, and no family was trained on many of them.
+# Longer sentences are rare, and no family was trained on many of them.
 _TRANSLATE_TOKENS = 256
 _SUMMARIZE_TOKENS = 1024
 _SUMMARY_TOKENS = 128
-_ROOM = 8  # special tokens and codes around a text
-_TEMPLATE_ROOM = 64
+_SPECIAL_TOKENS = 8  # most special tokens and language codes around a text
+_TEMPLATE_TOKENS = 64  # most tokens of a template
 _INSTRUCTION = "Translate this text from {source_name} to {target_name}. Answer with the translation only.\n\n{text}"
 _SUMMARY_INSTRUCTION = "Summarise this article in {target_name}. Answer with the summary only.\n\n{article}"
 
 
 @dataclass(frozen=True, slots=True)
 class ImportHints:
-    """What whoever imports says of the checkpoint; empty values leave it to the checkpoint and its family.
+    """What the user says about the checkpoint; empty values are taken from the checkpoint and its family.
 
     Attributes:
         directions: Pairs of BCP-47 codes.
@@ -64,8 +64,8 @@ class ImportHints:
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
-    """The part of a catalog entry that comes from the checkpoint's kind; `family` is None for a causal model."""
+class CheckpointProfile:
+    """The part of a catalog entry that follows from the checkpoint; `family` is None for a decoder-only model."""
 
     family: str | None
     languages: Mapping[str, str]
@@ -75,11 +75,11 @@ class Recipe:
     limits: Limits
 
 
-def family_of(config: Any, tokenizer: Any, pieces: Pieces) -> str | None:
-    """The family of a checkpoint; None for a causal model.
+def family_of(config: Any, tokenizer: Any, tokens: Tokenizer) -> str | None:
+    """The family of a checkpoint; None for a decoder-only model.
 
     Raises:
-        ModelLoadError: It is an encoder-decoder of no known family.
+        ModelLoadError: It is an encoder-decoder of an unknown family.
     """
     if not config.is_encoder_decoder:
         return None
@@ -93,44 +93,44 @@ def family_of(config: Any, tokenizer: Any, pieces: Pieces) -> str | None:
         return "nllb"
     if family == "marian" and getattr(tokenizer, "supported_language_codes", ()):
         return "marian-to-many"
-    if family == "t5" and pieces.knows("<2fr>"):
+    if family == "t5" and tokens.has_token("<2fr>"):
         return "madlad"
     return family
 
 
-def recipe(
-    config: Any, tokenizer: Any, pieces: Pieces, wishes: ImportHints, *, max_prompt_tokens: int | None
-) -> Recipe:
-    """Put together what the checkpoint says, what its family does, and `wishes`, which win.
+def profile_checkpoint(
+    config: Any, tokenizer: Any, tokens: Tokenizer, hints: ImportHints, *, max_prompt_tokens: int | None
+) -> CheckpointProfile:
+    """Combine what the checkpoint says, the conventions of its family, and `hints`, which have precedence.
 
     Args:
         config: Of transformers.
         tokenizer: Of transformers.
-        pieces: The same tokenizer.
-        wishes: See there.
-        max_prompt_tokens: Longest prompt that the backend reads rightly; None for all that the model takes.
+        tokens: The same tokenizer, as prompts use it.
+        hints: What the user says.
+        max_prompt_tokens: Longest prompt that the backend reads correctly; None if it has no limit of its own.
 
     Raises:
         ModelLoadError: See `family_of`.
-        CatalogError: It remains unknown what the model does, or how it is asked.
+        CatalogError: Nothing says what the model does, or how its prompts are written.
     """
-    family = family_of(config, tokenizer, pieces)
-    codes = {code: name for code, name in _CODES.get(family or "", {}).items() if pieces.knows(name)}
-    pairs = wishes.directions or _pairs(family, tokenizer, codes)
-    if not pairs and not wishes.summary_languages:
+    family = family_of(config, tokenizer, tokens)
+    codes = {code: name for code, name in _CODES.get(family or "", {}).items() if tokens.has_token(name)}
+    pairs = hints.directions or _pairs(family, tokenizer, codes)
+    if not pairs and not hints.summary_languages:
         raise CatalogError(
-            f"what a model of the kind {config.model_type} does is not in its files: "
+            f"the files do not say what a model of the kind {config.model_type} does: "
             "say it with --direction en>fr or --summaries en, as often as needed"
         )
-    needed = {language for pair in pairs for language in pair} | set(wishes.summary_languages)
-    # A code that the family does not know is asked for below, by the writer that needs it.
-    languages = {code: wishes.languages.get(code, codes.get(code, NAMES.get(code, code))) for code in sorted(needed)}
-    return Recipe(
+    needed = {language for pair in pairs for language in pair} | set(hints.summary_languages)
+    # The prompt writer raises an error for a code that it needs and the family does not know.
+    languages = {code: hints.languages.get(code, codes.get(code, NAMES.get(code, code))) for code in sorted(needed)}
+    return CheckpointProfile(
         family,
         languages,
         tuple(Direction(source, target) for source, target in pairs),
-        wishes.summary_languages,
-        _prompts(config, tokenizer, family, bool(pairs), wishes),
+        hints.summary_languages,
+        _prompts(config, tokenizer, family, bool(pairs), hints),
         _limits(config, max_prompt_tokens),
     )
 
@@ -142,34 +142,34 @@ def _pairs(family: str | None, tokenizer: Any, codes: Mapping[str, str]) -> tupl
     return tuple(permutations(codes, 2))
 
 
-def _prompts(config: Any, tokenizer: Any, family: str | None, translates: bool, wishes: ImportHints) -> Prompts:
+def _prompts(config: Any, tokenizer: Any, family: str | None, translates: bool, hints: ImportHints) -> Prompts:
     if family:
-        return Prompts(translate=wishes.translate or "{text}", summarize=wishes.summarize or "{article}")
+        return Prompts(translate=hints.translate or "{text}", summarize=hints.summarize or "{article}")
     if getattr(tokenizer, "chat_template", None):
         return Prompts(
-            translate=_chat(tokenizer, wishes.translate or _INSTRUCTION),
-            summarize=_chat(tokenizer, wishes.summarize or _SUMMARY_INSTRUCTION),
+            translate=_chat(tokenizer, hints.translate or _INSTRUCTION),
+            summarize=_chat(tokenizer, hints.summarize or _SUMMARY_INSTRUCTION),
             end_token=_turn_end(tokenizer),
         )
-    if (translates and not wishes.translate) or (wishes.summary_languages and not wishes.summarize):
+    if (translates and not hints.translate) or (hints.summary_languages and not hints.summarize):
         raise CatalogError(
-            f"a model of the kind {config.model_type} without a chat template must be told how it is asked: give "
+            f"a model of the kind {config.model_type} without a chat template needs templates of prompts: give "
             "--translate-prompt with {text}, {source_name}, {target_name}, or --summarize-prompt with {article}"
         )
     begin = (str(tokenizer.bos_token),) if tokenizer.bos_token else ()
-    return Prompts(begin, None, wishes.translate or "{text}", wishes.summarize or "{article}")
+    return Prompts(begin, None, hints.translate or "{text}", hints.summarize or "{article}")
 
 
 def _chat(tokenizer: Any, instruction: str) -> str:
-    """The instruction as one turn of the model's own chat, with the places for the text still open."""
+    """The instruction as one turn of the model's own chat, with placeholders for the text."""
     fields = ("text", "article", "source_name", "target_name")
-    marks = {name: f"\ue000{name}\ue001" for name in fields}
-    turn = [{"role": "user", "content": instruction.format_map(marks)}]
-    written = str(tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True))
-    written = written.replace("{", "{{").replace("}", "}}")
-    for name, mark in marks.items():
-        written = written.replace(mark, f"{{{name}}}")
-    return written
+    markers = {name: f"\ue000{name}\ue001" for name in fields}
+    turn = [{"role": "user", "content": instruction.format_map(markers)}]
+    template = str(tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True))
+    template = template.replace("{", "{{").replace("}", "}}")
+    for name, marker in markers.items():
+        template = template.replace(marker, f"{{{name}}}")
+    return template
 
 
 def _turn_end(tokenizer: Any) -> str | None:
@@ -183,15 +183,20 @@ def _limits(config: Any, max_prompt_tokens: int | None) -> Limits:
     if not positions:
         return Limits(_TRANSLATE_TOKENS, _SUMMARIZE_TOKENS, _SUMMARY_TOKENS)
     if config.is_encoder_decoder:
-        # The answer has positions of its own, and twice the text and sixteen tokens must fit there.
-        translate = min(_TRANSLATE_TOKENS, (positions - 16 - _ROOM) // 2)
+        # The output has positions of its own; the default output cap, twice the text and 16 tokens, must fit there.
+        translate = min(_TRANSLATE_TOKENS, (positions - 16 - _SPECIAL_TOKENS) // 2)
         return Limits(
-            translate, min(_SUMMARIZE_TOKENS, positions - _ROOM), min(_SUMMARY_TOKENS, positions // 2), positions
+            translate,
+            min(_SUMMARIZE_TOKENS, positions - _SPECIAL_TOKENS),
+            min(_SUMMARY_TOKENS, positions // 2),
+            positions,
         )
     summary = min(_SUMMARY_TOKENS, positions // 4)
-    prompt = min(positions - summary, max_prompt_tokens or positions) - _TEMPLATE_ROOM
-    translate = min(_TRANSLATE_TOKENS, prompt, (positions - 16 - _TEMPLATE_ROOM) // 3)
+    prompt = min(positions - summary, max_prompt_tokens or positions) - _TEMPLATE_TOKENS
+    translate = min(_TRANSLATE_TOKENS, prompt, (positions - 16 - _TEMPLATE_TOKENS) // 3)
     summarize = min(4 * _SUMMARIZE_TOKENS, prompt)
     if min(translate, summarize) < 1:
-        raise CatalogError(f"the model takes prompts of {prompt + _TEMPLATE_ROOM} tokens only: too few for a sentence")
+        raise CatalogError(
+            f"the model takes prompts of {prompt + _TEMPLATE_TOKENS} tokens only: too few for a sentence"
+        )
     return Limits(translate, summarize, summary, positions)

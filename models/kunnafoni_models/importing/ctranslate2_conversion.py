@@ -1,6 +1,6 @@
-"""Checkpoints of transformers to CTranslate2, for what its own converter cannot know of current checkpoints.
+"""Converts checkpoints of transformers to CTranslate2, and tells its converter what current checkpoints do not say.
 
-It knows architectures, not catalogs. Weights are loaded by `checkpoints`, with its checks and messages.
+It knows architectures, no catalogs. `transformers_checkpoint` loads the weights, with its checks and messages.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from kunnafoni_models.extras import needs_extra
 with needs_extra("ctranslate2", "converting a checkpoint to CTranslate2"):
     from ctranslate2.converters import transformers as converters  # pyright: ignore[reportMissingTypeStubs]
 
-# Where the layers of an architecture normalise. Checkpoints of some years ago said so in config.json and the converter
-# asks for it; transformers has it in code, and a checkpoint that it saves does not say so any more.
-_NORMALISES = {"bart": (False, True), "mbart": (True, True), "pegasus": (True, False)}
+# Where the layers of an architecture normalise: `normalize_before` and `normalize_embedding`. The converter reads both
+# from config.json, as older checkpoints have it; transformers has them in code and saves them no more.
+_NORMALISATION = {"bart": (False, True), "mbart": (True, True), "pegasus": (True, False)}
 
 
 def convertible(folder: Path) -> bool:
     """True if CTranslate2 has a converter for the architecture of the checkpoint in `folder`.
 
     Raises:
-        ModelFileError, ModelLoadError: See `checkpoints.load_config`.
+        ModelFileError, ModelLoadError: See `transformers_checkpoint.load_config`.
     """
     loaders = cast("Any", converters)._MODEL_LOADERS  # noqa: SLF001 - there is no public list
     return type(load_config(folder)).__name__ in loaders
@@ -37,10 +37,11 @@ def convert(folder: Path, into: Path, *, quantization: str, pickled: bool = Fals
         folder: A checkpoint as transformers saves it.
         into: Does not exist yet.
         quantization: How weights are stored: `float32`, `float16`, `int8`, or another of CTranslate2's.
-        pickled: Take weights that are no safetensors.
+        pickled: Accept weights that are not safetensors.
 
     Raises:
-        ModelFileError, ModelLoadError: See `checkpoints.load_model`; also if the converter does not know what it finds.
+        ModelFileError, ModelLoadError: See `transformers_checkpoint.load_model`; also if the converter does not know a
+            part.
     """
     try:
         converter = cast("Any", _Converter(str(folder)))
@@ -57,9 +58,9 @@ class _Converter(converters.TransformersConverter):
         del model_class
         model = load_model(Path(model_name_or_path), pickled=self.pickled, dtype=kwargs["dtype"])
         config = model.config
-        if config.model_type in _NORMALISES:
-            config.normalize_before, config.normalize_embedding = _NORMALISES[config.model_type]
-        # The base of rotary positions has moved into a table since, and the converter would take its own default.
+        if config.model_type in _NORMALISATION:
+            config.normalize_before, config.normalize_embedding = _NORMALISATION[config.model_type]
+        # Current checkpoints have the base of rotary positions in a table; the converter would take its own default.
         table = cast("dict[str, Any]", getattr(config, "rope_parameters", None) or {})
         if "rope_theta" in table:
             config.rope_theta = table["rope_theta"]
@@ -68,15 +69,17 @@ class _Converter(converters.TransformersConverter):
                 f"{model_name_or_path}: its attention is scaled in a way that CTranslate2 does not have"
             )
         if config.model_type == "marian" and model.get_input_embeddings().weight[config.pad_token_id].any():
-            raise ModelLoadError(f"{model_name_or_path}: its answers do not start from zero, as CTranslate2's do")
+            raise ModelLoadError(
+                f"{model_name_or_path}: its outputs do not start from a zero embedding, as CTranslate2 expects"
+            )
         self._config = config
         return model
 
     def load_tokenizer(self, tokenizer_class: Any, model_name_or_path: str, **kwargs: Any) -> Any:
         del tokenizer_class, kwargs
         tokenizer = load_tokenizer(Path(model_name_or_path))
-        # By this name the converter tells mBART-50 from mBART-25; transformers saves it no more.
+        # The converter distinguishes mBART-50 from mBART-25 by this name, which transformers saves no more.
         self._config.tokenizer_class = type(tokenizer).__name__
-        if tokenizer.bos_token is None:  # mBART-50's has none since transformers 5, and the runtime wants one
+        if tokenizer.bos_token is None:  # mBART-50's has none since transformers 5, and the runtime needs one
             tokenizer.bos_token = tokenizer.cls_token
         return tokenizer

@@ -1,7 +1,7 @@
-"""Fetches a checkpoint from the model hub, only when somebody asks for it by name. Serving never comes here.
+"""Downloads a checkpoint from the model hub when the user names one. Serving never imports this module.
 
-It knows which files of a repository are wanted, not what is in them. `HF_ENDPOINT`, `HF_HOME` and `HF_TOKEN` are the
-library's and work as it documents them.
+It knows which files of a repository are needed, not what is in them. `HF_ENDPOINT`, `HF_HOME` and `HF_TOKEN` work as
+the hub's library documents them.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ _FILES = ("*.json", "*.model", "*.spm", "*.txt", "*.jinja", "README.md", "LICENS
 
 
 def fetch(hub_id: str, *, revision: str | None = None, allow_unsafe: bool = False) -> tuple[Path, str]:
-    """Download the checkpoint `hub_id`, as `facebook/nllb-200-distilled-600M`, into the hub's own cache.
+    """Download the checkpoint `hub_id`, for example `facebook/nllb-200-distilled-600M`, into the hub's own cache.
 
-    Weights come as safetensors; pickled ones only if there are no others and `allow_unsafe` is given.
+    Weights are downloaded as safetensors; as pickled files only if there are no others and `allow_unsafe` is given.
 
     Args:
         hub_id: Owner and name.
         revision: Branch, tag or commit; None for the newest.
-        allow_unsafe: Take pickled weights where there are no others, and the checkpoint's own code.
+        allow_unsafe: Accept pickled weights if there are no others, and the checkpoint's own code.
 
     Returns:
-        The folder, and the commit that was fetched.
+        The folder, and the commit that was downloaded.
 
     Raises:
-        ModelFileError: There is no such checkpoint, no way to it, or its weights are pickled; nothing is downloaded in
-            the last case.
+        ModelFileError: There is no such checkpoint, the hub cannot be reached, or the weights are pickled; in the last
+            case nothing is downloaded.
     """
     with needs_extra("transformers", "fetching from the hub"):
-        import httpx2  # noqa: PLC0415 - nobody else needs the network
+        import httpx2  # noqa: PLC0415 - only this function needs the network
         import huggingface_hub  # noqa: PLC0415
 
     library = cast("Any", huggingface_hub)
@@ -42,10 +42,10 @@ def fetch(hub_id: str, *, revision: str | None = None, allow_unsafe: bool = Fals
         weights = _weights(hub_id, [file.rfilename for file in info.siblings], allow_unsafe=allow_unsafe)
         wanted = [*_FILES, weights, *(("*.py",) if allow_unsafe else ())]
         folder = library.snapshot_download(hub_id, revision=info.sha, allow_patterns=wanted)
-    except (httpx2.HTTPError, OSError, ValueError) as error:  # the library's own errors are kinds of these
+    except (httpx2.HTTPError, OSError, ValueError) as error:  # the library's own errors derive from these
         line = (str(error) or type(error).__name__).strip().splitlines()[0]
         raise ModelFileError(
-            f"{hub_id} cannot be fetched ({line}): check the name, the revision and the network, or copy the "
+            f"{hub_id} cannot be downloaded ({line}): check the name, the revision and the network, or copy the "
             "checkpoint to this machine and give its folder"
         ) from error
     return Path(folder), str(info.sha)
@@ -53,12 +53,14 @@ def fetch(hub_id: str, *, revision: str | None = None, allow_unsafe: bool = Fals
 
 def _weights(hub_id: str, names: list[str], *, allow_unsafe: bool) -> str:
     """The pattern of the files that hold the weights."""
-    here = [name for name in names if "/" not in name]
-    if any(name.endswith(".safetensors") for name in here):
+    top_level = [name for name in names if "/" not in name]
+    if any(name.endswith(".safetensors") for name in top_level):
         return "*.safetensors"
-    pickled = next((name for name in here if name.endswith(".bin")), None)
+    pickled = next((name for name in top_level if name.endswith(".bin")), None)
     if pickled is None:
-        raise ModelFileError(f"{hub_id} has no weights that can be read here: it has {', '.join(here) or 'no files'}")
+        raise ModelFileError(
+            f"{hub_id} has no weights that can be read here: it has {', '.join(top_level) or 'no files'}"
+        )
     if not allow_unsafe:
         raise ModelFileError(
             f"{hub_id} has pickled weights only ({pickled}), which can run code when they are read: name a revision "

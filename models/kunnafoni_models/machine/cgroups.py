@@ -1,23 +1,23 @@
-"""The control groups of this process (version 2): where the limits of a container or of a systemd service are."""
+"""The control groups (version 2) of this process, which hold the limits of a container or of a systemd service."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-_GROUPS = Path("/sys/fs/cgroup")
-_OWN_GROUP = Path("/proc/self/cgroup")
+_CGROUP_ROOT = Path("/sys/fs/cgroup")
+_OWN_CGROUP = Path("/proc/self/cgroup")
 
 
-def own_cgroups(groups: Path = _GROUPS, own_cgroup: Path = _OWN_GROUP) -> list[Path]:
-    """The folder of this process's group and of each above it; none where the system does not tell.
+def own_cgroups(groups: Path = _CGROUP_ROOT, own_cgroup: Path = _OWN_CGROUP) -> list[Path]:
+    """The folders of this process's control group and of all groups above it; empty if the system has none.
 
     Args:
         groups: Where control groups are mounted.
-        own_cgroup: Tells the group of this process.
+        own_cgroup: The file that names the group of this process.
     """
     try:
-        inside = own_cgroup.read_text("utf-8").rpartition("::")[2].strip().lstrip("/")
+        relative = own_cgroup.read_text("utf-8").rpartition("::")[2].strip().lstrip("/")
     except OSError:
         return []
-    group = groups / inside
-    return [each for each in (group, *group.parents) if each.is_relative_to(groups)]
+    group = groups / relative
+    return [folder for folder in (group, *group.parents) if folder.is_relative_to(groups)]

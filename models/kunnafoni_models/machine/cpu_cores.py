@@ -1,4 +1,4 @@
-"""How many processor cores this process may use, and how batches share them."""
+"""How many processor cores this process may use, and how many batches share them."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-# Small products gain nothing from a second thread, and two batches at once almost twice the speed: 16 rows in one batch
-# of two threads take 7.4 ms a token, in two of one thread 3.7, and a row alone 25 ms either way (the embedded model, 2
-# cores, 2026-11-25). Each batch at once takes up to 200 MB.
+# Small matrix products gain nothing from a second thread, while two batches at once are almost twice as fast: 16
+# sequences take 7.4 ms per token in one batch with two threads, 3.7 ms in two batches with one thread each, and a
+# single sequence 25 ms either way (the embedded model, 2 cores, 2026-11-25). Each concurrent batch takes up to 200 MB.
 _MOST_PARALLEL_BATCHES = 4
 
 
 def usable_cores(groups: Sequence[Path] | None = None) -> int:
-    """Cores of the process's affinity, or fewer where a container has a quota (`docker run --cpus 2`).
+    """Cores in the process's affinity mask, or fewer if its container has a quota (`docker run --cpus 2`).
 
-    More threads than that would stop each other: a group that has used up its time waits for the next period.
+    More threads would stop each other: a control group that has used up its time waits for the next period.
 
     Args:
         groups: Folders of the control groups whose quotas count; None for those of this process.
@@ -31,9 +31,12 @@ def usable_cores(groups: Sequence[Path] | None = None) -> int:
 
 
 def parallel_batches(threads: int, *, wanted: int = 0) -> int:
-    """Among how many batches at once to divide threads: as many as are wanted and there are threads for.
+    """How many batches should run at the same time, each with an equal share of `threads`.
 
-    0 leaves it to this function: two at least, at most four, and of these the number that leaves the fewest idle.
+    Args:
+        threads: Of all batches together.
+        wanted: Batches asked for; the result is at most `threads`. 0 leaves the choice to this function: two to four,
+            whichever leaves the fewest threads idle.
     """
     if wanted:
         return min(wanted, threads)
@@ -42,9 +45,9 @@ def parallel_batches(threads: int, *, wanted: int = 0) -> int:
 
 
 def _quota(group: Path) -> float:
-    """The quota of a group, in cores; infinity if there is none."""
+    """The quota of a control group, in cores; infinity if it has none."""
     try:
         quota, _, period = (group / "cpu.max").read_text("utf-8").partition(" ")
         return int(quota) / int(period)
-    except (OSError, ValueError):  # no limit is written as "max", or not at all
+    except (OSError, ValueError):  # a group without a limit says "max", or has no such file
         return math.inf

@@ -1,7 +1,7 @@
-"""Free memory: whether a model's files fit into it at all, asked before they are read; and giving back what is unused.
+"""Checks that a model fits into free memory before it is loaded, and releases memory that this process has freed.
 
-Linux promises more memory than there is and kills who takes it: a load that does not fit would end the whole server,
-with no error to report. It knows files' sizes only; what a runtime needs besides is not counted.
+Linux promises more memory than there is and kills the process that uses it: a model that does not fit would end the
+whole server without an error. Only the sizes of files are known; what a runtime needs besides is not counted.
 """
 
 from __future__ import annotations
@@ -19,40 +19,44 @@ _MIB = 1 << 20
 
 
 def check_free_memory(name: str, needed_bytes: int) -> None:
-    """Check that `needed_bytes` more fit into memory; passes where the system does not tell.
+    """Check that `needed_bytes` more fit into memory; passes if the system does not say how much is free.
 
     Args:
         name: The model or the folder of the checkpoint, for the message.
-        needed_bytes: The weights as they will lie in memory, at least.
+        needed_bytes: Size of the weights in memory, at least.
 
     Raises:
-        ModelLoadError: They do not.
+        ModelLoadError: They do not fit.
     """
-    told = (_of_machine(), _of_process(), *map(of_group, own_cgroups()))
-    free = min((each for each in told if each is not None), default=None)
-    if free is not None and needed_bytes > free:
+    limits = (_free_in_machine(), _free_in_process(), *map(free_in_cgroup, own_cgroups()))
+    free_bytes = min((limit for limit in limits if limit is not None), default=None)
+    if free_bytes is not None and needed_bytes > free_bytes:
+        free_mib = max(0, free_bytes) // _MIB
         raise ModelLoadError(
-            f"{name}: too little memory: its weights take {needed_bytes // _MIB:,} MiB and {max(0, free) // _MIB:,} "
+            f"{name}: too little memory: its weights take {needed_bytes // _MIB:,} MiB and {free_mib:,} "
             "MiB are free: free some, or take a smaller model or, at the import, a smaller --quantization"
         )
 
 
 def release_freed_memory() -> None:
-    """Give memory that this process has freed back to the system, where that can be asked for; takes up to 0.1 s.
+    """Return memory that this process has freed to the system, if the C library can do so; takes up to 0.1 s.
 
-    glibc keeps what lies between blocks in use: 1.4 GB after two batches of 48 long rows on the embedded model.
+    glibc keeps free memory between blocks in use: 1.4 GB after two batches of 48 long sequences on the embedded model.
     """
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def _of_machine() -> int | None:
+def _free_in_machine() -> int | None:
     found = dict(re.findall(r"^(MemAvailable|SwapFree):\s+(\d+) kB", _text("/proc/meminfo"), re.MULTILINE))
     return (int(found["MemAvailable"]) + int(found.get("SwapFree", 0))) * 1024 if "MemAvailable" in found else None
 
 
-def of_group(group: Path) -> int | None:
-    """Of a container or service with a limit, by the folder of its control group; what files take can be had back."""
+def free_in_cgroup(group: Path) -> int | None:
+    """Free bytes of a container or service with a limit, by the folder of its control group; None without a limit.
+
+    Cached files count as free, because the system can drop them.
+    """
     limit, used = _text(group / "memory.max"), _text(group / "memory.current")
     if not (limit.strip().isdigit() and used.strip().isdigit()):
         return None
@@ -60,7 +64,7 @@ def of_group(group: Path) -> int | None:
     return int(limit) - int(used) + sum(map(int, cached))
 
 
-def _of_process() -> int | None:
+def _free_in_process() -> int | None:
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     pages = _text("/proc/self/statm").split()
     if limit == resource.RLIM_INFINITY or not pages:

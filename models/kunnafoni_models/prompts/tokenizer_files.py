@@ -1,6 +1,6 @@
-"""Tokenizers that need no transformers: from `tokenizer.json`, or from sentencepiece models as M2M100 and Marian have.
+"""Tokenizers without the package transformers: from a `tokenizer.json`, or from sentencepiece models (M2M100, Marian).
 
-It knows file contents, not folders nor families.
+It knows the contents of files, no folders and no families.
 """
 
 from __future__ import annotations
@@ -8,68 +8,68 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from tokenizers import Tokenizer
+import tokenizers
 
 from kunnafoni_models.extras import needs_extra
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-# Tokens that M2M100's and Marian's vocabularies have beside the pieces: control tokens, language codes, spare places.
+# What the vocabularies of M2M100 and Marian have besides text: control tokens, language codes, unused entries.
 _CONTROL = re.compile(r"<s>|</s>|<pad>|<unk>|__[a-z]+__|>>.+<<|madeupword\d+")
 
 
 class JsonTokenizer:
-    """A `tokenizer.json` as `families.Pieces`."""
+    """A `tokenizer.json` as `encoder_decoder.Tokenizer`."""
 
     def __init__(self, tokenizer_json: bytes | bytearray) -> None:
-        self._tokenizer = Tokenizer.from_buffer(bytes(tokenizer_json))
+        self._tokenizer = tokenizers.Tokenizer.from_buffer(bytes(tokenizer_json))
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         added = self._tokenizer.get_added_tokens_decoder().values()
-        self.special = frozenset(token.content for token in added if token.special)
+        self.special_tokens = frozenset(token.content for token in added if token.special)
 
-    def tokens(self, text: str) -> list[str]:
-        """See `Pieces`."""
+    def tokenize(self, text: str) -> list[str]:
+        """See `Tokenizer`."""
         return self._tokenizer.encode(text, add_special_tokens=False).tokens
 
-    def text(self, tokens: Sequence[str]) -> str:
-        """See `Pieces`."""
+    def detokenize(self, tokens: Sequence[str]) -> str:
+        """See `Tokenizer`."""
         ids = [self._tokenizer.token_to_id(token) for token in tokens]
-        return self._tokenizer.decode([number for number in ids if number is not None], skip_special_tokens=True)
+        return self._tokenizer.decode([token_id for token_id in ids if token_id is not None], skip_special_tokens=True)
 
-    def knows(self, token: str) -> bool:
-        """See `Pieces`."""
+    def has_token(self, token: str) -> bool:
+        """See `Tokenizer`."""
         return self._tokenizer.token_to_id(token) is not None
 
 
 class SentencePieceTokenizer:
-    """Sentencepiece models as `families.Pieces`.
+    """Sentencepiece models as `encoder_decoder.Tokenizer`.
 
     Args:
-        source: Cuts texts.
-        target: Puts answers together.
-        vocabulary: All tokens of the model, language codes among them.
+        source: The model that tokenises texts.
+        target: The model that detokenises outputs.
+        vocabulary: All tokens of the translation model, language codes included.
     """
 
     def __init__(self, source: bytes | bytearray, target: bytes | bytearray, vocabulary: Collection[str]) -> None:
         with needs_extra("ctranslate2", "a tokenizer of sentencepiece"):
-            import sentencepiece  # noqa: PLC0415 - most models have a tokenizer.json, and starts are to be quick
+            import sentencepiece  # noqa: PLC0415 - most models have a tokenizer.json, and a start should be quick
 
         self._source = sentencepiece.SentencePieceProcessor(model_proto=bytes(source))
         self._target = sentencepiece.SentencePieceProcessor(model_proto=bytes(target))
         self._vocabulary = frozenset(vocabulary)
-        self.special = frozenset(token for token in vocabulary if _CONTROL.fullmatch(token))
+        self.special_tokens = frozenset(token for token in vocabulary if _CONTROL.fullmatch(token))
 
-    def tokens(self, text: str) -> list[str]:
-        """See `Pieces`."""
+    def tokenize(self, text: str) -> list[str]:
+        """See `Tokenizer`."""
         return self._source.encode(text, out_type=str)
 
-    def text(self, tokens: Sequence[str]) -> str:
-        """See `Pieces`."""
-        pieces = [token for token in tokens if token not in self.special]
+    def detokenize(self, tokens: Sequence[str]) -> str:
+        """See `Tokenizer`."""
+        pieces = [token for token in tokens if token not in self.special_tokens]
         return self._target.decode(pieces).replace("▁", " ")
 
-    def knows(self, token: str) -> bool:
-        """See `Pieces`."""
+    def has_token(self, token: str) -> bool:
+        """See `Tokenizer`."""
         return token in self._vocabulary

@@ -44,12 +44,12 @@ def import_model(
         raise typer.BadParameter("say where your models are kept: --models-dir, or models_dir in kunnafoni.toml")
     if backend not in {"auto", "ctranslate2", "transformers"}:
         raise typer.BadParameter("--backend is auto, ctranslate2 or transformers")
-    pairs = [_pair(each, ">") for each in direction or ()]
-    codes = [_pair(each, "=") for each in language or ()]
-    wishes = ImportHints(
+    pairs = [_pair(text, ">") for text in direction or ()]
+    codes = [_pair(text, "=") for text in language or ()]
+    hints = ImportHints(
         tuple((language_code(source), language_code(target)) for source, target in pairs),
         tuple(map(language_code, summaries or ())),
-        {language_code(ours): theirs for ours, theirs in codes},
+        {language_code(language): code for language, code in codes},
         translate_prompt,
         summarize_prompt,
     )
@@ -57,21 +57,21 @@ def import_model(
     built_in = registry.catalog().values()
     if any(entry.id == name and entry.files for entry in built_in):
         raise typer.BadParameter(f"{name} is the model that comes with Kunnafoni: take another name with --as")
-    # What is here already was made of its base and is not the base. Other wishes mean another use of it.
-    known = next((each for each in built_in if each.base == checkpoint and not each.files), None)
-    known = known if wishes == ImportHints() else None
+    # An entry with files was made from its base and is not the base. Hints mean another use of the checkpoint.
+    catalog_entry = next((entry for entry in built_in if entry.base == checkpoint and not entry.files), None)
+    catalog_entry = catalog_entry if hints == ImportHints() else None
     # The other commands need neither torch nor transformers. Before the download, which may be of gigabytes.
     with needs_extra("transformers", "importing a checkpoint"):
-        from kunnafoni_models.importing.checkpoint_import import Order, import_checkpoint  # noqa: PLC0415
+        from kunnafoni_models.importing.checkpoint_import import ImportRequest, import_checkpoint  # noqa: PLC0415
     path, commit = Path(checkpoint), revision or ""
     if not path.exists() and _HUB_ID.fullmatch(checkpoint):
-        wanted = revision or (known.revision if known else None)
+        wanted = revision or (catalog_entry.revision if catalog_entry else None)
         path, commit = hub.fetch(checkpoint, revision=wanted, allow_unsafe=allow_unsafe)
-    if known:
-        served = tuple((each.source, each.target) for each in known.directions)
-        wishes = ImportHints(served, known.summary_languages, known.languages)
+    if catalog_entry:
+        served = tuple((direction.source, direction.target) for direction in catalog_entry.directions)
+        hints = ImportHints(served, catalog_entry.summary_languages, catalog_entry.languages)
     entry = import_checkpoint(
-        Order(
+        ImportRequest(
             path,
             folder,
             name,
@@ -81,8 +81,8 @@ def import_model(
             quantization=quantization,
             licence=licence,
             allow_unsafe=allow_unsafe,
-            wishes=wishes,
-            known=known,
+            hints=hints,
+            catalog_entry=catalog_entry,
         )
     )
     typer.echo(f"{entry.id}: {entry.backend}, {sum(file.bytes for file in entry.files) / 1e6:.0f} MB in {entry.folder}")

@@ -1,4 +1,4 @@
-"""What only the backend on ONNX Runtime does; `test_embedded_model.py` runs all else on it too."""
+"""What only the backend on ONNX Runtime does; `test_embedded_model.py` covers what all backends do."""
 
 from __future__ import annotations
 
@@ -36,56 +36,58 @@ def model(entry: CatalogEntry) -> Iterator[Backend]:
 
 
 def test_prompts_are_not_filled(model: Backend) -> None:
-    rows = [model.translation_prompt(text, source="en", target="fr") for text in TEXTS]
-    assert not any(row.tokens[1] == "▁" for row in rows)
+    prompts = [model.translation_prompt(text, source="en", target="fr") for text in TEXTS]
+    assert not any(prompt.tokens[1] == "▁" for prompt in prompts)
     assert model.supports_continuous_batching
 
 
-def test_a_row_joins_those_that_run_and_neither_depends_on_the_other(model: Backend) -> None:
-    rows = [model.translation_prompt(text, source="en", target="fr") for text in TEXTS]
-    careful = Decoding(repetition_penalty=1.3)
-    alone = [model.generate([row], GREEDY)[0] for row in rows]
+def test_a_sequence_joins_the_running_ones_and_changes_no_output(model: Backend) -> None:
+    prompts = [model.translation_prompt(text, source="en", target="fr") for text in TEXTS]
+    penalised = Decoding(repetition_penalty=1.3)
+    alone = [model.generate([prompt], GREEDY)[0] for prompt in prompts]
     begun, late = threading.Event(), list[Output]()
 
     def join_in() -> None:
         begun.wait()
-        late.extend(model.generate(rows[1:2], careful))
+        late.extend(model.generate(prompts[1:2], penalised))
 
     thread = threading.Thread(target=join_in)
     thread.start()
-    together = model.generate(rows, GREEDY, lambda _row, _output: begun.set())
+    together = model.generate(prompts, GREEDY, lambda _index, _output: begun.set())
     thread.join()
     assert together == alone
-    assert late == model.generate(rows[1:2], careful)
+    assert late == model.generate(prompts[1:2], penalised)
 
 
-def test_more_rows_than_seats_wait_for_one(model: Backend) -> None:
-    row = model.translation_prompt(TEXTS[0], source="en", target="fr")
-    told: list[int] = []
-    outputs = model.generate([row] * 100, GREEDY, lambda number, _: told.append(number))
-    assert outputs == model.generate([row], GREEDY) * 100
-    assert sorted(told) == list(range(100))
+def test_sequences_beyond_the_slots_wait_for_one(model: Backend) -> None:
+    prompt = model.translation_prompt(TEXTS[0], source="en", target="fr")
+    reported: list[int] = []
+    outputs = model.generate([prompt] * 100, GREEDY, lambda index, _: reported.append(index))
+    assert outputs == model.generate([prompt], GREEDY) * 100
+    assert sorted(reported) == list(range(100))
 
 
 @pytest.mark.parametrize("background", [False, True])
-def test_beams_run_beside_other_rows_and_neither_depends_on_the_other(model: Backend, background: bool) -> None:
-    rows = [model.translation_prompt(text, source="en", target="fr") for text in TEXTS]
-    behind = [replace(row, background=background) for row in rows]
+def test_beam_searches_run_beside_greedy_sequences_and_change_no_output(model: Backend, background: bool) -> None:
+    prompts = [model.translation_prompt(text, source="en", target="fr") for text in TEXTS]
+    in_background = [replace(prompt, background=background) for prompt in prompts]
     wide = Decoding(beam_size=4)
-    alone = [model.generate(rows, decoding) for decoding in (GREEDY, wide)]
+    alone = [model.generate(prompts, decoding) for decoding in (GREEDY, wide)]
     with ThreadPoolExecutor(8) as threads:
         together = [
-            threads.submit(model.generate, each, decoding) for each in (rows, behind) * 2 for decoding in (GREEDY, wide)
+            threads.submit(model.generate, each, decoding)
+            for each in (prompts, in_background) * 2
+            for decoding in (GREEDY, wide)
         ]
         assert [each.result() for each in together] == alone * 4
 
 
-def test_what_a_row_raises_reaches_its_caller_when_the_others_are_done(
+def test_an_error_of_the_runtime_is_raised_and_later_batches_run(
     model: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = [model.translation_prompt(text, source="en", target="fr") for text in TEXTS]
-    before = model.generate(rows, GREEDY)
-    running: Any = getattr(model, "_rows")._foreground.seats  # noqa: B009 - a Backend has none
+    prompts = [model.translation_prompt(text, source="en", target="fr") for text in TEXTS]
+    before = model.generate(prompts, GREEDY)
+    running: Any = getattr(model, "_batcher")._foreground.slots  # noqa: B009 - a Backend has none
 
     def fail(*_: object) -> None:
         monkeypatch.undo()
@@ -93,12 +95,12 @@ def test_what_a_row_raises_reaches_its_caller_when_the_others_are_done(
 
     monkeypatch.setattr(running, "_penalise", fail)
     with pytest.raises(MemoryError):
-        model.generate(rows, GREEDY)
-    assert model.generate(rows, GREEDY) == before
+        model.generate(prompts, GREEDY)
+    assert model.generate(prompts, GREEDY) == before
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"options": {"compute_type": "int4"}}, "computes in int8 or float32, not in int4"),
         ({"options": {"beams": 3}}, "has no option beams"),
@@ -107,16 +109,16 @@ def test_what_a_row_raises_reaches_its_caller_when_the_others_are_done(
         ({"begin": ("<no such>",)}, "no token '<no such>'"),
     ],
 )
-def test_what_is_wrong_with_an_entry_is_told_at_load(entry: CatalogEntry, change: dict[str, Any], said: str) -> None:
-    prompts = replace(
+def test_a_wrong_entry_is_refused_at_load(entry: CatalogEntry, change: dict[str, Any], message: str) -> None:
+    templates = replace(
         entry.prompts,
         end_token=change.get("end", entry.prompts.end_token),
         begin_tokens=change.get("begin", entry.prompts.begin_tokens),
     )
-    with pytest.raises(ModelLoadError, match=said):
-        registry.load(replace(entry, prompts=prompts, options=change.get("options", entry.options)))
+    with pytest.raises(ModelLoadError, match=message):
+        registry.load(replace(entry, prompts=templates, options=change.get("options", entry.options)))
 
 
-def test_on_a_gpu_all_is_ctranslate2s(entry: CatalogEntry) -> None:
+def test_on_a_gpu_ctranslate2_runs_the_model(entry: CatalogEntry) -> None:
     with pytest.raises(ModelLoadError, match="CTranslate2 cannot load it on device cuda"):
         registry.load(entry, device="cuda")

@@ -10,9 +10,9 @@ from kunnafoni_models.decoding.repetition import LoopDetector
 
 
 def stops_after(tokens: list[int]) -> int | None:
-    """How many tokens the guard lets pass; None if it takes them all."""
-    guard = LoopDetector()
-    return next((count for count, token in enumerate(tokens, 1) if guard.loops(token)), None)
+    """How many tokens pass before the detector stops; None if all pass."""
+    detector = LoopDetector()
+    return next((count for count, token in enumerate(tokens, 1) if detector.loops_at(token)), None)
 
 
 @pytest.mark.parametrize("period", [1, 2, 3, 5, 8, 13, 30])
@@ -24,12 +24,12 @@ def test_a_loop_is_found_whatever_its_period(period: int) -> None:
 
 
 @given(st.lists(st.integers(0, 2), max_size=12))
-def test_short_rows_pass(tokens: list[int]) -> None:
+def test_short_sequences_pass(tokens: list[int]) -> None:
     assert stops_after(tokens) is None
 
 
 @given(st.lists(st.integers(), unique=True, max_size=60))
-def test_a_thing_said_twice_passes(tokens: list[int]) -> None:
+def test_a_text_repeated_once_passes(tokens: list[int]) -> None:
     assert stops_after(tokens + tokens) is None
 
 

@@ -17,7 +17,7 @@ from kunnafoni_models import registry
 from kunnafoni_models.backend import CatalogError, Decoding, ModelError, ModelFileError, ModelLoadError
 from kunnafoni_models.catalog.entry_reader import read_entry
 from kunnafoni_models.importing import hub
-from kunnafoni_models.importing.checkpoint_import import Order, import_checkpoint
+from kunnafoni_models.importing.checkpoint_import import ImportRequest, import_checkpoint
 from kunnafoni_models.importing.checkpoint_profile import ImportHints
 from tests.models.tiny_checkpoints import gemma3, tiny
 from tests.models.tiny_tokenizers import sentences
@@ -31,24 +31,24 @@ def checkpoint(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def order(checkpoint: Path, tmp_path: Path) -> Order:
-    return Order(checkpoint, tmp_path / "models", "mine")
+def request(checkpoint: Path, tmp_path: Path) -> ImportRequest:
+    return ImportRequest(checkpoint, tmp_path / "models", "mine")
 
 
-def refused(order: Order, error: type[ModelError], *words: str) -> None:
+def refused(request: ImportRequest, error: type[ModelError], *words: str) -> None:
     """The import fails with a message that holds `words`, and leaves nothing behind."""
-    before = set(order.models_dir.rglob("*")) if order.models_dir.exists() else set[Path]()
+    before = set(request.models_dir.rglob("*")) if request.models_dir.exists() else set[Path]()
     with pytest.raises(error) as caught:
-        import_checkpoint(order)
+        import_checkpoint(request)
     for word in words:
         assert word in str(caught.value)
-    assert (set(order.models_dir.rglob("*")) if order.models_dir.exists() else set[Path]()) == before
+    assert (set(request.models_dir.rglob("*")) if request.models_dir.exists() else set[Path]()) == before
 
 
 @pytest.mark.parametrize("backend", ["auto", "transformers"])
-def test_an_imported_model_is_in_the_catalog_and_loads(order: Order, backend: str) -> None:
-    made = import_checkpoint(replace(order, backend=backend, base="someone/nllb", revision="abc"))
-    entry = registry.catalog([order.models_dir])["mine"]
+def test_an_imported_model_is_in_the_catalog_and_loads(request: ImportRequest, backend: str) -> None:
+    made = import_checkpoint(replace(request, backend=backend, base="someone/nllb", revision="abc"))
+    entry = registry.catalog([request.models_dir])["mine"]
     assert entry == replace(made, folder=entry.folder)
     assert entry.folder.resolve() == made.folder.resolve()
     assert entry.backend == ("ctranslate2" if backend == "auto" else backend)
@@ -57,134 +57,134 @@ def test_an_imported_model_is_in_the_catalog_and_loads(order: Order, backend: st
         (a, b) for a in ("en", "fr", "bm") for b in ("en", "fr", "bm") if a != b
     }
     assert dict(entry.languages) == {"en": "eng_Latn", "fr": "fra_Latn", "bm": "bam_Latn"}
-    assert sorted(path.name for path in order.models_dir.iterdir()) == ["mine", "mine.toml"]
+    assert sorted(path.name for path in request.models_dir.iterdir()) == ["mine", "mine.toml"]
     loaded = registry.load(entry, device="cpu")
     prompt = loaded.translation_prompt(sentences(1)[0], source="fr", target="bm")
     assert loaded.generate([prompt], Decoding())
     loaded.close()
 
 
-def test_a_taken_name_is_refused(order: Order) -> None:
-    import_checkpoint(order)
-    refused(order, CatalogError, "mine.toml exists", "--as")
-    refused(replace(order, model_id="Mine!"), CatalogError, "Mine!")
+def test_a_taken_name_is_refused(request: ImportRequest) -> None:
+    import_checkpoint(request)
+    refused(request, CatalogError, "mine.toml exists", "--as")
+    refused(replace(request, model_id="Mine!"), CatalogError, "Mine!")
 
 
-def test_an_entry_that_would_break_the_catalog_is_not_installed(order: Order) -> None:
+def test_an_entry_that_would_break_the_catalog_is_not_installed(request: ImportRequest) -> None:
     refused(
-        replace(order, wishes=ImportHints((("EN", "FR"),), (), {"EN": "eng_Latn", "FR": "fra_Latn"})),
+        replace(request, hints=ImportHints((("EN", "FR"),), (), {"EN": "eng_Latn", "FR": "fra_Latn"})),
         CatalogError,
         "EN",
     )
-    (order.checkpoint / "model.safetensors").rename(order.checkpoint / "model (1).safetensors")
-    odd = replace(order, backend="transformers")
+    (request.checkpoint / "model.safetensors").rename(request.checkpoint / "model (1).safetensors")
+    odd = replace(request, backend="transformers")
     with pytest.raises(ModelError):
         import_checkpoint(odd)
-    assert not list(order.models_dir.glob("*")) if order.models_dir.exists() else True
+    assert not list(request.models_dir.glob("*")) if request.models_dir.exists() else True
 
 
-def test_missing_files(order: Order, tmp_path: Path) -> None:
-    refused(replace(order, checkpoint=tmp_path / "nowhere"), ModelFileError, "nowhere")
-    (order.checkpoint / "model.safetensors").unlink()
-    refused(order, ModelFileError, "model.safetensors is missing", "again")
-    (order.checkpoint / "config.json").unlink()
-    refused(order, ModelFileError, "config.json")
+def test_missing_files(request: ImportRequest, tmp_path: Path) -> None:
+    refused(replace(request, checkpoint=tmp_path / "nowhere"), ModelFileError, "nowhere")
+    (request.checkpoint / "model.safetensors").unlink()
+    refused(request, ModelFileError, "model.safetensors is missing", "again")
+    (request.checkpoint / "config.json").unlink()
+    refused(request, ModelFileError, "config.json")
 
 
-def test_a_missing_shard(order: Order) -> None:
+def test_a_missing_shard(request: ImportRequest) -> None:
     index = {"metadata": {}, "weight_map": {"model.shared.weight": "model-00001-of-00002.safetensors"}}
-    (order.checkpoint / "model.safetensors.index.json").write_text(json.dumps(index))
-    refused(order, ModelFileError, "model-00001-of-00002.safetensors is missing")
+    (request.checkpoint / "model.safetensors.index.json").write_text(json.dumps(index))
+    refused(request, ModelFileError, "model-00001-of-00002.safetensors is missing")
 
 
 @pytest.mark.parametrize("backend", ["ctranslate2", "transformers"])
-def test_truncated_weights(order: Order, backend: str) -> None:
-    weights = order.checkpoint / "model.safetensors"
+def test_truncated_weights(request: ImportRequest, backend: str) -> None:
+    weights = request.checkpoint / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1000])
-    refused(replace(order, backend=backend), ModelFileError, "checkpoint", "again")
+    refused(replace(request, backend=backend), ModelFileError, "checkpoint", "again")
 
 
 @pytest.mark.parametrize("backend", ["ctranslate2", "transformers"])
-def test_weights_that_are_not_all_there(order: Order, backend: str) -> None:
-    config = json.loads((order.checkpoint / "config.json").read_text())
-    (order.checkpoint / "config.json").write_text(json.dumps({**config, "encoder_layers": 3}))
-    refused(replace(order, backend=backend), ModelFileError, "lack", "layers.2")
+def test_weights_that_are_not_all_there(request: ImportRequest, backend: str) -> None:
+    config = json.loads((request.checkpoint / "config.json").read_text())
+    (request.checkpoint / "config.json").write_text(json.dumps({**config, "encoder_layers": 3}))
+    refused(replace(request, backend=backend), ModelFileError, "lack", "layers.2")
 
 
-def test_a_pickle_needs_leave(order: Order) -> None:
-    weights = cast("Any", safetensors.torch).load_file(order.checkpoint / "model.safetensors")
-    (order.checkpoint / "model.safetensors").unlink()
-    torch.save(weights, order.checkpoint / "pytorch_model.bin")
-    refused(order, ModelFileError, "pytorch_model.bin is pickled", "--allow-unsafe")
+def test_a_pickle_needs_leave(request: ImportRequest) -> None:
+    weights = cast("Any", safetensors.torch).load_file(request.checkpoint / "model.safetensors")
+    (request.checkpoint / "model.safetensors").unlink()
+    torch.save(weights, request.checkpoint / "pytorch_model.bin")
+    refused(request, ModelFileError, "pytorch_model.bin is pickled", "--allow-unsafe")
     for backend in ("ctranslate2", "transformers"):
-        made = import_checkpoint(replace(order, backend=backend, model_id=backend, allow_unsafe=True))
+        made = import_checkpoint(replace(request, backend=backend, model_id=backend, allow_unsafe=True))
         assert not any(file.name == "pytorch_model.bin" for file in made.files)
 
 
-def test_code_needs_leave(order: Order) -> None:
-    config = json.loads((order.checkpoint / "config.json").read_text())
+def test_code_needs_leave(request: ImportRequest) -> None:
+    config = json.loads((request.checkpoint / "config.json").read_text())
     config["auto_map"] = {"AutoModelForSeq2SeqLM": "modeling_mine.Mine"}
-    (order.checkpoint / "config.json").write_text(json.dumps(config))
-    refused(order, ModelFileError, "code", "--allow-unsafe")
+    (request.checkpoint / "config.json").write_text(json.dumps(config))
+    refused(request, ModelFileError, "code", "--allow-unsafe")
     # Code of one's own means a class that CTranslate2 does not know, whatever its name.
-    assert import_checkpoint(replace(order, allow_unsafe=True)).backend == "transformers"
+    assert import_checkpoint(replace(request, allow_unsafe=True)).backend == "transformers"
 
 
-def test_an_unknown_architecture(order: Order) -> None:
-    config = json.loads((order.checkpoint / "config.json").read_text())
-    (order.checkpoint / "config.json").write_text(json.dumps({**config, "model_type": "babelfish"}))
-    refused(order, ModelLoadError, "babelfish")
+def test_an_unknown_architecture(request: ImportRequest) -> None:
+    config = json.loads((request.checkpoint / "config.json").read_text())
+    (request.checkpoint / "config.json").write_text(json.dumps({**config, "model_type": "babelfish"}))
+    refused(request, ModelLoadError, "babelfish")
 
 
-def test_a_tokenizer_without_the_language_code(order: Order) -> None:
-    wishes = ImportHints(directions=(("en", "bm"),), languages={"bm": "bam_Nkoo"})
-    refused(replace(order, wishes=wishes), ModelLoadError, "bam_Nkoo", "[languages]")
+def test_a_tokenizer_without_the_language_code(request: ImportRequest) -> None:
+    hints = ImportHints(directions=(("en", "bm"),), languages={"bm": "bam_Nkoo"})
+    refused(replace(request, hints=hints), ModelLoadError, "bam_Nkoo", "[languages]")
 
 
-def test_a_damaged_tokenizer(order: Order) -> None:
-    (order.checkpoint / "tokenizer.json").write_text("{")
-    refused(order, ModelFileError, "tokenizer")
+def test_a_damaged_tokenizer(request: ImportRequest) -> None:
+    (request.checkpoint / "tokenizer.json").write_text("{")
+    refused(request, ModelFileError, "tokenizer")
 
 
-def test_the_licence_is_read_or_asked_for(order: Order) -> None:
-    card = order.checkpoint / "README.md"
+def test_the_licence_is_read_or_asked_for(request: ImportRequest) -> None:
+    card = request.checkpoint / "README.md"
     card.write_text("---\nlanguage: fr\nlicense: cc-by-nc-4.0\n---\n")
-    licence = import_checkpoint(order).licence
+    licence = import_checkpoint(request).licence
     assert (licence.name, licence.non_commercial) == ("cc-by-nc-4.0", True)
     card.write_text("---\nlicense: other\nlicense_name: house-terms\n---\n")
-    assert import_checkpoint(replace(order, model_id="second")).licence.name == "house-terms"
+    assert import_checkpoint(replace(request, model_id="second")).licence.name == "house-terms"
     card.unlink()
-    refused(replace(order, model_id="third"), CatalogError, "no licence", "--license")
-    named = import_checkpoint(replace(order, model_id="third", licence="MIT")).licence
+    refused(replace(request, model_id="third"), CatalogError, "no licence", "--license")
+    named = import_checkpoint(replace(request, model_id="third", licence="MIT")).licence
     assert (named.name, named.non_commercial) == ("MIT", False)
 
 
 def test_what_a_model_does_must_be_known(tmp_path: Path) -> None:
-    order = Order(tiny("t5", tmp_path / "t5"), tmp_path / "models", "mine")
-    refused(order, CatalogError, "--direction", "--summaries")
-    order = Order(tiny("gemma3", tmp_path / "gemma"), tmp_path / "models", "mine")
-    refused(replace(order, wishes=ImportHints(directions=(("en", "fr"),))), CatalogError, "--translate-prompt")
+    request = ImportRequest(tiny("t5", tmp_path / "t5"), tmp_path / "models", "mine")
+    refused(request, CatalogError, "--direction", "--summaries")
+    request = ImportRequest(tiny("gemma3", tmp_path / "gemma"), tmp_path / "models", "mine")
+    refused(replace(request, hints=ImportHints(directions=(("en", "fr"),))), CatalogError, "--translate-prompt")
 
 
 def test_a_sliding_window_bounds_prompts_on_ctranslate2(tmp_path: Path) -> None:
     """Known difference: CTranslate2 reads a prompt in one go and there looks back beyond the window's edge."""
     gemma3(tmp_path / "checkpoint", window=200)
-    wishes = ImportHints((("en", "fr"),), ("en",), translate="{text}", summarize="{article}")
-    order = Order(tmp_path / "checkpoint", tmp_path / "models", "narrow", licence="MIT", wishes=wishes)
-    assert import_checkpoint(order).limits.summarize_input_tokens < 200
-    wide = import_checkpoint(replace(order, model_id="wide", backend="transformers"))
+    hints = ImportHints((("en", "fr"),), ("en",), translate="{text}", summarize="{article}")
+    request = ImportRequest(tmp_path / "checkpoint", tmp_path / "models", "narrow", licence="MIT", hints=hints)
+    assert import_checkpoint(request).limits.summarize_input_tokens < 200
+    wide = import_checkpoint(replace(request, model_id="wide", backend="transformers"))
     assert wide.limits.summarize_input_tokens > 200
 
 
-def test_transformers_keeps_the_number_format_that_was_asked_for(order: Order) -> None:
-    here = replace(order, backend="transformers")
+def test_transformers_keeps_the_number_format_that_was_asked_for(request: ImportRequest) -> None:
+    here = replace(request, backend="transformers")
     assert import_checkpoint(replace(here, quantization="bfloat16")).options["dtype"] == "bfloat16"
     assert "dtype" not in import_checkpoint(replace(here, model_id="plain")).options
     refused(replace(here, model_id="small", quantization="int8"), ModelLoadError, "int8", "bfloat16, float16, float32")
 
 
-def test_a_damaged_model_does_not_load(order: Order) -> None:
-    entry = import_checkpoint(order)
+def test_a_damaged_model_does_not_load(request: ImportRequest) -> None:
+    entry = import_checkpoint(request)
     path = entry.folder / "model.bin"
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
@@ -223,8 +223,8 @@ except ModelLoadError as error:
 
 @pytest.mark.parametrize("backend", ["ctranslate2", "transformers"])
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_gpu_that_is_not_there(order: Order, backend: str) -> None:
-    entry = import_checkpoint(replace(order, backend=backend))
+def test_a_gpu_that_is_not_there(request: ImportRequest, backend: str) -> None:
+    entry = import_checkpoint(replace(request, backend=backend))
     with pytest.raises(ModelLoadError, match=r"mine: .*set the device to cpu"):
         registry.load(entry, device="cuda")
 
@@ -235,9 +235,9 @@ def test_the_hub_is_named_when_it_cannot_be_reached(monkeypatch: pytest.MonkeyPa
         hub.fetch("someone/nothing")
 
 
-def test_entries_survive_writing(order: Order) -> None:
-    entry = import_checkpoint(order)
-    again = read_entry(order.models_dir / "mine.toml")
+def test_entries_survive_writing(request: ImportRequest) -> None:
+    entry = import_checkpoint(request)
+    again = read_entry(request.models_dir / "mine.toml")
     assert replace(again, folder=entry.folder) == entry
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from kunnafoni_models.machine.cgroups import own_cgroups
 from kunnafoni_models.machine.cpu_cores import parallel_batches, usable_cores
-from kunnafoni_models.machine.free_memory import of_group
+from kunnafoni_models.machine.free_memory import free_in_cgroup
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,19 +50,19 @@ def test_without_control_groups_affinity_counts(tmp_path: Path) -> None:
     assert usable_cores() <= CORES
 
 
-def test_the_memory_of_a_group_is_its_limit_without_what_is_used_and_not_cached(tmp_path: Path) -> None:
-    assert of_group(tmp_path) is None
+def test_free_memory_of_a_cgroup_is_its_limit_less_what_is_used_and_not_cached(tmp_path: Path) -> None:
+    assert free_in_cgroup(tmp_path) is None
     (tmp_path / "memory.max").write_text("max\n")
     (tmp_path / "memory.current").write_text("500\n")
-    assert of_group(tmp_path) is None
+    assert free_in_cgroup(tmp_path) is None
     (tmp_path / "memory.max").write_text("2000\n")
     (tmp_path / "memory.stat").write_text("anon 1\nactive_file 100\ninactive_file 20\n")
-    assert of_group(tmp_path) == 2000 - 500 + 120
+    assert free_in_cgroup(tmp_path) == 2000 - 500 + 120
 
 
-def test_batches_at_once_are_as_many_as_wanted_and_threads_go_round() -> None:
+def test_parallel_batches_are_as_many_as_wanted_up_to_the_threads() -> None:
     assert [parallel_batches(4, wanted=wanted) for wanted in (1, 3, 4, 9)] == [1, 3, 4, 4]
 
 
-def test_batches_at_once_leave_few_threads_idle() -> None:
+def test_parallel_batches_leave_few_threads_idle() -> None:
     assert [parallel_batches(threads) for threads in (1, 2, 3, 4, 5, 6, 7, 8, 9, 16)] == [1, 2, 3, 4, 4, 3, 3, 4, 3, 4]

@@ -10,7 +10,7 @@ import pytest
 from kunnafoni.v1 import translation_pb2
 from kunnafoni_models import registry
 from kunnafoni_models.backend import Decoding, InputTooLongError, Prompt
-from kunnafoni_models.importing.checkpoint_import import Order, import_checkpoint
+from kunnafoni_models.importing.checkpoint_import import ImportRequest, import_checkpoint
 from tests.conftest import serve
 from tests.models.tiny_checkpoints import SHAPES, tiny
 from tests.models.tiny_tokenizers import sentences
@@ -50,13 +50,13 @@ def family(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     checkpoint = tiny(name, folder / "checkpoint")
     entries = {
         backend: import_checkpoint(
-            Order(
+            ImportRequest(
                 checkpoint,
                 folder / "models",
                 f"{name}-{backend}",
                 backend=backend,
                 quantization="float32",
-                wishes=SHAPES[name].wishes,
+                hints=SHAPES[name].hints,
             )
         )
         for backend in BACKENDS

@@ -13,7 +13,7 @@ from kunnafoni_models import registry
 from kunnafoni_models.backend import CatalogError
 from kunnafoni_models.catalog.entry import Direction
 from kunnafoni_models.catalog.model_files import file_problems
-from kunnafoni_models.importing.checkpoint_import import Order, import_checkpoint
+from kunnafoni_models.importing.checkpoint_import import ImportRequest, import_checkpoint
 from kunnafoni_models.training.adapt import adapt, in_best_ways, run_folder
 from kunnafoni_models.training.adaptation import Adaptation, Watch
 from kunnafoni_models.training.corpus import Row
@@ -51,7 +51,7 @@ QUICK = TrainingOptions(
 def parent(tmp_path_factory: pytest.TempPathFactory) -> CatalogEntry:
     folder = tmp_path_factory.mktemp("parent")
     (checkpoint := tiny("gemma3", folder / "checkpoint")).joinpath("LICENSE").write_text("The terms.")
-    return import_checkpoint(Order(checkpoint, folder / "models", "tiny", wishes=SHAPES["gemma3"].wishes))
+    return import_checkpoint(ImportRequest(checkpoint, folder / "models", "tiny", hints=SHAPES["gemma3"].hints))
 
 
 def order(parent: CatalogEntry, folder: Path, **changes: Any) -> Adaptation:

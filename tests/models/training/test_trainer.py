@@ -282,7 +282,7 @@ def test_starts_that_are_none(tmp_path: Path, checkpoint: Path) -> None:
     for change, says in (
         ({"intermediate_size": 64}, r"has shape \(48, 32\) and should have \(64, 32\)"),
         ({"num_hidden_layers": 1, "layer_types": ["full_attention"]}, "which the architecture has not"),
-        ({"query_pre_attn_scalar": 4}, "scales its attention otherwise"),
+        ({"query_pre_attn_scalar": 4}, "does not scale its attention"),
     ):
         (changed / "config.json").write_text(json.dumps(config | change))
         with pytest.raises(StartError, match=says):

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from kunnafoni.cli.models_adapt import adapt_model
 from kunnafoni_models import registry
-from kunnafoni_models.importing.checkpoint_import import Order, import_checkpoint
+from kunnafoni_models.importing.checkpoint_import import ImportRequest, import_checkpoint
 from kunnafoni_models.training.errors import TrainingError
 from tests.models.tiny_checkpoints import SHAPES, tiny
 from tests.models.training.texts import memory, pairs
@@ -57,7 +57,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def models(tmp_path: Path, checkpoint: Path) -> Path:
-    import_checkpoint(Order(checkpoint, tmp_path / "models", "tiny", wishes=SHAPES["gemma3"].wishes))
+    import_checkpoint(ImportRequest(checkpoint, tmp_path / "models", "tiny", hints=SHAPES["gemma3"].hints))
     return tmp_path / "models"
 
 
