@@ -108,6 +108,20 @@ except ModelLoadError as error:
     assert "needs the extra `ctranslate2`" in done.stdout, done.stderr
 
 
+def test_the_embedded_model_translates_without_any_optional_package() -> None:
+    program = """
+from kunnafoni_models import registry
+from kunnafoni_models.backend import Decoding
+model = registry.load(registry.catalog()["kunnafoni-270m"], threads=1)
+prompt = model.translation_prompt("The rain has come.", source="en", target="fr")
+print(model.generate([prompt], Decoding())[0].text)
+model.close()
+"""
+    done = run_without(OPTIONAL | {"onnx", "grpc", "google", "kunnafoni"}, program)
+    assert done.stdout.strip(), done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def closure(extra: str) -> set[str]:
     """Distributions that an installation with an extra has, by normalised name; what markers leave out is left out."""
     found: set[str] = set()

@@ -31,24 +31,24 @@ def checkpoint(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def request(checkpoint: Path, tmp_path: Path) -> ImportRequest:
+def import_request(checkpoint: Path, tmp_path: Path) -> ImportRequest:
     return ImportRequest(checkpoint, tmp_path / "models", "mine")
 
 
-def refused(request: ImportRequest, error: type[ModelError], *words: str) -> None:
+def refused(import_request: ImportRequest, error: type[ModelError], *words: str) -> None:
     """The import fails with a message that holds `words`, and leaves nothing behind."""
-    before = set(request.models_dir.rglob("*")) if request.models_dir.exists() else set[Path]()
+    before = set(import_request.models_dir.rglob("*")) if import_request.models_dir.exists() else set[Path]()
     with pytest.raises(error) as caught:
-        import_checkpoint(request)
+        import_checkpoint(import_request)
     for word in words:
         assert word in str(caught.value)
-    assert (set(request.models_dir.rglob("*")) if request.models_dir.exists() else set[Path]()) == before
+    assert (set(import_request.models_dir.rglob("*")) if import_request.models_dir.exists() else set[Path]()) == before
 
 
 @pytest.mark.parametrize("backend", ["auto", "transformers"])
-def test_an_imported_model_is_in_the_catalog_and_loads(request: ImportRequest, backend: str) -> None:
-    made = import_checkpoint(replace(request, backend=backend, base="someone/nllb", revision="abc"))
-    entry = registry.catalog([request.models_dir])["mine"]
+def test_an_imported_model_is_in_the_catalog_and_loads(import_request: ImportRequest, backend: str) -> None:
+    made = import_checkpoint(replace(import_request, backend=backend, base="someone/nllb", revision="abc"))
+    entry = registry.catalog([import_request.models_dir])["mine"]
     assert entry == replace(made, folder=entry.folder)
     assert entry.folder.resolve() == made.folder.resolve()
     assert entry.backend == ("ctranslate2" if backend == "auto" else backend)
@@ -57,134 +57,134 @@ def test_an_imported_model_is_in_the_catalog_and_loads(request: ImportRequest, b
         (a, b) for a in ("en", "fr", "bm") for b in ("en", "fr", "bm") if a != b
     }
     assert dict(entry.languages) == {"en": "eng_Latn", "fr": "fra_Latn", "bm": "bam_Latn"}
-    assert sorted(path.name for path in request.models_dir.iterdir()) == ["mine", "mine.toml"]
+    assert sorted(path.name for path in import_request.models_dir.iterdir()) == ["mine", "mine.toml"]
     loaded = registry.load(entry, device="cpu")
     prompt = loaded.translation_prompt(sentences(1)[0], source="fr", target="bm")
     assert loaded.generate([prompt], Decoding())
     loaded.close()
 
 
-def test_a_taken_name_is_refused(request: ImportRequest) -> None:
-    import_checkpoint(request)
-    refused(request, CatalogError, "mine.toml exists", "--as")
-    refused(replace(request, model_id="Mine!"), CatalogError, "Mine!")
+def test_a_taken_name_is_refused(import_request: ImportRequest) -> None:
+    import_checkpoint(import_request)
+    refused(import_request, CatalogError, "mine.toml exists", "--as")
+    refused(replace(import_request, model_id="Mine!"), CatalogError, "Mine!")
 
 
-def test_an_entry_that_would_break_the_catalog_is_not_installed(request: ImportRequest) -> None:
+def test_an_entry_that_would_break_the_catalog_is_not_installed(import_request: ImportRequest) -> None:
     refused(
-        replace(request, hints=ImportHints((("EN", "FR"),), (), {"EN": "eng_Latn", "FR": "fra_Latn"})),
+        replace(import_request, hints=ImportHints((("EN", "FR"),), (), {"EN": "eng_Latn", "FR": "fra_Latn"})),
         CatalogError,
         "EN",
     )
-    (request.checkpoint / "model.safetensors").rename(request.checkpoint / "model (1).safetensors")
-    odd = replace(request, backend="transformers")
+    (import_request.checkpoint / "model.safetensors").rename(import_request.checkpoint / "model (1).safetensors")
+    odd = replace(import_request, backend="transformers")
     with pytest.raises(ModelError):
         import_checkpoint(odd)
-    assert not list(request.models_dir.glob("*")) if request.models_dir.exists() else True
+    assert not list(import_request.models_dir.glob("*")) if import_request.models_dir.exists() else True
 
 
-def test_missing_files(request: ImportRequest, tmp_path: Path) -> None:
-    refused(replace(request, checkpoint=tmp_path / "nowhere"), ModelFileError, "nowhere")
-    (request.checkpoint / "model.safetensors").unlink()
-    refused(request, ModelFileError, "model.safetensors is missing", "again")
-    (request.checkpoint / "config.json").unlink()
-    refused(request, ModelFileError, "config.json")
+def test_missing_files(import_request: ImportRequest, tmp_path: Path) -> None:
+    refused(replace(import_request, checkpoint=tmp_path / "nowhere"), ModelFileError, "nowhere")
+    (import_request.checkpoint / "model.safetensors").unlink()
+    refused(import_request, ModelFileError, "model.safetensors is missing", "again")
+    (import_request.checkpoint / "config.json").unlink()
+    refused(import_request, ModelFileError, "config.json")
 
 
-def test_a_missing_shard(request: ImportRequest) -> None:
+def test_a_missing_shard(import_request: ImportRequest) -> None:
     index = {"metadata": {}, "weight_map": {"model.shared.weight": "model-00001-of-00002.safetensors"}}
-    (request.checkpoint / "model.safetensors.index.json").write_text(json.dumps(index))
-    refused(request, ModelFileError, "model-00001-of-00002.safetensors is missing")
+    (import_request.checkpoint / "model.safetensors.index.json").write_text(json.dumps(index))
+    refused(import_request, ModelFileError, "model-00001-of-00002.safetensors is missing")
 
 
 @pytest.mark.parametrize("backend", ["ctranslate2", "transformers"])
-def test_truncated_weights(request: ImportRequest, backend: str) -> None:
-    weights = request.checkpoint / "model.safetensors"
+def test_truncated_weights(import_request: ImportRequest, backend: str) -> None:
+    weights = import_request.checkpoint / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1000])
-    refused(replace(request, backend=backend), ModelFileError, "checkpoint", "again")
+    refused(replace(import_request, backend=backend), ModelFileError, "checkpoint", "again")
 
 
 @pytest.mark.parametrize("backend", ["ctranslate2", "transformers"])
-def test_weights_that_are_not_all_there(request: ImportRequest, backend: str) -> None:
-    config = json.loads((request.checkpoint / "config.json").read_text())
-    (request.checkpoint / "config.json").write_text(json.dumps({**config, "encoder_layers": 3}))
-    refused(replace(request, backend=backend), ModelFileError, "lack", "layers.2")
+def test_weights_that_are_not_all_there(import_request: ImportRequest, backend: str) -> None:
+    config = json.loads((import_request.checkpoint / "config.json").read_text())
+    (import_request.checkpoint / "config.json").write_text(json.dumps({**config, "encoder_layers": 3}))
+    refused(replace(import_request, backend=backend), ModelFileError, "lack", "layers.2")
 
 
-def test_a_pickle_needs_leave(request: ImportRequest) -> None:
-    weights = cast("Any", safetensors.torch).load_file(request.checkpoint / "model.safetensors")
-    (request.checkpoint / "model.safetensors").unlink()
-    torch.save(weights, request.checkpoint / "pytorch_model.bin")
-    refused(request, ModelFileError, "pytorch_model.bin is pickled", "--allow-unsafe")
+def test_a_pickle_needs_leave(import_request: ImportRequest) -> None:
+    weights = cast("Any", safetensors.torch).load_file(import_request.checkpoint / "model.safetensors")
+    (import_request.checkpoint / "model.safetensors").unlink()
+    torch.save(weights, import_request.checkpoint / "pytorch_model.bin")
+    refused(import_request, ModelFileError, "pytorch_model.bin is pickled", "--allow-unsafe")
     for backend in ("ctranslate2", "transformers"):
-        made = import_checkpoint(replace(request, backend=backend, model_id=backend, allow_unsafe=True))
+        made = import_checkpoint(replace(import_request, backend=backend, model_id=backend, allow_unsafe=True))
         assert not any(file.name == "pytorch_model.bin" for file in made.files)
 
 
-def test_code_needs_leave(request: ImportRequest) -> None:
-    config = json.loads((request.checkpoint / "config.json").read_text())
+def test_code_needs_leave(import_request: ImportRequest) -> None:
+    config = json.loads((import_request.checkpoint / "config.json").read_text())
     config["auto_map"] = {"AutoModelForSeq2SeqLM": "modeling_mine.Mine"}
-    (request.checkpoint / "config.json").write_text(json.dumps(config))
-    refused(request, ModelFileError, "code", "--allow-unsafe")
+    (import_request.checkpoint / "config.json").write_text(json.dumps(config))
+    refused(import_request, ModelFileError, "code", "--allow-unsafe")
     # Code of one's own means a class that CTranslate2 does not know, whatever its name.
-    assert import_checkpoint(replace(request, allow_unsafe=True)).backend == "transformers"
+    assert import_checkpoint(replace(import_request, allow_unsafe=True)).backend == "transformers"
 
 
-def test_an_unknown_architecture(request: ImportRequest) -> None:
-    config = json.loads((request.checkpoint / "config.json").read_text())
-    (request.checkpoint / "config.json").write_text(json.dumps({**config, "model_type": "babelfish"}))
-    refused(request, ModelLoadError, "babelfish")
+def test_an_unknown_architecture(import_request: ImportRequest) -> None:
+    config = json.loads((import_request.checkpoint / "config.json").read_text())
+    (import_request.checkpoint / "config.json").write_text(json.dumps({**config, "model_type": "babelfish"}))
+    refused(import_request, ModelLoadError, "babelfish")
 
 
-def test_a_tokenizer_without_the_language_code(request: ImportRequest) -> None:
+def test_a_tokenizer_without_the_language_code(import_request: ImportRequest) -> None:
     hints = ImportHints(directions=(("en", "bm"),), languages={"bm": "bam_Nkoo"})
-    refused(replace(request, hints=hints), ModelLoadError, "bam_Nkoo", "[languages]")
+    refused(replace(import_request, hints=hints), ModelLoadError, "bam_Nkoo", "[languages]")
 
 
-def test_a_damaged_tokenizer(request: ImportRequest) -> None:
-    (request.checkpoint / "tokenizer.json").write_text("{")
-    refused(request, ModelFileError, "tokenizer")
+def test_a_damaged_tokenizer(import_request: ImportRequest) -> None:
+    (import_request.checkpoint / "tokenizer.json").write_text("{")
+    refused(import_request, ModelFileError, "tokenizer")
 
 
-def test_the_licence_is_read_or_asked_for(request: ImportRequest) -> None:
-    card = request.checkpoint / "README.md"
+def test_the_licence_is_read_or_asked_for(import_request: ImportRequest) -> None:
+    card = import_request.checkpoint / "README.md"
     card.write_text("---\nlanguage: fr\nlicense: cc-by-nc-4.0\n---\n")
-    licence = import_checkpoint(request).licence
+    licence = import_checkpoint(import_request).licence
     assert (licence.name, licence.non_commercial) == ("cc-by-nc-4.0", True)
     card.write_text("---\nlicense: other\nlicense_name: house-terms\n---\n")
-    assert import_checkpoint(replace(request, model_id="second")).licence.name == "house-terms"
+    assert import_checkpoint(replace(import_request, model_id="second")).licence.name == "house-terms"
     card.unlink()
-    refused(replace(request, model_id="third"), CatalogError, "no licence", "--license")
-    named = import_checkpoint(replace(request, model_id="third", licence="MIT")).licence
+    refused(replace(import_request, model_id="third"), CatalogError, "no licence", "--license")
+    named = import_checkpoint(replace(import_request, model_id="third", licence="MIT")).licence
     assert (named.name, named.non_commercial) == ("MIT", False)
 
 
 def test_what_a_model_does_must_be_known(tmp_path: Path) -> None:
-    request = ImportRequest(tiny("t5", tmp_path / "t5"), tmp_path / "models", "mine")
-    refused(request, CatalogError, "--direction", "--summaries")
-    request = ImportRequest(tiny("gemma3", tmp_path / "gemma"), tmp_path / "models", "mine")
-    refused(replace(request, hints=ImportHints(directions=(("en", "fr"),))), CatalogError, "--translate-prompt")
+    import_request = ImportRequest(tiny("t5", tmp_path / "t5"), tmp_path / "models", "mine")
+    refused(import_request, CatalogError, "--direction", "--summaries")
+    import_request = ImportRequest(tiny("gemma3", tmp_path / "gemma"), tmp_path / "models", "mine")
+    refused(replace(import_request, hints=ImportHints(directions=(("en", "fr"),))), CatalogError, "--translate-prompt")
 
 
 def test_a_sliding_window_bounds_prompts_on_ctranslate2(tmp_path: Path) -> None:
     """Known difference: CTranslate2 reads a prompt in one go and there looks back beyond the window's edge."""
     gemma3(tmp_path / "checkpoint", window=200)
     hints = ImportHints((("en", "fr"),), ("en",), translate="{text}", summarize="{article}")
-    request = ImportRequest(tmp_path / "checkpoint", tmp_path / "models", "narrow", licence="MIT", hints=hints)
-    assert import_checkpoint(request).limits.summarize_input_tokens < 200
-    wide = import_checkpoint(replace(request, model_id="wide", backend="transformers"))
+    import_request = ImportRequest(tmp_path / "checkpoint", tmp_path / "models", "narrow", licence="MIT", hints=hints)
+    assert import_checkpoint(import_request).limits.summarize_input_tokens < 200
+    wide = import_checkpoint(replace(import_request, model_id="wide", backend="transformers"))
     assert wide.limits.summarize_input_tokens > 200
 
 
-def test_transformers_keeps_the_number_format_that_was_asked_for(request: ImportRequest) -> None:
-    here = replace(request, backend="transformers")
+def test_transformers_keeps_the_number_format_that_was_asked_for(import_request: ImportRequest) -> None:
+    here = replace(import_request, backend="transformers")
     assert import_checkpoint(replace(here, quantization="bfloat16")).options["dtype"] == "bfloat16"
     assert "dtype" not in import_checkpoint(replace(here, model_id="plain")).options
     refused(replace(here, model_id="small", quantization="int8"), ModelLoadError, "int8", "bfloat16, float16, float32")
 
 
-def test_a_damaged_model_does_not_load(request: ImportRequest) -> None:
-    entry = import_checkpoint(request)
+def test_a_damaged_model_does_not_load(import_request: ImportRequest) -> None:
+    entry = import_checkpoint(import_request)
     path = entry.folder / "model.bin"
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
@@ -223,8 +223,8 @@ except ModelLoadError as error:
 
 @pytest.mark.parametrize("backend", ["ctranslate2", "transformers"])
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_gpu_that_is_not_there(request: ImportRequest, backend: str) -> None:
-    entry = import_checkpoint(replace(request, backend=backend))
+def test_a_gpu_that_is_not_there(import_request: ImportRequest, backend: str) -> None:
+    entry = import_checkpoint(replace(import_request, backend=backend))
     with pytest.raises(ModelLoadError, match=r"mine: .*set the device to cpu"):
         registry.load(entry, device="cuda")
 
@@ -235,9 +235,9 @@ def test_the_hub_is_named_when_it_cannot_be_reached(monkeypatch: pytest.MonkeyPa
         hub.fetch("someone/nothing")
 
 
-def test_entries_survive_writing(request: ImportRequest) -> None:
-    entry = import_checkpoint(request)
-    again = read_entry(request.models_dir / "mine.toml")
+def test_entries_survive_writing(import_request: ImportRequest) -> None:
+    entry = import_checkpoint(import_request)
+    again = read_entry(import_request.models_dir / "mine.toml")
     assert replace(again, folder=entry.folder) == entry
 
 
