@@ -45,7 +45,7 @@ def fetch(hub_id: str, *, revision: str | None = None, allow_unsafe: bool = Fals
     except (httpx2.HTTPError, OSError, ValueError) as error:  # the library's own errors derive from these
         line = (str(error) or type(error).__name__).strip().splitlines()[0]
         raise ModelFileError(
-            f"{hub_id} cannot be downloaded ({line}): check the name, the revision and the network, or copy the "
+            f"{hub_id} cannot be fetched ({line}): check the name, the revision and the network, or copy the "
             "checkpoint to this machine and give its folder"
         ) from error
     return Path(folder), str(info.sha)

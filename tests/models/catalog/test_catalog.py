@@ -145,7 +145,7 @@ def test_quality_goes_by_pair(tmp_path: Path) -> None:
         ('[directions]\n"en>fr" = { output_ratio = 1.5 }', "directions = 3", "directions"),
         ('[directions]\n"en>fr" = { output_ratio = 1.5 }', "", "directions"),
         ("output_ratio", "ratio", "ratio"),
-        ("{ output_ratio = 1.5 }", "2.0", "'en>fr' is 2.0 and no table"),
+        ("{ output_ratio = 1.5 }", "2.0", "'en>fr' is 2.0, which is no table"),
         ("output_ratio = 1.5", 'pivot = "en"', "en>fr has en as pivot, which is no third language"),
         ("[licence]", '[prompts]\ntranslate = "{words}"\n[licence]', "'{words}'"),
         ("[licence]", '[prompts]\ntranslate = "{text"\n[licence]', "'{text'"),
