@@ -26,6 +26,9 @@ LAYERS = [
     {"errors", "languages", "status", "config", "v1"},
 ]
 WIRE_USERS = {"rpc", "client", "cli", "v1"}
+# What a program of somebody else's has to bear that calls a server: gRPC, messages, and what reads both.
+CLIENT_USES = {"client", "errors", "status", "v1"}
+NOT_FOR_CLIENTS = {"pydantic", "numpy", "sqlalchemy", "typer", "rich", "lxml", "kunnafoni_models"}
 HEAVY = {"torch", "transformers", "ctranslate2", "onnx", "onnxruntime", "ray"}
 
 
@@ -98,6 +101,18 @@ def test_models_never_import_the_service() -> None:
 
 @pytest.mark.parametrize("module", ["kunnafoni.cli", "kunnafoni.rpc.server", "kunnafoni.client"])
 def test_heavy_packages_are_imported_only_when_used(module: str) -> None:
-    code = f"import sys, {module}; print(*sorted(set(sys.modules) & {HEAVY!r}))"
+    assert packages_imported_with(module) & HEAVY == set()
+
+
+def test_clients_import_nothing_of_the_server() -> None:
+    assert packages_imported_with("kunnafoni.client") & (NOT_FOR_CLIENTS | HEAVY) == set()
+    for path in (SERVICE / "client").glob("*.py"):
+        used = {name.split(".")[1] for name in imports_of(path) if name.startswith("kunnafoni.")}
+        assert used <= CLIENT_USES, path.name
+
+
+def packages_imported_with(module: str) -> set[str]:
+    """The packages that a fresh Python has imported once it has imported `module`."""
+    code = f"import sys, {module}; print(*{{name.split('.')[0] for name in sys.modules}})"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
-    assert result.stdout.strip() == ""
+    return set(result.stdout.split())

@@ -32,6 +32,7 @@ from kunnafoni.checks.names import is_headline
 from kunnafoni.checks.numbers import numbers_in, unmatched
 from kunnafoni.checks.phonetic_names import unheard_names
 from kunnafoni.checks.repetition import most_repeated
+from kunnafoni.checks.severity import Category
 from kunnafoni.checks.units import measures_in, with_another_sign, with_another_unit
 from kunnafoni.text.spans import Span
 
@@ -63,12 +64,14 @@ class Finding:
         source_span: Where it is in the source text; None if it is nowhere, or everywhere.
         target_span: Where it is in the translation; None likewise.
         detail: A few English words for people. They never quote the texts.
+        category: The kind of error, where its type has more than one; None: see `severity.CLASSIFICATIONS`.
     """
 
     kind: WarningKind
     source_span: Span | None = None
     target_span: Span | None = None
     detail: str = ""
+    category: Category | None = None
 
 
 def check(source: str, target: str, *, source_language: str, target_language: str) -> list[Finding]:
@@ -230,7 +233,7 @@ def _length_ratio(source: str, target: str, source_language: str, target_languag
     if ratio < least or (source.strip() and not target.strip()):
         yield Finding(WarningKind.LENGTH_RATIO, detail="much shorter than usual")
     elif ratio > greatest:
-        yield Finding(WarningKind.LENGTH_RATIO, detail="much longer than usual")
+        yield Finding(WarningKind.LENGTH_RATIO, detail="much longer than usual", category=Category.ADDITION)
 
 
 _WORD = re.compile(r"[^\W\d_]{2,}")

@@ -1,13 +1,14 @@
-"""Values that every result carries to messages: route, provenance, usage, and what type a warning has."""
+"""Values that every result carries to messages: route, provenance, usage, and what a warning is about."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 import kunnafoni
+from kunnafoni.checks.severity import CLASSIFICATIONS
 from kunnafoni.v1 import result_pb2
 
 if TYPE_CHECKING:
@@ -20,9 +21,22 @@ if TYPE_CHECKING:
 TRAINED_ALGORITHMIC_MEDIA = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 
 
-def warning_type(name: str) -> result_pb2.WarningType.ValueType:
-    """The type of a finding by its name."""
-    return result_pb2.WarningType.Value(f"WARNING_TYPE_{name}")
+class WarningKind(NamedTuple):
+    """What a warning is about, in the wire's terms."""
+
+    type: result_pb2.WarningType.ValueType
+    category: result_pb2.WarningCategory.ValueType
+    severity: result_pb2.WarningSeverity.ValueType
+
+
+def warning_kind(name: str, category: str | None) -> WarningKind:
+    """Type, category and severity of a finding, by the name of its type and its own category if it has one."""
+    classification = CLASSIFICATIONS[name]
+    return WarningKind(
+        result_pb2.WarningType.Value(f"WARNING_TYPE_{name}"),
+        result_pb2.WarningCategory.Value(f"WARNING_CATEGORY_{category or classification.category}"),
+        result_pb2.WarningSeverity.Value(f"WARNING_SEVERITY_{classification.severity}"),
+    )
 
 
 def route_messages(route: Iterable[Hop]) -> list[result_pb2.RouteHop]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kunnafoni.rpc.results import provenance_message, route_messages, usage_message, warning_type
+from kunnafoni.rpc.results import provenance_message, route_messages, usage_message, warning_kind
 from kunnafoni.rpc.spans import SpanConverter
 from kunnafoni.v1 import result_pb2, summarization_pb2
 
@@ -42,8 +42,11 @@ def _warning_messages(
 ) -> Iterator[summarization_pb2.EditionWarning]:
     spans = SpanConverter(encoding_type, passage.text)
     for remark in passage.remarks:
+        kind = warning_kind(remark.kind, remark.category)
         yield summarization_pb2.EditionWarning(
-            type=warning_type(remark.kind),
+            type=kind.type,
+            category=kind.category,
+            severity=kind.severity,
             part=part,
             span=spans.optional(remark.span),
             detail=remark.detail,
@@ -54,19 +57,26 @@ def _warning_messages(
 def _key_point_message(
     point: KeyPoint, article: SpanConverter, encoding_type: result_pb2.EncodingType.ValueType
 ) -> summarization_pb2.KeyPoint:
-    source = SpanConverter(encoding_type, point.source_text)
-    target = SpanConverter(encoding_type, point.passage.text)
     return summarization_pb2.KeyPoint(
         text=point.passage.text,
         source_text=point.source_text,
         span=article.message(point.span),
-        warnings=[
-            result_pb2.Warning(
-                type=warning_type(remark.kind),
-                source_span=source.optional(remark.source_span),
-                target_span=target.optional(remark.span),
-                detail=remark.detail,
-            )
-            for remark in point.passage.remarks
-        ],
+        warnings=_key_point_warnings(point, encoding_type),
     )
+
+
+def _key_point_warnings(
+    point: KeyPoint, encoding_type: result_pb2.EncodingType.ValueType
+) -> Iterator[result_pb2.Warning]:
+    source = SpanConverter(encoding_type, point.source_text)
+    target = SpanConverter(encoding_type, point.passage.text)
+    for remark in point.passage.remarks:
+        kind = warning_kind(remark.kind, remark.category)
+        yield result_pb2.Warning(
+            type=kind.type,
+            category=kind.category,
+            severity=kind.severity,
+            source_span=source.optional(remark.source_span),
+            target_span=target.optional(remark.span),
+            detail=remark.detail,
+        )

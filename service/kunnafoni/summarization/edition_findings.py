@@ -20,6 +20,8 @@ from kunnafoni.text.spans import Span
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from kunnafoni.checks.severity import Category
+
 
 class Mark(StrEnum):
     """What is said of a text because of how it was made; the names are those of the wire."""
@@ -62,6 +64,7 @@ class Remark:
         source_span: Where it is in the text that was translated; None likewise, or if nothing was.
         detail: A few English words for people. They never quote a text.
         source_words: What it is about in a text before translation that the reader does not have; else empty.
+        category: The kind of error, where its kind has more than one; None: see `severity.CLASSIFICATIONS`.
     """
 
     kind: Kind
@@ -69,6 +72,7 @@ class Remark:
     span: Span | None = None
     source_span: Span | None = None
     source_words: str = ""
+    category: Category | None = None
 
 
 def not_in_article(text: str, article: str, *, language: str, article_language: str) -> list[Remark]:

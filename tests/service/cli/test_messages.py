@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,6 +24,32 @@ LONG = "Good morning. " * 5000  # no server is through with it in a millisecond
 def server() -> Iterator[LocalServer]:
     with local_server("--model", "echo") as server:
         yield server
+
+
+def test_texts_at_fault_are_named_and_the_others_translated(server: LocalServer, tmp_path: Path) -> None:
+    fine, empty, german = (tmp_path / name for name in ("fine.txt", "empty.txt", "german.txt"))
+    fine.write_text("Good morning to you all.", "utf-8")
+    empty.write_text("", "utf-8")
+    german.write_text(GERMAN, "utf-8")
+    files = [str(path) for path in (empty, fine, german, fine)]
+    result = kunnafoni(server, "translate", *files, "--to", "french")
+    assert (result.returncode, result.stdout.count("MORNING")) == (1, 2)
+    assert f"kunnafoni: The request is not valid: {empty}: is empty\n" in result.stderr
+    assert f"kunnafoni: The language of {german} is not recognised" in result.stderr
+    assert "--from does that." in result.stderr
+    as_json = kunnafoni(server, "translate", *files, "--to", "français", "--format", "json")
+    assert as_json.returncode == 1
+    assert ["error" in each for each in json.loads(as_json.stdout)["translations"]] == [True, False, True, False]
+    assert f"{empty}: is empty" in as_json.stderr
+    detected = kunnafoni(server, "detect", *files)
+    assert (detected.returncode, detected.stdout.count("\ten\t")) == (1, 2)
+    assert f"{empty}: is empty" in detected.stderr
+
+
+def test_a_script_that_is_not_served_is_named(server: LocalServer) -> None:
+    result = kunnafoni(server, "translate", "--text", "I ni ce.", "--from", "bamanankan", "--to", "fr-Nkoo")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "asks for the script N'Ko, which is not served" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,58 @@
+"""What kind of error each type of finding points to and how bad that is, in the terms of MQM.
+
+MQM (Multidimensional Quality Metrics, themqm.org) is how translators count errors. It is one table for all findings, of
+translations and of editions, by the names of their types; `result.proto` says the same to callers.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Category(StrEnum):
+    """The kind of error; the names are those of the wire. NONE: a finding that is no error."""
+
+    NONE = "UNSPECIFIED"
+    MISTRANSLATION = "ACCURACY_MISTRANSLATION"
+    OMISSION = "ACCURACY_OMISSION"
+    ADDITION = "ACCURACY_ADDITION"
+    UNTRANSLATED = "ACCURACY_UNTRANSLATED"
+    TERMINOLOGY = "TERMINOLOGY"
+    LOCALE_CONVENTIONS = "LOCALE_CONVENTIONS"
+    FLUENCY = "FLUENCY"
+
+
+class Severity(StrEnum):
+    """How bad the error is: nothing, a stumble, a reader misled, harm done."""
+
+    NEUTRAL = "NEUTRAL"
+    MINOR = "MINOR"
+    MAJOR = "MAJOR"
+    CRITICAL = "CRITICAL"
+
+
+class Classification(NamedTuple):
+    """Category and severity of a type of finding."""
+
+    category: Category
+    severity: Severity
+
+
+CLASSIFICATIONS = {
+    "NUMBER_MISMATCH": Classification(Category.MISTRANSLATION, Severity.MAJOR),
+    "NAME_MISSING": Classification(Category.MISTRANSLATION, Severity.MAJOR),
+    "REPETITION": Classification(Category.FLUENCY, Severity.MAJOR),
+    "LENGTH_RATIO": Classification(Category.OMISSION, Severity.MAJOR),  # if shorter; if longer, the finding says so
+    "UNTRANSLATED": Classification(Category.UNTRANSLATED, Severity.MAJOR),
+    "GLOSSARY_MISSED": Classification(Category.TERMINOLOGY, Severity.MAJOR),
+    "PIVOTED": Classification(Category.NONE, Severity.NEUTRAL),
+    "UNSUPPORTED_NUMBER": Classification(Category.ADDITION, Severity.MAJOR),
+    "UNSUPPORTED_DATE": Classification(Category.ADDITION, Severity.MAJOR),
+    "UNSUPPORTED_NAME": Classification(Category.ADDITION, Severity.MAJOR),
+    "UNSUPPORTED_QUOTATION": Classification(Category.ADDITION, Severity.CRITICAL),
+    "EXTRACTIVE": Classification(Category.NONE, Severity.NEUTRAL),
+    "TOO_SHORT": Classification(Category.NONE, Severity.NEUTRAL),
+    "PARTIAL_COVERAGE": Classification(Category.OMISSION, Severity.MINOR),
+    "OUTPUT_CAP": Classification(Category.OMISSION, Severity.MAJOR),
+}
