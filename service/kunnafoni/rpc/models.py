@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import kunnafoni
-from kunnafoni.errors import InvalidInputError
 from kunnafoni.languages import LANGUAGES
+from kunnafoni.rpc.page_tokens import page_token, read_page_token
 from kunnafoni.rpc.requests import check_page_size
 from kunnafoni.v1 import model_pb2, model_pb2_grpc
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 DEFAULT_PAGE_SIZE = 100
 MAX_PAGE_SIZE = 1_000
+BYTES_PER_MIB = 2**20
 
 
 class ModelServicer(model_pb2_grpc.ModelServiceServicer):
@@ -62,18 +63,15 @@ class ModelServicer(model_pb2_grpc.ModelServiceServicer):
         request: model_pb2.ListModelsRequest,
         context: Context,  # noqa: ARG002
     ) -> model_pb2.ListModelsResponse:
-        """See the proto; the page token is the identifier of the last model of the page before."""
+        """See the proto."""
         check_page_size(request.page_size, MAX_PAGE_SIZE)
-        if request.page_token and request.page_token not in self._model_pool.entries:
-            raise InvalidInputError(
-                "page_token", "is not one that this server gave out", french="ne vient pas de ce serveur"
-            )
+        cursor = read_page_token(request.page_token) or ""  # the last model of the page before
         size = min(request.page_size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
-        rest = sorted(model_id for model_id in self._model_pool.entries if model_id > request.page_token)
+        rest = sorted(model_id for model_id in self._model_pool.entries if model_id > cursor)
         page = rest[:size]
         return model_pb2.ListModelsResponse(
             models=[_model_message(self._model_pool.entries[model_id], self._model_pool) for model_id in page],
-            next_page_token=page[-1] if len(rest) > size else "",
+            next_page_token=page_token(page[-1]) if len(rest) > size else "",
         )
 
 
@@ -94,7 +92,6 @@ def _model_message(entry: CatalogEntry, model_pool: ModelPool) -> model_pb2.Mode
             )
             for direction in entry.directions
         ],
-        summary_language_codes=entry.summary_languages,
         summaries=[
             model_pb2.SummaryLanguage(
                 language_code=language,
@@ -108,7 +105,7 @@ def _model_message(entry: CatalogEntry, model_pool: ModelPool) -> model_pb2.Mode
         ),
         parameters=entry.parameters,
         size_bytes=sum(file.bytes for file in entry.files),
-        memory_mb=entry.memory_mb,
+        memory_bytes=entry.memory_mb * BYTES_PER_MIB,
     )
 
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18kunnafoni/v1/model.proto\x12\x0ckunnafoni.v1\x1a\x1fgoogle/api/field_behavior.proto\"\x16\n\x14GetServerInfoRequest\"\xbc\x01\n\x15GetServerInfoResponse\x12\x15\n\x07version\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12*\n\x06limits\x18\x02 \x01(\x0b\x32\x14.kunnafoni.v1.LimitsB\x04\xe2\x41\x01\x03\x12/\n\tlanguages\x18\x03 \x03(\x0b\x32\x16.kunnafoni.v1.LanguageB\x04\xe2\x41\x01\x03\x12/\n\x05pairs\x18\x04 \x03(\x0b\x32\x1a.kunnafoni.v1.LanguagePairB\x04\xe2\x41\x01\x03\"\xad\x01\n\x06Limits\x12\x1a\n\x0cmax_contents\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12%\n\x17max_content_code_points\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\"\n\x14max_call_code_points\x18\x03 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1f\n\x11max_message_bytes\x18\x04 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1b\n\rmax_beam_size\x18\x05 \x01(\x05\x42\x04\xe2\x41\x01\x03\"U\n\x08Language\x12\x12\n\x04\x63ode\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1a\n\x0c\x65nglish_name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x19\n\x0bnative_name\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\"o\n\x0cLanguagePair\x12\"\n\x14source_language_code\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\"\n\x14target_language_code\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x17\n\tmodel_ids\x18\x03 \x03(\tB\x04\xe2\x41\x01\x03\"F\n\x11ListModelsRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"^\n\x12ListModelsResponse\x12)\n\x06models\x18\x01 \x03(\x0b\x32\x13.kunnafoni.v1.ModelB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fnext_page_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\"\x9f\x03\n\x05Model\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x16\n\x08revision\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07\x62\x61\x63kend\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12-\n\x05state\x18\x04 \x01(\x0e\x32\x18.kunnafoni.v1.ModelStateB\x04\xe2\x41\x01\x03\x12\x1a\n\x0cstate_detail\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x31\n\ndirections\x18\x06 \x03(\x0b\x32\x17.kunnafoni.v1.DirectionB\x04\xe2\x41\x01\x03\x12$\n\x16summary_language_codes\x18\x07 \x03(\tB\x04\xe2\x41\x01\x03\x12,\n\x07licence\x18\x08 \x01(\x0b\x32\x15.kunnafoni.v1.LicenceB\x04\xe2\x41\x01\x03\x12\x18\n\nparameters\x18\t \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x18\n\nsize_bytes\x18\n \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x17\n\tmemory_mb\x18\x0b \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x36\n\tsummaries\x18\x0c \x03(\x0b\x32\x1d.kunnafoni.v1.SummaryLanguageB\x04\xe2\x41\x01\x03\"\x97\x01\n\tDirection\x12\"\n\x14source_language_code\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\"\n\x14target_language_code\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12,\n\x07quality\x18\x03 \x03(\x0b\x32\x15.kunnafoni.v1.QualityB\x04\xe2\x41\x01\x03\x12\x14\n\x06in_use\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x03\"r\n\x0fSummaryLanguage\x12\x1b\n\rlanguage_code\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12,\n\x07quality\x18\x02 \x03(\x0b\x32\x15.kunnafoni.v1.QualityB\x04\xe2\x41\x01\x03\x12\x14\n\x06in_use\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x03\"\xb4\x01\n\x07Quality\x12\x14\n\x06metric\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x13\n\x05score\x18\x02 \x01(\x01\x42\x04\xe2\x41\x01\x03\x12\x17\n\tsignature\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x16\n\x08test_set\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12\x16\n\x08\x64\x65\x63oding\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1a\n\x0cmeasure_date\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12\x19\n\x0bmeasured_by\x18\x07 \x01(\tB\x04\xe2\x41\x01\x03\"R\n\x07Licence\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1c\n\x0enon_commercial\x18\x02 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x15\n\x07summary\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03*\x8b\x01\n\nModelState\x12\x1b\n\x17MODEL_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13MODEL_STATE_LOADING\x10\x01\x12\x15\n\x11MODEL_STATE_READY\x10\x02\x12\x16\n\x12MODEL_STATE_FAILED\x10\x03\x12\x18\n\x14MODEL_STATE_UNLOADED\x10\x04\x32\xb9\x01\n\x0cModelService\x12X\n\rGetServerInfo\x12\".kunnafoni.v1.GetServerInfoRequest\x1a#.kunnafoni.v1.GetServerInfoResponse\x12O\n\nListModels\x12\x1f.kunnafoni.v1.ListModelsRequest\x1a .kunnafoni.v1.ListModelsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18kunnafoni/v1/model.proto\x12\x0ckunnafoni.v1\x1a\x1fgoogle/api/field_behavior.proto\"\x16\n\x14GetServerInfoRequest\"\xbc\x01\n\x15GetServerInfoResponse\x12\x15\n\x07version\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12*\n\x06limits\x18\x02 \x01(\x0b\x32\x14.kunnafoni.v1.LimitsB\x04\xe2\x41\x01\x03\x12/\n\tlanguages\x18\x03 \x03(\x0b\x32\x16.kunnafoni.v1.LanguageB\x04\xe2\x41\x01\x03\x12/\n\x05pairs\x18\x04 \x03(\x0b\x32\x1a.kunnafoni.v1.LanguagePairB\x04\xe2\x41\x01\x03\"\xad\x01\n\x06Limits\x12\x1a\n\x0cmax_contents\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12%\n\x17max_content_code_points\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\"\n\x14max_call_code_points\x18\x03 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1f\n\x11max_message_bytes\x18\x04 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1b\n\rmax_beam_size\x18\x05 \x01(\x05\x42\x04\xe2\x41\x01\x03\"U\n\x08Language\x12\x12\n\x04\x63ode\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1a\n\x0c\x65nglish_name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x19\n\x0bnative_name\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\"o\n\x0cLanguagePair\x12\"\n\x14source_language_code\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\"\n\x14target_language_code\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x17\n\tmodel_ids\x18\x03 \x03(\tB\x04\xe2\x41\x01\x03\"F\n\x11ListModelsRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"^\n\x12ListModelsResponse\x12)\n\x06models\x18\x01 \x03(\x0b\x32\x13.kunnafoni.v1.ModelB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fnext_page_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\"\xfc\x02\n\x05Model\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x16\n\x08revision\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07\x62\x61\x63kend\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12-\n\x05state\x18\x04 \x01(\x0e\x32\x18.kunnafoni.v1.ModelStateB\x04\xe2\x41\x01\x03\x12\x1a\n\x0cstate_detail\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x31\n\ndirections\x18\x06 \x03(\x0b\x32\x17.kunnafoni.v1.DirectionB\x04\xe2\x41\x01\x03\x12\x36\n\tsummaries\x18\x07 \x03(\x0b\x32\x1d.kunnafoni.v1.SummaryLanguageB\x04\xe2\x41\x01\x03\x12,\n\x07licence\x18\x08 \x01(\x0b\x32\x15.kunnafoni.v1.LicenceB\x04\xe2\x41\x01\x03\x12\x18\n\nparameters\x18\t \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x18\n\nsize_bytes\x18\n \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1a\n\x0cmemory_bytes\x18\x0b \x01(\x03\x42\x04\xe2\x41\x01\x03\"\x97\x01\n\tDirection\x12\"\n\x14source_language_code\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\"\n\x14target_language_code\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12,\n\x07quality\x18\x03 \x03(\x0b\x32\x15.kunnafoni.v1.QualityB\x04\xe2\x41\x01\x03\x12\x14\n\x06in_use\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x03\"r\n\x0fSummaryLanguage\x12\x1b\n\rlanguage_code\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12,\n\x07quality\x18\x02 \x03(\x0b\x32\x15.kunnafoni.v1.QualityB\x04\xe2\x41\x01\x03\x12\x14\n\x06in_use\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x03\"\xb4\x01\n\x07Quality\x12\x14\n\x06metric\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x13\n\x05score\x18\x02 \x01(\x01\x42\x04\xe2\x41\x01\x03\x12\x17\n\tsignature\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x16\n\x08test_set\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12\x16\n\x08\x64\x65\x63oding\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1a\n\x0cmeasure_date\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12\x19\n\x0bmeasured_by\x18\x07 \x01(\tB\x04\xe2\x41\x01\x03\"R\n\x07Licence\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1c\n\x0enon_commercial\x18\x02 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x15\n\x07summary\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03*\x8b\x01\n\nModelState\x12\x1b\n\x17MODEL_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13MODEL_STATE_LOADING\x10\x01\x12\x15\n\x11MODEL_STATE_READY\x10\x02\x12\x16\n\x12MODEL_STATE_FAILED\x10\x03\x12\x18\n\x14MODEL_STATE_UNLOADED\x10\x04\x32\xb9\x01\n\x0cModelService\x12X\n\rGetServerInfo\x12\".kunnafoni.v1.GetServerInfoRequest\x1a#.kunnafoni.v1.GetServerInfoResponse\x12O\n\nListModels\x12\x1f.kunnafoni.v1.ListModelsRequest\x1a .kunnafoni.v1.ListModelsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -82,18 +82,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MODEL'].fields_by_name['state_detail']._serialized_options = b'\342A\001\003'
   _globals['_MODEL'].fields_by_name['directions']._loaded_options = None
   _globals['_MODEL'].fields_by_name['directions']._serialized_options = b'\342A\001\003'
-  _globals['_MODEL'].fields_by_name['summary_language_codes']._loaded_options = None
-  _globals['_MODEL'].fields_by_name['summary_language_codes']._serialized_options = b'\342A\001\003'
+  _globals['_MODEL'].fields_by_name['summaries']._loaded_options = None
+  _globals['_MODEL'].fields_by_name['summaries']._serialized_options = b'\342A\001\003'
   _globals['_MODEL'].fields_by_name['licence']._loaded_options = None
   _globals['_MODEL'].fields_by_name['licence']._serialized_options = b'\342A\001\003'
   _globals['_MODEL'].fields_by_name['parameters']._loaded_options = None
   _globals['_MODEL'].fields_by_name['parameters']._serialized_options = b'\342A\001\003'
   _globals['_MODEL'].fields_by_name['size_bytes']._loaded_options = None
   _globals['_MODEL'].fields_by_name['size_bytes']._serialized_options = b'\342A\001\003'
-  _globals['_MODEL'].fields_by_name['memory_mb']._loaded_options = None
-  _globals['_MODEL'].fields_by_name['memory_mb']._serialized_options = b'\342A\001\003'
-  _globals['_MODEL'].fields_by_name['summaries']._loaded_options = None
-  _globals['_MODEL'].fields_by_name['summaries']._serialized_options = b'\342A\001\003'
+  _globals['_MODEL'].fields_by_name['memory_bytes']._loaded_options = None
+  _globals['_MODEL'].fields_by_name['memory_bytes']._serialized_options = b'\342A\001\003'
   _globals['_DIRECTION'].fields_by_name['source_language_code']._loaded_options = None
   _globals['_DIRECTION'].fields_by_name['source_language_code']._serialized_options = b'\342A\001\003'
   _globals['_DIRECTION'].fields_by_name['target_language_code']._loaded_options = None
@@ -128,8 +126,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LICENCE'].fields_by_name['non_commercial']._serialized_options = b'\342A\001\003'
   _globals['_LICENCE'].fields_by_name['summary']._loaded_options = None
   _globals['_LICENCE'].fields_by_name['summary']._serialized_options = b'\342A\001\003'
-  _globals['_MODELSTATE']._serialized_start=1790
-  _globals['_MODELSTATE']._serialized_end=1929
+  _globals['_MODELSTATE']._serialized_start=1755
+  _globals['_MODELSTATE']._serialized_end=1894
   _globals['_GETSERVERINFOREQUEST']._serialized_start=75
   _globals['_GETSERVERINFOREQUEST']._serialized_end=97
   _globals['_GETSERVERINFORESPONSE']._serialized_start=100
@@ -145,15 +143,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTMODELSRESPONSE']._serialized_start=738
   _globals['_LISTMODELSRESPONSE']._serialized_end=832
   _globals['_MODEL']._serialized_start=835
-  _globals['_MODEL']._serialized_end=1250
-  _globals['_DIRECTION']._serialized_start=1253
-  _globals['_DIRECTION']._serialized_end=1404
-  _globals['_SUMMARYLANGUAGE']._serialized_start=1406
-  _globals['_SUMMARYLANGUAGE']._serialized_end=1520
-  _globals['_QUALITY']._serialized_start=1523
-  _globals['_QUALITY']._serialized_end=1703
-  _globals['_LICENCE']._serialized_start=1705
-  _globals['_LICENCE']._serialized_end=1787
-  _globals['_MODELSERVICE']._serialized_start=1932
-  _globals['_MODELSERVICE']._serialized_end=2117
+  _globals['_MODEL']._serialized_end=1215
+  _globals['_DIRECTION']._serialized_start=1218
+  _globals['_DIRECTION']._serialized_end=1369
+  _globals['_SUMMARYLANGUAGE']._serialized_start=1371
+  _globals['_SUMMARYLANGUAGE']._serialized_end=1485
+  _globals['_QUALITY']._serialized_start=1488
+  _globals['_QUALITY']._serialized_end=1668
+  _globals['_LICENCE']._serialized_start=1670
+  _globals['_LICENCE']._serialized_end=1752
+  _globals['_MODELSERVICE']._serialized_start=1897
+  _globals['_MODELSERVICE']._serialized_end=2082
 # @@protoc_insertion_point(module_scope)

@@ -28,27 +28,27 @@ class _ModelStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ModelState
     MODEL_STATE_UNSPECIFIED: _ModelState.ValueType  # 0
     """Never sent."""
     MODEL_STATE_LOADING: _ModelState.ValueType  # 1
-    """Being read and warmed."""
+    """Is being loaded and warmed up."""
     MODEL_STATE_READY: _ModelState.ValueType  # 2
-    """Loaded and warm."""
+    """Is loaded and answers."""
     MODEL_STATE_FAILED: _ModelState.ValueType  # 3
-    """Could not be loaded, or fell over a bug; `Model.state_detail` says more."""
+    """Could not be loaded, or was stopped by a bug; `Model.state_detail` says more."""
     MODEL_STATE_UNLOADED: _ModelState.ValueType  # 4
-    """Known to the catalog, not loaded by this server."""
+    """Is in the catalog and not loaded by this server."""
 
 class ModelState(_ModelState, metaclass=_ModelStateEnumTypeWrapper):
-    """How far a model is."""
+    """Whether a model can be used."""
 
 MODEL_STATE_UNSPECIFIED: ModelState.ValueType  # 0
 """Never sent."""
 MODEL_STATE_LOADING: ModelState.ValueType  # 1
-"""Being read and warmed."""
+"""Is being loaded and warmed up."""
 MODEL_STATE_READY: ModelState.ValueType  # 2
-"""Loaded and warm."""
+"""Is loaded and answers."""
 MODEL_STATE_FAILED: ModelState.ValueType  # 3
-"""Could not be loaded, or fell over a bug; `Model.state_detail` says more."""
+"""Could not be loaded, or was stopped by a bug; `Model.state_detail` says more."""
 MODEL_STATE_UNLOADED: ModelState.ValueType  # 4
-"""Known to the catalog, not loaded by this server."""
+"""Is in the catalog and not loaded by this server."""
 Global___ModelState: _TypeAlias = ModelState  # noqa: Y015
 
 @_typing.final
@@ -110,8 +110,9 @@ Global___GetServerInfoResponse: _TypeAlias = GetServerInfoResponse  # noqa: Y015
 
 @_typing.final
 class Limits(_message.Message):
-    """What a request may hold. What is over a limit is refused with INVALID_ARGUMENT before any work starts, but for
-    `max_message_bytes`, which gRPC itself refuses with RESOURCE_EXHAUSTED.
+    """What a request may hold. What is over a limit is refused with INVALID_ARGUMENT before any work starts: the call, or
+    where one content of many is too long, that content alone. A message over `max_message_bytes` is refused by gRPC
+    itself, with RESOURCE_EXHAUSTED.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -162,7 +163,7 @@ class Language(_message.Message):
     english_name: _builtins.str
     """Output only. Its name in English."""
     native_name: _builtins.str
-    """Output only. Its name in itself."""
+    """Output only. Its name in the language itself."""
     def __init__(
         self,
         *,
@@ -193,7 +194,9 @@ class LanguagePair(_message.Message):
     """Output only. BCP-47 code of the language written."""
     @_builtins.property
     def model_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Output only. The models in the order in which they run: one is direct, two are a pivot, be they the same."""
+        """Output only. The models in the order in which they run: one if the translation is direct, two if it goes by way of
+        a third language. The two may be the same model.
+        """
 
     def __init__(
         self,
@@ -223,7 +226,9 @@ class ListModelsRequest(_message.Message):
     as 1000.
     """
     page_token: _builtins.str
-    """Optional. `next_page_token` of the page before; empty for the first page. INVALID_ARGUMENT if it is not one."""
+    """Optional. `next_page_token` of the page before; empty asks for the first page. INVALID_ARGUMENT if it is no such
+    token.
+    """
     def __init__(
         self,
         *,
@@ -278,12 +283,11 @@ class Model(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     STATE_DETAIL_FIELD_NUMBER: _builtins.int
     DIRECTIONS_FIELD_NUMBER: _builtins.int
-    SUMMARY_LANGUAGE_CODES_FIELD_NUMBER: _builtins.int
+    SUMMARIES_FIELD_NUMBER: _builtins.int
     LICENCE_FIELD_NUMBER: _builtins.int
     PARAMETERS_FIELD_NUMBER: _builtins.int
     SIZE_BYTES_FIELD_NUMBER: _builtins.int
-    MEMORY_MB_FIELD_NUMBER: _builtins.int
-    SUMMARIES_FIELD_NUMBER: _builtins.int
+    MEMORY_BYTES_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Output only. Identifier, unique in the catalog."""
     revision: _builtins.str
@@ -291,30 +295,26 @@ class Model(_message.Message):
     backend: _builtins.str
     """Output only. What runs it: `onnxruntime`, `ctranslate2`, `transformers`."""
     state: Global___ModelState.ValueType
-    """Output only. How far it is."""
+    """Output only. Whether it can be used."""
     state_detail: _builtins.str
     """Output only. Why it failed; empty otherwise."""
     parameters: _builtins.int
     """Output only. Number of parameters; 0 if unknown."""
     size_bytes: _builtins.int
     """Output only. Size of its files in bytes."""
-    memory_mb: _builtins.int
-    """Output only. Peak memory of a process that runs it on 32 sentences at once, in MiB; 0 if it was not measured."""
+    memory_bytes: _builtins.int
+    """Output only. Peak memory in bytes of a process that runs it on 32 sentences at once; 0 if it was not measured."""
     @_builtins.property
     def directions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Direction]:
         """Output only. The directions that it translates, each with its measured quality."""
 
     @_builtins.property
-    def summary_language_codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Output only. The languages that it summarises, each in itself. `summaries` says how well."""
+    def summaries(self) -> _containers.RepeatedCompositeFieldContainer[Global___SummaryLanguage]:
+        """Output only. The languages that it summarises, each in itself, with its measured quality."""
 
     @_builtins.property
     def licence(self) -> Global___Licence:
-        """Output only. Under which terms its weights may be used."""
-
-    @_builtins.property
-    def summaries(self) -> _containers.RepeatedCompositeFieldContainer[Global___SummaryLanguage]:
-        """Output only. The languages of `summary_language_codes` in the same order, each with its measured quality."""
+        """Output only. The terms under which its weights may be used."""
 
     def __init__(
         self,
@@ -325,16 +325,15 @@ class Model(_message.Message):
         state: Global___ModelState.ValueType = ...,
         state_detail: _builtins.str = ...,
         directions: _abc.Iterable[Global___Direction] | None = ...,
-        summary_language_codes: _abc.Iterable[_builtins.str] | None = ...,
+        summaries: _abc.Iterable[Global___SummaryLanguage] | None = ...,
         licence: Global___Licence | None = ...,
         parameters: _builtins.int = ...,
         size_bytes: _builtins.int = ...,
-        memory_mb: _builtins.int = ...,
-        summaries: _abc.Iterable[Global___SummaryLanguage] | None = ...,
+        memory_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["licence", b"licence"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["backend", b"backend", "directions", b"directions", "id", b"id", "licence", b"licence", "memory_mb", b"memory_mb", "parameters", b"parameters", "revision", b"revision", "size_bytes", b"size_bytes", "state", b"state", "state_detail", b"state_detail", "summaries", b"summaries", "summary_language_codes", b"summary_language_codes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backend", b"backend", "directions", b"directions", "id", b"id", "licence", b"licence", "memory_bytes", b"memory_bytes", "parameters", b"parameters", "revision", b"revision", "size_bytes", b"size_bytes", "state", b"state", "state_detail", b"state_detail", "summaries", b"summaries"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -355,13 +354,13 @@ class Direction(_message.Message):
     target_language_code: _builtins.str
     """Output only. BCP-47 code of the language written."""
     in_use: _builtins.bool
-    """Output only. True if requests for this direction go to this model now: the operator's choice while it is ready,
-    else the ready model with the best `chrF++`, then the fewest parameters. Where that model goes by way of a third
-    language, true of the model, if it is one, that runs both hops.
+    """Output only. True if requests for this direction go to this model alone now. The operator's choice goes first while
+    it is ready, then the ready model with the best `chrF++`, then the one with the fewest parameters. Where the
+    direction goes by way of a third language, it is true if this model runs both hops.
     """
     @_builtins.property
     def quality(self) -> _containers.RepeatedCompositeFieldContainer[Global___Quality]:
-        """Output only. Measured quality, one a metric and test set; empty if it was not measured."""
+        """Output only. Measured quality, one figure per metric and test set; empty if it was not measured."""
 
     def __init__(
         self,
@@ -391,12 +390,12 @@ class SummaryLanguage(_message.Message):
     language_code: _builtins.str
     """Output only. BCP-47 code."""
     in_use: _builtins.bool
-    """Output only. True if texts in this language are summarised by this model now, chosen as for directions by
-    `ROUGE-L`. False for all models where the texts' own best sentences measured better.
+    """Output only. True if texts in this language are summarised by this model now; it is chosen as for directions, by
+    `ROUGE-L`. It is false for all models where the best sentences of the texts themselves measured better.
     """
     @_builtins.property
     def quality(self) -> _containers.RepeatedCompositeFieldContainer[Global___Quality]:
-        """Output only. Measured quality, one a metric and test set; empty if it was not measured."""
+        """Output only. Measured quality, one figure per metric and test set; empty if it was not measured."""
 
     def __init__(
         self,
@@ -415,7 +414,7 @@ Global___SummaryLanguage: _TypeAlias = SummaryLanguage  # noqa: Y015
 
 @_typing.final
 class Quality(_message.Message):
-    """One measured figure. Figures on different test sets do not compare."""
+    """One measured figure. Figures on different test sets cannot be compared."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -439,10 +438,10 @@ class Quality(_message.Message):
     decoding: _builtins.str
     """Output only. How outputs were decoded."""
     measure_date: _builtins.str
-    """Output only. Day of the measurement or of the publication, ISO 8601."""
+    """Output only. Day of the measurement or of the publication: an ISO 8601 date, `YYYY-MM-DD`."""
     measured_by: _builtins.str
-    """Output only. Who measured: `kunnafoni` for this project and `kunnafoni evaluate`, else the publication that the
-    figure is taken from.
+    """Output only. Who measured it: `kunnafoni` for this project and `kunnafoni evaluate`, otherwise the publication from
+    which the figure is taken.
     """
     def __init__(
         self,
@@ -477,7 +476,7 @@ class Licence(_message.Message):
     non_commercial: _builtins.bool
     """Output only. True if the terms forbid commercial use."""
     summary: _builtins.str
-    """Output only. What a user has to know in a sentence or two."""
+    """Output only. What a user has to know about it, in a sentence or two."""
     def __init__(
         self,
         *,

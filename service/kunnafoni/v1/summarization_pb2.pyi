@@ -57,17 +57,17 @@ class _SummaryMethodEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Summary
     SUMMARY_METHOD_UNSPECIFIED: _SummaryMethod.ValueType  # 0
     """Never sent."""
     SUMMARY_METHOD_GENERATED: _SummaryMethod.ValueType  # 1
-    """Written by a model, and filled up to the asked length with sentences of the article. What the model wrote tells no
+    """Written by a model, and filled up to the asked length with sentences of the article. What the model wrote has no
     number, date, name or quotation that the article lacks, does not repeat itself and is in the right language.
     """
     SUMMARY_METHOD_EXTRACTIVE: _SummaryMethod.ValueType  # 2
-    """Sentences of the article, verbatim (translated in editions of another language): chosen because it measures better
-    in that language, or because what the model wrote did not hold. Where no sentence is as short as `max_words`, the
-    best one is cut between two words, ends with an ellipsis, and has a warning OUTPUT_CAP.
+    """Sentences of the article, verbatim (translated in editions of another language). This is chosen where it measures
+    better in that language, and where what the model wrote was rejected. Where no sentence is as short as `max_words`,
+    the best one is cut between two words, ends with an ellipsis, and has a warning OUTPUT_CAP.
     """
     SUMMARY_METHOD_TOO_SHORT: _SummaryMethod.ValueType  # 3
-    """The article is too short to be summarised: its own text, whole, whatever `max_words` says. It has one sentence
-    (repeats not counted), fewer than 25 words, or no more words than were asked for.
+    """The whole text of the article, whatever `max_words` says, because it is too short to be summarised: it has one
+    sentence (repeats are not counted), fewer than 25 words, or no more words than were asked for.
     """
 
 class SummaryMethod(_SummaryMethod, metaclass=_SummaryMethodEnumTypeWrapper):
@@ -76,17 +76,17 @@ class SummaryMethod(_SummaryMethod, metaclass=_SummaryMethodEnumTypeWrapper):
 SUMMARY_METHOD_UNSPECIFIED: SummaryMethod.ValueType  # 0
 """Never sent."""
 SUMMARY_METHOD_GENERATED: SummaryMethod.ValueType  # 1
-"""Written by a model, and filled up to the asked length with sentences of the article. What the model wrote tells no
+"""Written by a model, and filled up to the asked length with sentences of the article. What the model wrote has no
 number, date, name or quotation that the article lacks, does not repeat itself and is in the right language.
 """
 SUMMARY_METHOD_EXTRACTIVE: SummaryMethod.ValueType  # 2
-"""Sentences of the article, verbatim (translated in editions of another language): chosen because it measures better
-in that language, or because what the model wrote did not hold. Where no sentence is as short as `max_words`, the
-best one is cut between two words, ends with an ellipsis, and has a warning OUTPUT_CAP.
+"""Sentences of the article, verbatim (translated in editions of another language). This is chosen where it measures
+better in that language, and where what the model wrote was rejected. Where no sentence is as short as `max_words`,
+the best one is cut between two words, ends with an ellipsis, and has a warning OUTPUT_CAP.
 """
 SUMMARY_METHOD_TOO_SHORT: SummaryMethod.ValueType  # 3
-"""The article is too short to be summarised: its own text, whole, whatever `max_words` says. It has one sentence
-(repeats not counted), fewer than 25 words, or no more words than were asked for.
+"""The whole text of the article, whatever `max_words` says, because it is too short to be summarised: it has one
+sentence (repeats are not counted), fewer than 25 words, or no more words than were asked for.
 """
 Global___SummaryMethod: _TypeAlias = SummaryMethod  # noqa: Y015
 
@@ -124,14 +124,17 @@ class Article(_message.Message):
     BODY_FIELD_NUMBER: _builtins.int
     LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
     headline: _builtins.str
-    """Optional. Headline, without mark-up. Empty means that the article has none: editions get one made from the body."""
+    """Optional. Headline, without mark-up. Empty means that the article has none; editions then get one that is made from
+    the body.
+    """
     body: _builtins.str
     """Optional. Body as plain text, paragraphs separated by blank lines; needed where there is no headline. Headline and
     body together at most `Limits.max_content_code_points` Unicode code points; INVALID_ARGUMENT otherwise.
     """
     language_code: _builtins.str
-    """Optional. BCP-47 code of the article's language. Empty means: detect it; FAILED_PRECONDITION if it is not
-    recognised, INVALID_ARGUMENT if it is not a known code.
+    """Optional. Language of the article, read as `TranslateRequest.source_language_code` is. Empty means: detect it;
+    FAILED_PRECONDITION if it is not recognised. INVALID_ARGUMENT if it is no known language or in a script that is not
+    served.
     """
     def __init__(
         self,
@@ -161,14 +164,15 @@ class SummarizeRequest(_message.Message):
     KEY_POINTS_FIELD_NUMBER: _builtins.int
     ENCODING_TYPE_FIELD_NUMBER: _builtins.int
     length: Global___SummaryLength.ValueType
-    """Optional. Length of the summaries. Absent means MEDIUM."""
+    """Optional. Length of the summaries. Unspecified means MEDIUM. INVALID_ARGUMENT if the server does not know it."""
     max_words: _builtins.int
-    """Optional. Most words of a summary in the language in which it is made, the article's where a model summarises in
-    that, 1 to 400; it takes the place of `length`. 0 means: by `length`. INVALID_ARGUMENT outside this range.
+    """Optional. Most words of a summary, 1 to 400, in place of `length`; 0 means: by `length`. They are counted in the
+    language in which the summary is made, which is the article's where a model summarises in it. INVALID_ARGUMENT
+    outside this range.
     """
     key_points: _builtins.int
-    """Optional. Number of key points, 0 to 7. Absent means 3; fewer come back where the article has fewer sentences that
-    tell something new. INVALID_ARGUMENT outside this range.
+    """Optional. Number of key points, 0 to 7. Absent means 3. Fewer come back where the article has fewer sentences that
+    say something new. INVALID_ARGUMENT outside this range.
     """
     encoding_type: _result_pb2.EncodingType.ValueType
     """Optional. The unit in which all spans of the answer count. Unspecified means Unicode code points. INVALID_ARGUMENT
@@ -180,8 +184,8 @@ class SummarizeRequest(_message.Message):
 
     @_builtins.property
     def target_language_codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Required. BCP-47 codes of the editions, at least one, each once. INVALID_ARGUMENT otherwise; FAILED_PRECONDITION
-        if one cannot be served.
+        """Required. Languages of the editions, at least one, each once, read as `TranslateRequest.target_language_code` is.
+        INVALID_ARGUMENT otherwise; FAILED_PRECONDITION if no loaded model translates the article to one of them.
         """
 
     def __init__(
@@ -339,8 +343,8 @@ class Edition(_message.Message):
     language_code: _builtins.str
     """Output only. BCP-47 code of the edition's language."""
     headline: _builtins.str
-    """Output only. Headline: the article's own, translated where needed. If it has none, the beginning of the summary, at
-    most 14 words before translation.
+    """Output only. Headline: the article's own, translated where needed. If it has none, the beginning of the summary, of
+    at most 14 words before translation.
     """
     summary: _builtins.str
     """Output only. Summary of the asked length."""
@@ -356,7 +360,7 @@ class Edition(_message.Message):
 
     @_builtins.property
     def warnings(self) -> _containers.RepeatedCompositeFieldContainer[Global___EditionWarning]:
-        """Output only. What looks wrong in the headline, then in the summary, most serious first."""
+        """Output only. What looks wrong in the headline, then what looks wrong in the summary, each most serious first."""
 
     @_builtins.property
     def route(self) -> _containers.RepeatedCompositeFieldContainer[_result_pb2.RouteHop]:
@@ -410,7 +414,7 @@ class KeyPoint(_message.Message):
     """Output only. The sentence of the article, verbatim."""
     @_builtins.property
     def span(self) -> _result_pb2.Span:
-        """Output only. Where it lies in the article's body."""
+        """Output only. Where it lies in `Article.body`."""
 
     @_builtins.property
     def warnings(self) -> _containers.RepeatedCompositeFieldContainer[_result_pb2.Warning]:
@@ -452,16 +456,14 @@ class EditionWarning(_message.Message):
     detail: _builtins.str
     """Output only. A short explanation in English, for people; it may change between versions."""
     source_words: _builtins.str
-    """Output only. The words of the text before translation that it is about, where that part lacks them. Empty
-    otherwise.
-    """
+    """Output only. The words of the text before translation that it is about, if that part lacks them. Empty otherwise."""
     category: _result_pb2.WarningCategory.ValueType
     """Output only. The kind of error that it points to: that of its type, see `WarningType`."""
     severity: _result_pb2.WarningSeverity.ValueType
     """Output only. How bad the error is: as its type says, see `WarningType`."""
     @_builtins.property
     def span(self) -> _result_pb2.Span:
-        """Output only. Where in that part. Absent when it concerns the whole of it."""
+        """Output only. Where it is in that part. Absent if it concerns the whole of it."""
 
     def __init__(
         self,

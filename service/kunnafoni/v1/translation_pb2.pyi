@@ -87,8 +87,9 @@ class Decoding(_message.Message):
 
     BEAM_SIZE_FIELD_NUMBER: _builtins.int
     beam_size: _builtins.int
-    """Optional. Hypotheses kept at each step, 1 to `Limits.max_beam_size`; 0 and 1 are greedy. More are slower, and worse
-    where greedy search has a penalty on repetition, as beams have none. INVALID_ARGUMENT outside this range.
+    """Optional. Hypotheses that are kept at each step, 1 to `Limits.max_beam_size`; 0 and 1 are greedy. More are slower,
+    and worse where greedy search has a penalty on repetition, as beam search has none. INVALID_ARGUMENT outside this
+    range.
     """
     def __init__(
         self,
@@ -142,14 +143,16 @@ class Translation(_message.Message):
     USAGE_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     text: _builtins.str
-    """Output only. The translated text: white space, blank lines, bullets and copied pieces exactly as in the content."""
+    """Output only. The translated text, with white space, blank lines, bullets and copied pieces exactly as in the
+    content.
+    """
     source_language_code: _builtins.str
     """Output only. The language given, or the one detected; `und` where none was recognised."""
     detection_confidence: _builtins.float
     """Output only. Confidence of the detection, 0 to 1. Absent when the request named the language."""
     @_builtins.property
     def segments(self) -> _containers.RepeatedCompositeFieldContainer[Global___Segment]:
-        """Output only. The segments in the order of the text; white space and bullets between them belong to none."""
+        """Output only. The segments in the order of the text. White space and bullets between them belong to no segment."""
 
     @_builtins.property
     def route(self) -> _containers.RepeatedCompositeFieldContainer[_result_pb2.RouteHop]:
@@ -332,7 +335,7 @@ Global___TranslateStreamResponse: _TypeAlias = TranslateStreamResponse  # noqa: 
 
 @_typing.final
 class DetectLanguageRequest(_message.Message):
-    """Texts whose language is asked."""
+    """Texts whose language is to be detected."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class TranslationServiceStub:
-    """Translates texts and tells their language.
+    """Translates texts and detects their language.
     """
 
     def __init__(self, channel):
@@ -53,7 +53,7 @@ class TranslationServiceStub:
 
 
 class TranslationServiceServicer:
-    """Translates texts and tells their language.
+    """Translates texts and detects their language.
     """
 
     def Translate(self, request, context):
@@ -72,7 +72,7 @@ class TranslationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DetectLanguage(self, request, context):
-        """Tells the language of each content. It needs no model, so it works while models are loading.
+        """Detects the language of each content. It needs no model, so it works while models are loading.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -105,7 +105,7 @@ def add_TranslationServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class TranslationService:
-    """Translates texts and tells their language.
+    """Translates texts and detects their language.
     """
 
     @staticmethod

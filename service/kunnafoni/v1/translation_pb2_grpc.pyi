@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class TranslationServiceStub:
-    """Translates texts and tells their language."""
+    """Translates texts and detects their language."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -40,11 +40,11 @@ class TranslationServiceStub:
     TranslateStream: _grpc.UnaryStreamMultiCallable[_translation_pb2.TranslateStreamRequest, _translation_pb2.TranslateStreamResponse]
     """Translates as Translate does and sends each segment as soon as it and all before it are done."""
     DetectLanguage: _grpc.UnaryUnaryMultiCallable[_translation_pb2.DetectLanguageRequest, _translation_pb2.DetectLanguageResponse]
-    """Tells the language of each content. It needs no model, so it works while models are loading."""
+    """Detects the language of each content. It needs no model, so it works while models are loading."""
 
 @_typing.type_check_only
 class TranslationServiceAsyncStub(TranslationServiceStub):
-    """Translates texts and tells their language."""
+    """Translates texts and detects their language."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Translate: _aio.UnaryUnaryMultiCallable[_translation_pb2.TranslateRequest, _translation_pb2.TranslateResponse]  # type: ignore[assignment]
@@ -54,10 +54,10 @@ class TranslationServiceAsyncStub(TranslationServiceStub):
     TranslateStream: _aio.UnaryStreamMultiCallable[_translation_pb2.TranslateStreamRequest, _translation_pb2.TranslateStreamResponse]  # type: ignore[assignment]
     """Translates as Translate does and sends each segment as soon as it and all before it are done."""
     DetectLanguage: _aio.UnaryUnaryMultiCallable[_translation_pb2.DetectLanguageRequest, _translation_pb2.DetectLanguageResponse]  # type: ignore[assignment]
-    """Tells the language of each content. It needs no model, so it works while models are loading."""
+    """Detects the language of each content. It needs no model, so it works while models are loading."""
 
 class TranslationServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Translates texts and tells their language."""
+    """Translates texts and detects their language."""
 
     @_abc_1.abstractmethod
     def Translate(
@@ -83,6 +83,6 @@ class TranslationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _translation_pb2.DetectLanguageRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_translation_pb2.DetectLanguageResponse, _abc.Awaitable[_translation_pb2.DetectLanguageResponse]]:
-        """Tells the language of each content. It needs no model, so it works while models are loading."""
+        """Detects the language of each content. It needs no model, so it works while models are loading."""
 
 def add_TranslationServiceServicer_to_server(servicer: TranslationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
