@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from kunnafoni.text.orthography import modern_bambara
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -100,10 +102,20 @@ def identify(text: str) -> Detection:
     """The language of `text`, a word or a whole article.
 
     Any string is taken. Of more than 6,000 code points only the first, middle and last 2,000 are read. Letter case,
-    Unicode form, digits, punctuation, URLs, e-mail addresses and handles make no difference. A text without letters
-    is `und` with confidence 1.
+    Unicode form, digits, punctuation, URLs, e-mail addresses and handles make no difference. What is not recognised is
+    looked at once more as Bambara with tone marks or in old spelling. A text without letters is `und` with confidence
+    1.
     """
-    normalised = normalise(_sample(text))
+    sample = _sample(text)
+    detection = _identify(sample)
+    if detection.language_code == UNDETERMINED and (modern := modern_bambara(sample)) != sample:
+        again = _identify(modern)
+        return again if again.language_code == "bm" else detection
+    return detection
+
+
+def _identify(sample: str) -> Detection:
+    normalised = normalise(sample)
     if not normalised:
         return Detection(UNDETERMINED, 1.0, dict.fromkeys(LANGUAGES, 0.0))
     scores: dict[str, float] = dict(zip(LANGUAGES, _shipped_weights().probabilities(normalised).tolist(), strict=False))

@@ -24,6 +24,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from kunnafoni.text.masking import addresses_in, with_words_hidden
 from kunnafoni.text.sentences import sentence_ends
 
 if TYPE_CHECKING:
@@ -218,41 +219,34 @@ def _is_wrap(line: str, following: str, longest: int) -> bool:
     return len(line) >= _WRAPPED_LINE_LENGTH and (following[:1].islower() or no_room)
 
 
-_URL_BODY = r"[^\s<>()\"«»“”]+(?:\([^\s()]*\)[^\s<>()\"«»“”]*)*"
-_PROTECTED = re.compile(
-    rf"""
-    (?<![\w`])`[^`\r\n]+`(?![\w`])                                 # `code`, not an apostrophe as in l`eau
-    | (?:https?|ftp)://{_URL_BODY}
-    | (?<![\w.])www\.{_URL_BODY}
-    | (?<![\w.+-])[\w.+-]{{1,64}}@[\w-]{{1,63}}(?:\.[\w-]{{1,63}})+
-    | (?-i:(?<![\w.@-])(?:[a-z0-9-]{{1,63}}\.){{1,9}}[a-z]{{2,24}}/)(?:{_URL_BODY})?  # maliweb.net/une-page
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
-_AFTER_URL = ".,;:!?…'’*_"
-
-
 def _sentences(text: str, start: int, end: int, language: str) -> Iterator[list[_Range]]:
     """Cut one block, line breaks in which mean nothing, into sentences, each a list of its pieces."""
     block = text[start:end]
-    ahead = deque(
-        (start + found.start(), start + found.start() + len(found[0].rstrip(_AFTER_URL)))
-        for found in _PROTECTED.finditer(block)
-    )
+    ahead = deque((start + left, start + right) for left, right in addresses_in(block))
     done = start
-    for offset in sentence_ends(_PROTECTED.sub(_as_one_word, block), language):
-        pieces: list[_Range] = []
-        while ahead and ahead[0][0] < start + offset:
-            copied_start, copied_end = ahead.popleft()
-            pieces += (*carve(text, done, copied_start), (copied_start, copied_end, SegmentKind.COPIED))
-            done = copied_end
-        if done < start + offset:
-            pieces += carve(text, done, start + offset)
-            done = start + offset
-        yield pieces
+    for offset in sentence_ends(with_words_hidden(block), language):
+        end_of_sentence = max(done, start + offset)
+        copied: deque[tuple[int, int]] = deque()
+        while ahead and ahead[0][0] < end_of_sentence:
+            copied.append(ahead.popleft())
+        end_of_sentence = max(end_of_sentence, copied[-1][1] if copied else 0)
+        yield list(_pieces(text, done, end_of_sentence, copied))
+        done = end_of_sentence
 
 
-def _as_one_word(found: re.Match[str]) -> str:
-    """Hide the full stops inside a URL from the sentence splitter; the length stays."""
-    url = found[0].rstrip(_AFTER_URL)
-    return "x" * len(url) + found[0][len(url) :]
+def _pieces(text: str, start: int, end: int, copied: deque[tuple[int, int]]) -> Iterator[_Range]:
+    """A sentence without the addresses and code that it begins or ends with; those inside it stay in it."""
+    while copied and not text[start : copied[0][0]].strip(_EDGES):
+        piece = copied.popleft()
+        yield start, piece[0], SegmentKind.GAP
+        yield *piece, SegmentKind.COPIED
+        start = piece[1]
+    ends = end
+    last: deque[tuple[int, int]] = deque()
+    while copied and not any(map(str.isalnum, text[copied[-1][1] : ends])):
+        last.appendleft(copied.pop())
+        ends = last[0][0]
+    yield from carve(text, start, ends)
+    for index, piece in enumerate(last, 1):
+        yield *piece, SegmentKind.COPIED
+        yield from carve(text, piece[1], last[index][0] if index < len(last) else end)

@@ -12,6 +12,7 @@ from kunnafoni.errors import LoadingError, UnsupportedPairError
 from kunnafoni.translation.direct import DirectTranslator
 from kunnafoni.translation.pivot import PivotTranslator
 from kunnafoni.translation.routes import Hop, Served, best, pairs, plan
+from kunnafoni.translation.sentence_form import FormTranslator
 from kunnafoni_models.backend import CatalogError
 
 if TYPE_CHECKING:
@@ -141,17 +142,22 @@ class ModelPool:
         hop = self._summary_hop(language)
         return hop is not None and hop.model_id == model_id
 
-    def sentence_translator(self, route: Sequence[Hop]) -> SentenceTranslator:
+    def sentence_translator(self, route: Sequence[Hop], names: Mapping[str, str]) -> SentenceTranslator:
         """The translator of a route: one hop is direct, two are a pivot.
+
+        Args:
+            route: The hops.
+            names: How the content writes its names, for sentences in capitals; see `letter_case.truecase`.
 
         Raises:
             ModelChangedError: a model has been unloaded since the route was planned.
         """
-        hops = [self._direct(hop) for hop in route]
-        if len(hops) == 1:
-            return hops[0]
-        mark_pivoted = best(self._served(), route[0].source, route[-1].target) is None
-        return PivotTranslator(*hops, route=route, mark_pivoted=mark_pivoted)
+        source, target = route[0].source, route[-1].target
+        inner, *second = [self._direct(hop) for hop in route]
+        if second:
+            mark_pivoted = best(self._served(), source, target) is None
+            inner = PivotTranslator(inner, *second, route=route, mark_pivoted=mark_pivoted)
+        return FormTranslator(inner, source=source, target=target, names=names)
 
     def _direct(self, hop: Hop) -> DirectTranslator:
         engine = self.engine(hop.model_id)

@@ -17,6 +17,7 @@ from kunnafoni.errors import ModelChangedError, UndetectedLanguageError, Unsuppo
 from kunnafoni.languages import UNDETERMINED
 from kunnafoni.text.executor import on_texts
 from kunnafoni.text.language_id import identify
+from kunnafoni.text.letter_case import LetterCase, letter_case, names_in
 from kunnafoni.text.segments import SegmentKind, split
 from kunnafoni.translation.contents import AT_ONCE, AnalysedContent, PendingTranslation
 
@@ -154,7 +155,7 @@ class Translator:
             if detection is None:
                 raise
             return AnalysedContent((), language, detection, error=error)
-        translator = self._model_pool.sentence_translator(route)
+        translator = self._model_pool.sentence_translator(route, _names([segment.text for segment in texts.values()]))
         sentences = {index: translator.tokenize(segment.text) for index, segment in texts.items()}
         return AnalysedContent(segments, language, detection, route, translator, sentences)
 
@@ -174,6 +175,13 @@ class Translator:
             self._model_pool.engine(model_id).check_room(weight, caller=caller)
         for model_id, weight in weights.items():
             self._model_pool.engine(model_id).admit(weight, caller=caller)
+
+
+def _names(texts: Sequence[str]) -> dict[str, str]:
+    """How the other texts write their names, if one is in capitals or Title Case."""
+    if all(letter_case(text) is LetterCase.SENTENCE for text in texts):
+        return {}
+    return names_in(texts)
 
 
 async def _start(

@@ -52,7 +52,8 @@ async def test_spans_cover_the_content_and_what_lies_between_is_unchanged(echo: 
         for segment in translation.segments
         if segment.finish_reason == result_pb2.FINISH_REASON_COPIED
     ]
-    assert copied == ["https://example.org/mopti", "info@example.org"]
+    assert copied == ["info@example.org"]
+    assert "https://example.org/mopti" in translation.text
     assert len(translation.segments) >= 6
 
 

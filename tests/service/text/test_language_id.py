@@ -207,3 +207,9 @@ def test_training_gives_the_same_bytes_again(tmp_path: Path) -> None:
     assert (tmp_path / "first.npz").read_bytes() == (tmp_path / "second.npz").read_bytes()
     weights = Weights.load(tmp_path / "first.npz")
     assert [weights.probabilities(normalise(text)).argmax() for _, text in SENTENCES] == [0] * 12 + [1] * 12 + [2] * 12
+
+
+@pytest.mark.parametrize("text", ["Ń bɛ́ táa sùgu lá síni.", "Bámakɔ̀ dùgutigi yé jɛ̀kulu wéle kà kúma sànji kán."])
+def test_bambara_with_tone_marks_is_bambara(text: str) -> None:
+    assert identify(text).language_code == "bm"
+    assert identify(unicodedata.normalize("NFD", text)).language_code == "bm"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kunnafoni.text.orthography import normalise_input, standardise_bambara
+from kunnafoni.text.orthography import modern_bambara, normalise_input, standardise_bambara
 
 LETTERS = st.one_of(
     st.characters(exclude_categories=["Cs"]), st.sampled_from("aBsɛƐɔƆɲƝŋŊεєͻɳꞃÉe\u0301\u0300-'’\u00ad\u200b ")
@@ -69,3 +69,20 @@ def test_bambara_letters(text: str, standard: str) -> None:
 )
 def test_what_stays(text: str) -> None:
     assert standardise_bambara(text) == text
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("Jɛ̀kulu yé dúgutigi wéle kúnùn.", "Jɛkulu ye dugutigi wele kunun."),
+        ("Ń bɛ́ táa sùgu lá.", "N bɛ taa sugu la."),
+        ("Sékou Touré ye Ségou dugutigi ye.", "Sékou Touré ye Ségou dugutigi ye."),
+        ("Musokòròba bè nyègèn so kònò.", "Musokɔrɔba bɛ ɲɛgɛn so kɔnɔ."),
+        ("La mère achète à manger où elle peut.", "La mère achète à manger où elle peut."),
+        ("The school opens.", "The school opens."),
+    ],
+)
+def test_tones_and_the_old_spelling_are_read_as_models_learnt_bambara(written: str, read: str) -> None:
+    assert modern_bambara(written) == read
+    assert modern_bambara(unicodedata.normalize("NFD", written)) in {read, unicodedata.normalize("NFD", read)}
+    assert modern_bambara(read) == read
