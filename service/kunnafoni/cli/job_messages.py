@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from google.protobuf.json_format import MessageToDict
@@ -12,9 +13,13 @@ from kunnafoni.documents.values import EditionText, InputItem, ItemError, Output
 from kunnafoni.v1 import job_pb2, result_pb2, summarization_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
+    from kunnafoni.v1.result_pb2 import Span
     from kunnafoni.v1.translation_pb2 import Translation
+
+# How texts are encoded whose spans do not count code points, and the bytes of a unit.
+_ENCODINGS = {result_pb2.ENCODING_TYPE_UTF8: ("utf-8", 1), result_pb2.ENCODING_TYPE_UTF16: ("utf-16-le", 2)}
 
 
 def item_message(item: InputItem, *, article: bool) -> job_pb2.JobItem:
@@ -29,18 +34,19 @@ def item_message(item: InputItem, *, article: bool) -> job_pb2.JobItem:
     return message
 
 
-def output_record(result: job_pb2.JobResult, targets: Sequence[str], *, full: bool = False) -> OutputRecord:
+def output_record(result: job_pb2.JobResult, options: job_pb2.JobOptions, *, full: bool = False) -> OutputRecord:
     """A result that came with its item.
 
     Args:
         result: With `item`.
-        targets: Languages of the job, in order; an item may have others of its own.
+        options: Of the job; the item may have others of its own.
         full: Whether the record is to have everything that the message says.
     """
-    article = result.item.article
-    languages = result.item.options.target_language_codes or targets
+    article, own = result.item.article, result.item.options
+    languages = own.target_language_codes or options.target_language_codes
+    pieces_of = partial(_pieces, encoding_type=own.encoding_type or options.encoding_type)
     translations = [
-        _translation(each, language, result.item.text)
+        _translation(each, language, result.item.text, pieces_of)
         for each, language in zip(result.translations, languages, strict=False)
     ]
     editions = [_edition(each, language) for each, language in zip(result.editions, languages, strict=False)]
@@ -53,16 +59,14 @@ def output_record(result: job_pb2.JobResult, targets: Sequence[str], *, full: bo
     )
 
 
-def _translation(translation: Translation, language: str, source_text: str) -> TranslatedText:
-    sentences = (
-        SentencePair(
-            source_text[segment.source_span.start : segment.source_span.end],
-            translation.text[segment.target_span.start : segment.target_span.end],
-            _warning_names(segment.warnings),
-        )
-        for segment in translation.segments
-        if segment.finish_reason != result_pb2.FINISH_REASON_COPIED
-    )
+def _translation(
+    translation: Translation, language: str, source_text: str, pieces_of: Callable[[str, list[Span]], list[str]]
+) -> TranslatedText:
+    segments = [segment for segment in translation.segments if segment.finish_reason != result_pb2.FINISH_REASON_COPIED]
+    sources = pieces_of(source_text, [segment.source_span for segment in segments])
+    targets = pieces_of(translation.text, [segment.target_span for segment in segments])
+    warnings = [_warning_names(segment.warnings) for segment in segments]
+    sentences = map(SentencePair, sources, targets, warnings)
     return TranslatedText(
         language=language,
         source_language=translation.source_language_code,
@@ -70,6 +74,15 @@ def _translation(translation: Translation, language: str, source_text: str) -> T
         warnings=_warning_names(warning for segment in translation.segments for warning in segment.warnings),
         sentences=tuple(sentences),
     )
+
+
+def _pieces(text: str, spans: list[Span], *, encoding_type: result_pb2.EncodingType.ValueType) -> list[str]:
+    """The texts of spans, which count in the unit of `encoding_type`."""
+    if encoding_type not in _ENCODINGS:
+        return [text[span.start : span.end] for span in spans]
+    encoding, width = _ENCODINGS[encoding_type]
+    data = text.encode(encoding)
+    return [data[span.start * width : span.end * width].decode(encoding) for span in spans]
 
 
 def _edition(edition: summarization_pb2.Edition, language: str) -> EditionText:

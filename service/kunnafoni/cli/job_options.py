@@ -104,10 +104,10 @@ def check_output(output: Path | None, chosen: OutputFormat | None, spec: JobSpec
 
 def save_results(client: JobClient, job: Job, output: Path | None, output_format: OutputFormat) -> None:
     """Write the results that a job has, and say on standard error what was written."""
-    targets = job.spec.options.target_language_codes
+    options = job.spec.options
     full = output_format is OutputFormat.FULL
-    records = (output_record(each, targets, full=full) for each in client.results(job.name, include_items=True))
-    done, failed = write_results(records, output, output_format, targets)
+    records = (output_record(each, options, full=full) for each in client.results(job.name, include_items=True))
+    done, failed = write_results(records, output, output_format, options.target_language_codes)
     console = Console(stderr=True, highlight=False)
     if job.state in UNENDED:
         console.print("The job still runs: these are its results up to now.", markup=False)

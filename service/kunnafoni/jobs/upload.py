@@ -131,7 +131,11 @@ class Upload:
         """
         await self._store()
         if not self._items:
-            raise InvalidInputError("items", "is empty in every message; send at least one item")
+            raise InvalidInputError(
+                "items",
+                "is empty in every message; send at least one item",
+                french="est vide dans chaque message ; envoyez au moins un élément",
+            )
         request_id = self._request.request_id
         if self._part is not None:
             try:
@@ -176,7 +180,9 @@ class Upload:
             await asyncio.shield(self._adding)  # a thread cannot be cancelled: whoever leaves waits for it
         except DuplicateIdError as error:
             field = f"items[{error.item.position}].id"
-            raise InvalidInputError(field, "is that of an earlier item of the job") from error
+            raise InvalidInputError(
+                field, "is that of an earlier item of the job", french="est celui d'un élément précédent du travail"
+            ) from error
         self._part = replace(self._part, stored_items=self._items)
 
 

@@ -33,6 +33,8 @@ class JobOptions:
         length: Of summaries; medium if not set.
         max_words: Of a summary; takes precedence over `length`.
         key_points: Of each edition; 3 if not set, 0 for none.
+        span_unit: Name of the unit in which the spans of stored results count; code points if not set. It matters to
+            the codec alone.
     """
 
     targets: tuple[str, ...] = ()
@@ -41,6 +43,7 @@ class JobOptions:
     length: Length | None = None
     max_words: int = 0
     key_points: int | None = None
+    span_unit: str = ""
 
     def merged_with(self, own: JobOptions) -> JobOptions:
         """These options of a job, with those of an item in their place where the item's are set."""

@@ -90,11 +90,13 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
     def _answer_stream(self, name: str, handler: Any) -> Any:
         async def answer(stream: AsyncIterator[bytes], context: Context) -> AsyncIterator[Any]:
-            async with self._call(name, context):
-                requests = (_decode(handler, data) async for data in stream)
-                async with aclosing(handler.stream_stream(requests, context)) as messages:
-                    async for message in messages:
-                        yield message
+            async with (
+                self._call(name, context),
+                aclosing(_decode(handler, data) async for data in stream) as requests,
+                aclosing(handler.stream_stream(requests, context)) as messages,
+            ):
+                async for message in messages:
+                    yield message
 
         return answer
 

@@ -31,12 +31,13 @@ class JobCodec:
             options=_options(message.options),
         )
 
-    def encode_result(self, result: ItemResult, spec: bytes, item: bytes) -> bytes:  # noqa: ARG002 - a codec's signature
+    def encode_result(self, result: ItemResult, spec: bytes, item: bytes) -> bytes:
         """See Codec."""
-        content, encoding_type = job_pb2.JobItem.FromString(item), result_pb2.ENCODING_TYPE_UNSPECIFIED
+        content = job_pb2.JobItem.FromString(item)
+        unit = content.options.encoding_type or job_pb2.JobSpec.FromString(spec).options.encoding_type
         message = job_pb2.JobResult(
-            translations=[translation_message(each, content.text, encoding_type) for each in result.translations],
-            editions=[edition_message(each, content.article.body, encoding_type) for each in result.editions],
+            translations=[translation_message(each, content.text, unit) for each in result.translations],
+            editions=[edition_message(each, content.article.body, unit) for each in result.editions],
         )
         if result.error:
             message.error.CopyFrom(to_status(result.error))
@@ -52,4 +53,5 @@ def _options(message: job_pb2.JobOptions) -> JobOptions:
         length=None if unset else LENGTHS[message.length],
         max_words=message.max_words,
         key_points=message.key_points if message.HasField("key_points") else None,
+        span_unit=result_pb2.EncodingType.Name(message.encoding_type) if message.encoding_type else "",
     )

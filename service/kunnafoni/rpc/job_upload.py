@@ -41,7 +41,7 @@ async def receive(
     """
     first = await anext(aiter(requests), None)
     if first is None or not first.HasField("spec"):
-        raise InvalidInputError("spec", "is absent from the first message")
+        raise InvalidInputError("spec", "is absent from the first message", french="manque au premier message")
     async with job_service.upload(_upload_request(first, limits)) as upload:
         if upload.created_id:
             yield Received(0, upload.created_id, already_created=True)
@@ -56,10 +56,18 @@ async def receive(
             following = await anext(aiter(requests), None)
             if following is None:  # to gRPC a connection that breaks can look like the end of the stream
                 upload.break_off()
-                raise InvalidInputError("last", "is in no message: nobody said that these were all items")
+                raise InvalidInputError(
+                    "last",
+                    "is in no message: nobody said that these were all items",
+                    french="n'est dans aucun message : rien ne dit que tous les éléments sont là",
+                )
             request = following
             if request.HasField("spec"):
-                raise InvalidInputError("spec", "is in a message that is not the first")
+                raise InvalidInputError(
+                    "spec",
+                    "is in a message that is not the first",
+                    french="est dans un message qui n'est pas le premier",
+                )
         job_id, already_created = await upload.complete()
         yield Received(upload.items, job_id, already_created)
 
@@ -68,7 +76,11 @@ def _upload_request(first: job_pb2.CreateJobRequest, limits: Limits) -> UploadRe
     check_spec(first.spec, limits)
     request_id = check_request_id(first.request_id)
     if first.resume and (request_id is None or first.items):
-        raise InvalidInputError("resume", "needs a `request_id`, and no items in the first message")
+        raise InvalidInputError(
+            "resume",
+            "needs a `request_id`, and no items in the first message",
+            french="demande un `request_id`, et aucun élément dans le premier message",
+        )
     return UploadRequest(
         spec=first.spec.SerializeToString(deterministic=True),
         labels=dict(first.spec.labels),

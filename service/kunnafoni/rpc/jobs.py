@@ -13,6 +13,7 @@ from kunnafoni.rpc.job_messages import STATES, job_message, result_message
 from kunnafoni.rpc.job_requests import job_id_of
 from kunnafoni.rpc.job_upload import receive
 from kunnafoni.rpc.page_tokens import page_token, read_page_token
+from kunnafoni.rpc.requests import check_page_size, not_known
 from kunnafoni.storage.tables import ENDED
 from kunnafoni.v1 import job_pb2, job_pb2_grpc
 
@@ -73,10 +74,9 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
     async def ListJobs(self, request: job_pb2.ListJobsRequest, context: Context) -> job_pb2.ListJobsResponse:  # noqa: N802, ARG002
         """See the proto."""
         await self._job_service.check()
-        if request.page_size < 0:
-            raise InvalidInputError("page_size", f"is {request.page_size}; 1 to {MAX_PAGE_SIZE} are taken, 0 is 100")
+        check_page_size(request.page_size, MAX_PAGE_SIZE)
         if request.state not in (job_pb2.JOB_STATE_UNSPECIFIED, *STATES.values()):
-            raise InvalidInputError("state", f"is {request.state}, which is no JobState")
+            raise not_known("state", request.state)
         size = min(request.page_size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
         labels = dict(request.labels)
         filters = {"state": request.state, "labels": sorted(labels.items())}
@@ -134,9 +134,13 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
         """See the proto."""
         offset = request.offset
         if offset < 0:
-            raise InvalidInputError("offset", f"is {offset}; give 0 or a `next_offset`")
+            raise InvalidInputError(
+                "offset",
+                f"is {offset}; give 0 or a `next_offset`",
+                french=f"vaut {offset} ; donnez 0 ou un `next_offset`",
+            )
         if request.order not in job_pb2.JobResultOrder.values():
-            raise InvalidInputError("order", f"is {request.order}, which is no JobResultOrder")
+            raise not_known("order", request.order)
         while True:
             await self._job_service.check()
             # The state is read before the page: results that come between are found by the next look.

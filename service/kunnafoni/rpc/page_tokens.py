@@ -30,7 +30,11 @@ def read_page_token(token: str, **filters: object) -> str | None:
     except ValueError:
         data, cursor = b"", ""
     if len(token) > MAX_TOKEN_LENGTH or data[:DIGEST_BYTES] != _digest(cursor, filters):
-        raise InvalidInputError("page_token", "is not the `next_page_token` of a list with the same filters")
+        raise InvalidInputError(
+            "page_token",
+            "is not the `next_page_token` of a list with the same filters",
+            french="n'est pas le `next_page_token` d'une liste aux mêmes critères",
+        )
     return cursor
 
 

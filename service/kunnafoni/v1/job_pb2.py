@@ -26,11 +26,12 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
+from kunnafoni.v1 import result_pb2 as kunnafoni_dot_v1_dot_result__pb2
 from kunnafoni.v1 import summarization_pb2 as kunnafoni_dot_v1_dot_summarization__pb2
 from kunnafoni.v1 import translation_pb2 as kunnafoni_dot_v1_dot_translation__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16kunnafoni/v1/job.proto\x12\x0ckunnafoni.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a kunnafoni/v1/summarization.proto\x1a\x1ekunnafoni/v1/translation.proto\"\xff\x01\n\nJobOptions\x12#\n\x15target_language_codes\x18\x01 \x03(\tB\x04\xe2\x41\x01\x01\x12\"\n\x14source_language_code\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12.\n\x08\x64\x65\x63oding\x18\x03 \x01(\x0b\x32\x16.kunnafoni.v1.DecodingB\x04\xe2\x41\x01\x01\x12\x31\n\x06length\x18\x04 \x01(\x0e\x32\x1b.kunnafoni.v1.SummaryLengthB\x04\xe2\x41\x01\x01\x12\x17\n\tmax_words\x18\x05 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x1d\n\nkey_points\x18\x06 \x01(\x05\x42\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x42\r\n\x0b_key_points\"\xcd\x01\n\x07JobSpec\x12)\n\x04kind\x18\x01 \x01(\x0e\x32\x15.kunnafoni.v1.JobKindB\x04\xe2\x41\x01\x02\x12/\n\x07options\x18\x02 \x01(\x0b\x32\x18.kunnafoni.v1.JobOptionsB\x04\xe2\x41\x01\x02\x12\x37\n\x06labels\x18\x03 \x03(\x0b\x32!.kunnafoni.v1.JobSpec.LabelsEntryB\x04\xe2\x41\x01\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x9d\x01\n\x07JobItem\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x14\n\x04text\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01H\x00\x12.\n\x07\x61rticle\x18\x03 \x01(\x0b\x32\x15.kunnafoni.v1.ArticleB\x04\xe2\x41\x01\x01H\x00\x12/\n\x07options\x18\x04 \x01(\x0b\x32\x18.kunnafoni.v1.JobOptionsB\x04\xe2\x41\x01\x01\x42\t\n\x07\x63ontent\"\xad\x01\n\x10\x43reateJobRequest\x12)\n\x04spec\x18\x01 \x01(\x0b\x32\x15.kunnafoni.v1.JobSpecB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12*\n\x05items\x18\x03 \x03(\x0b\x32\x15.kunnafoni.v1.JobItemB\x04\xe2\x41\x01\x01\x12\x14\n\x06resume\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x12\n\x04last\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x01\"\x81\x01\n\x11\x43reateJobResponse\x12\x1a\n\x0cstored_items\x18\x01 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12)\n\x03job\x18\x02 \x01(\x0b\x32\x11.kunnafoni.v1.JobB\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12\x1d\n\x0f\x61lready_created\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x03\x42\x06\n\x04_job\"\xfc\x02\n\x03Job\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12)\n\x04spec\x18\x02 \x01(\x0b\x32\x15.kunnafoni.v1.JobSpecB\x04\xe2\x41\x01\x03\x12+\n\x05state\x18\x03 \x01(\x0e\x32\x16.kunnafoni.v1.JobStateB\x04\xe2\x41\x01\x03\x12\x31\n\x08progress\x18\x04 \x01(\x0b\x32\x19.kunnafoni.v1.JobProgressB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nstart_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x32\n\x08\x65nd_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x65xpire_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"\xd6\x02\n\x0bJobProgress\x12\x19\n\x0btotal_items\x18\x01 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x18\n\ndone_items\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1a\n\x0c\x66\x61iled_items\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1a\n\x0creused_items\x18\x04 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1b\n\rdone_segments\x18\x05 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12 \n\x12\x65stimated_segments\x18\x06 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1f\n\x11total_code_points\x18\x07 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12!\n\x13settled_code_points\x18\x08 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1e\n\x10items_per_second\x18\t \x01(\x01\x42\x04\xe2\x41\x01\x03\x12\x37\n\x0eremaining_time\x18\n \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x03\"#\n\rGetJobRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"6\n\x0eGetJobResponse\x12$\n\x03job\x18\x01 \x01(\x0b\x32\x11.kunnafoni.v1.JobB\x04\xe2\x41\x01\x03\"\xe1\x01\n\x0fListJobsRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12+\n\x05state\x18\x03 \x01(\x0e\x32\x16.kunnafoni.v1.JobStateB\x04\xe2\x41\x01\x01\x12?\n\x06labels\x18\x04 \x03(\x0b\x32).kunnafoni.v1.ListJobsRequest.LabelsEntryB\x04\xe2\x41\x01\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"X\n\x10ListJobsResponse\x12%\n\x04jobs\x18\x01 \x03(\x0b\x32\x11.kunnafoni.v1.JobB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fnext_page_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\"&\n\x10\x43\x61ncelJobRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"9\n\x11\x43\x61ncelJobResponse\x12$\n\x03job\x18\x01 \x01(\x0b\x32\x11.kunnafoni.v1.JobB\x04\xe2\x41\x01\x03\"%\n\x0fRetryJobRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"8\n\x10RetryJobResponse\x12$\n\x03job\x18\x01 \x01(\x0b\x32\x11.kunnafoni.v1.JobB\x04\xe2\x41\x01\x03\"%\n\x0fWatchJobRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"8\n\x10WatchJobResponse\x12$\n\x03job\x18\x01 \x01(\x0b\x32\x11.kunnafoni.v1.JobB\x04\xe2\x41\x01\x03\"\xa7\x01\n\x15ReadJobResultsRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x31\n\x05order\x18\x02 \x01(\x0e\x32\x1c.kunnafoni.v1.JobResultOrderB\x04\xe2\x41\x01\x01\x12\x14\n\x06offset\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x01\x12\x14\n\x06\x66ollow\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x1b\n\rinclude_items\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x01\"c\n\x16ReadJobResultsResponse\x12.\n\x07results\x18\x01 \x03(\x0b\x32\x17.kunnafoni.v1.JobResultB\x04\xe2\x41\x01\x03\x12\x19\n\x0bnext_offset\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x03\"\x90\x02\n\tJobResult\x12\x13\n\x05index\x18\x01 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x10\n\x02id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0ctranslations\x18\x03 \x03(\x0b\x32\x19.kunnafoni.v1.TranslationB\x04\xe2\x41\x01\x03\x12-\n\x08\x65\x64itions\x18\x04 \x03(\x0b\x32\x15.kunnafoni.v1.EditionB\x04\xe2\x41\x01\x03\x12\'\n\x05\x65rror\x18\x05 \x01(\x0b\x32\x12.google.rpc.StatusB\x04\xe2\x41\x01\x03\x12\x14\n\x06reused\x18\x06 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12.\n\x04item\x18\x07 \x01(\x0b\x32\x15.kunnafoni.v1.JobItemB\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x42\x07\n\x05_item\"&\n\x10\x44\x65leteJobRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x13\n\x11\x44\x65leteJobResponse*S\n\x07JobKind\x12\x18\n\x14JOB_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12JOB_KIND_TRANSLATE\x10\x01\x12\x16\n\x12JOB_KIND_SUMMARIZE\x10\x02*\xd7\x01\n\x08JobState\x12\x19\n\x15JOB_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10JOB_STATE_QUEUED\x10\x01\x12\x15\n\x11JOB_STATE_RUNNING\x10\x02\x12\x18\n\x14JOB_STATE_CANCELLING\x10\x03\x12\x17\n\x13JOB_STATE_SUCCEEDED\x10\x04\x12!\n\x1dJOB_STATE_PARTIALLY_SUCCEEDED\x10\x05\x12\x14\n\x10JOB_STATE_FAILED\x10\x06\x12\x17\n\x13JOB_STATE_CANCELLED\x10\x07*o\n\x0eJobResultOrder\x12 \n\x1cJOB_RESULT_ORDER_UNSPECIFIED\x10\x00\x12\x1a\n\x16JOB_RESULT_ORDER_INPUT\x10\x01\x12\x1f\n\x1bJOB_RESULT_ORDER_COMPLETION\x10\x02\x32\x81\x05\n\nJobService\x12P\n\tCreateJob\x12\x1e.kunnafoni.v1.CreateJobRequest\x1a\x1f.kunnafoni.v1.CreateJobResponse(\x01\x30\x01\x12\x43\n\x06GetJob\x12\x1b.kunnafoni.v1.GetJobRequest\x1a\x1c.kunnafoni.v1.GetJobResponse\x12I\n\x08ListJobs\x12\x1d.kunnafoni.v1.ListJobsRequest\x1a\x1e.kunnafoni.v1.ListJobsResponse\x12L\n\tCancelJob\x12\x1e.kunnafoni.v1.CancelJobRequest\x1a\x1f.kunnafoni.v1.CancelJobResponse\x12I\n\x08RetryJob\x12\x1d.kunnafoni.v1.RetryJobRequest\x1a\x1e.kunnafoni.v1.RetryJobResponse\x12K\n\x08WatchJob\x12\x1d.kunnafoni.v1.WatchJobRequest\x1a\x1e.kunnafoni.v1.WatchJobResponse0\x01\x12]\n\x0eReadJobResults\x12#.kunnafoni.v1.ReadJobResultsRequest\x1a$.kunnafoni.v1.ReadJobResultsResponse0\x01\x12L\n\tDeleteJob\x12\x1e.kunnafoni.v1.DeleteJobRequest\x1a\x1f.kunnafoni.v1.DeleteJobResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16kunnafoni/v1/job.proto\x12\x0ckunnafoni.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x19kunnafoni/v1/result.proto\x1a kunnafoni/v1/summarization.proto\x1a\x1ekunnafoni/v1/translation.proto\"\xb8\x02\n\nJobOptions\x12#\n\x15target_language_codes\x18\x01 \x03(\tB\x04\xe2\x41\x01\x01\x12\"\n\x14source_language_code\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12.\n\x08\x64\x65\x63oding\x18\x03 \x01(\x0b\x32\x16.kunnafoni.v1.DecodingB\x04\xe2\x41\x01\x01\x12\x31\n\x06length\x18\x04 \x01(\x0e\x32\x1b.kunnafoni.v1.SummaryLengthB\x04\xe2\x41\x01\x01\x12\x17\n\tmax_words\x18\x05 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x1d\n\nkey_points\x18\x06 \x01(\x05\x42\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\x37\n\rencoding_type\x18\x07 \x01(\x0e\x32\x1a.kunnafoni.v1.EncodingTypeB\x04\xe2\x41\x01\x01\x42\r\n\x0b_key_points\"\xcd\x01\n\x07JobSpec\x12)\n\x04kind\x18\x01 \x01(\x0e\x32\x15.kunnafoni.v1.JobKindB\x04\xe2\x41\x01\x02\x12/\n\x07options\x18\x02 \x01(\x0b\x32\x18.kunnafoni.v1.JobOptionsB\x04\xe2\x41\x01\x02\x12\x37\n\x06labels\x18\x03 \x03(\x0b\x32!.kunnafoni.v1.JobSpec.LabelsEntryB\x04\xe2\x41\x01\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x9d\x01\n\x07JobItem\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x14\n\x04text\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01H\x00\x12.\n\x07\x61rticle\x18\x03 \x01(\x0b\x32\x15.kunnafoni.v1.ArticleB\x04\xe2\x41\x01\x01H\x00\x12/\n\x07options\x18\x04 \x01(\x0b\x32\x18.kunnafoni.v1.JobOptionsB\x04\xe2\x41\x01\x01\x42\t\n\x07\x63ontent\"\xad\x01\n\x10\x43reateJobRequest\x12)\n\x04spec\x18\x01 \x01(\x0b\x32\x15.kunnafoni.v1.JobSpecB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12*\n\x05items\x18\x03 \x03(\x0b\x32\x15.kunnafoni.v1.JobItemB\x04\xe2\x41\x01\x01\x12\x14\n\x06resume\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x12\n\x04last\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x01\"\x81\x01\n\x11\x43reateJobResponse\x12\x1a\n\x0cstored_items\x18\x01 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12)\n\x03job\x18\x02 \x01(\x0b\x32\x11.kunnafoni.v1.JobB\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12\x1d\n\x0f\x61lready_created\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x03\x42\x06\n\x04_job\"\xfc\x02\n\x03Job\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12)\n\x04spec\x18\x02 \x01(\x0b\x32\x15.kunnafoni.v1.JobSpecB\x04\xe2\x41\x01\x03\x12+\n\x05state\x18\x03 \x01(\x0e\x32\x16.kunnafoni.v1.JobStateB\x04\xe2\x41\x01\x03\x12\x31\n\x08progress\x18\x04 \x01(\x0b\x32\x19.kunnafoni.v1.JobProgressB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nstart_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x32\n\x08\x65nd_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x65xpire_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"\xd6\x02\n\x0bJobProgress\x12\x19\n\x0btotal_items\x18\x01 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x18\n\ndone_items\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1a\n\x0c\x66\x61iled_items\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1a\n\x0creused_items\x18\x04 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1b\n\rdone_segments\x18\x05 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12 \n\x12\x65stimated_segments\x18\x06 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1f\n\x11total_code_points\x18\x07 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12!\n\x13settled_code_points\x18\x08 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1e\n\x10items_per_second\x18\t \x01(\x01\x42\x04\xe2\x41\x01\x03\x12\x37\n\x0eremaining_time\x18\n \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x03\"#\n\rGetJobRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"6\n\x0eGetJobResponse\x12$\n\x03job\x18\x01 \x01(\x0b\x32\x11.kunnafoni.v1.JobB\x04\xe2\x41\x01\x03\"\xe1\x01\n\x0fListJobsRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12+\n\x05state\x18\x03 \x01(\x0e\x32\x16.kunnafoni.v1.JobStateB\x04\xe2\x41\x01\x01\x12?\n\x06labels\x18\x04 \x03(\x0b\x32).kunnafoni.v1.ListJobsRequest.LabelsEntryB\x04\xe2\x41\x01\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"X\n\x10ListJobsResponse\x12%\n\x04jobs\x18\x01 \x03(\x0b\x32\x11.kunnafoni.v1.JobB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fnext_page_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\"&\n\x10\x43\x61ncelJobRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"9\n\x11\x43\x61ncelJobResponse\x12$\n\x03job\x18\x01 \x01(\x0b\x32\x11.kunnafoni.v1.JobB\x04\xe2\x41\x01\x03\"%\n\x0fRetryJobRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"8\n\x10RetryJobResponse\x12$\n\x03job\x18\x01 \x01(\x0b\x32\x11.kunnafoni.v1.JobB\x04\xe2\x41\x01\x03\"%\n\x0fWatchJobRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"8\n\x10WatchJobResponse\x12$\n\x03job\x18\x01 \x01(\x0b\x32\x11.kunnafoni.v1.JobB\x04\xe2\x41\x01\x03\"\xa7\x01\n\x15ReadJobResultsRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x31\n\x05order\x18\x02 \x01(\x0e\x32\x1c.kunnafoni.v1.JobResultOrderB\x04\xe2\x41\x01\x01\x12\x14\n\x06offset\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x01\x12\x14\n\x06\x66ollow\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x1b\n\rinclude_items\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x01\"c\n\x16ReadJobResultsResponse\x12.\n\x07results\x18\x01 \x03(\x0b\x32\x17.kunnafoni.v1.JobResultB\x04\xe2\x41\x01\x03\x12\x19\n\x0bnext_offset\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x03\"\x90\x02\n\tJobResult\x12\x13\n\x05index\x18\x01 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x10\n\x02id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0ctranslations\x18\x03 \x03(\x0b\x32\x19.kunnafoni.v1.TranslationB\x04\xe2\x41\x01\x03\x12-\n\x08\x65\x64itions\x18\x04 \x03(\x0b\x32\x15.kunnafoni.v1.EditionB\x04\xe2\x41\x01\x03\x12\'\n\x05\x65rror\x18\x05 \x01(\x0b\x32\x12.google.rpc.StatusB\x04\xe2\x41\x01\x03\x12\x14\n\x06reused\x18\x06 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12.\n\x04item\x18\x07 \x01(\x0b\x32\x15.kunnafoni.v1.JobItemB\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x42\x07\n\x05_item\"&\n\x10\x44\x65leteJobRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x13\n\x11\x44\x65leteJobResponse*S\n\x07JobKind\x12\x18\n\x14JOB_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12JOB_KIND_TRANSLATE\x10\x01\x12\x16\n\x12JOB_KIND_SUMMARIZE\x10\x02*\xd7\x01\n\x08JobState\x12\x19\n\x15JOB_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10JOB_STATE_QUEUED\x10\x01\x12\x15\n\x11JOB_STATE_RUNNING\x10\x02\x12\x18\n\x14JOB_STATE_CANCELLING\x10\x03\x12\x17\n\x13JOB_STATE_SUCCEEDED\x10\x04\x12!\n\x1dJOB_STATE_PARTIALLY_SUCCEEDED\x10\x05\x12\x14\n\x10JOB_STATE_FAILED\x10\x06\x12\x17\n\x13JOB_STATE_CANCELLED\x10\x07*o\n\x0eJobResultOrder\x12 \n\x1cJOB_RESULT_ORDER_UNSPECIFIED\x10\x00\x12\x1a\n\x16JOB_RESULT_ORDER_INPUT\x10\x01\x12\x1f\n\x1bJOB_RESULT_ORDER_COMPLETION\x10\x02\x32\x81\x05\n\nJobService\x12P\n\tCreateJob\x12\x1e.kunnafoni.v1.CreateJobRequest\x1a\x1f.kunnafoni.v1.CreateJobResponse(\x01\x30\x01\x12\x43\n\x06GetJob\x12\x1b.kunnafoni.v1.GetJobRequest\x1a\x1c.kunnafoni.v1.GetJobResponse\x12I\n\x08ListJobs\x12\x1d.kunnafoni.v1.ListJobsRequest\x1a\x1e.kunnafoni.v1.ListJobsResponse\x12L\n\tCancelJob\x12\x1e.kunnafoni.v1.CancelJobRequest\x1a\x1f.kunnafoni.v1.CancelJobResponse\x12I\n\x08RetryJob\x12\x1d.kunnafoni.v1.RetryJobRequest\x1a\x1e.kunnafoni.v1.RetryJobResponse\x12K\n\x08WatchJob\x12\x1d.kunnafoni.v1.WatchJobRequest\x1a\x1e.kunnafoni.v1.WatchJobResponse0\x01\x12]\n\x0eReadJobResults\x12#.kunnafoni.v1.ReadJobResultsRequest\x1a$.kunnafoni.v1.ReadJobResultsResponse0\x01\x12L\n\tDeleteJob\x12\x1e.kunnafoni.v1.DeleteJobRequest\x1a\x1f.kunnafoni.v1.DeleteJobResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -49,6 +50,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_JOBOPTIONS'].fields_by_name['max_words']._serialized_options = b'\342A\001\001'
   _globals['_JOBOPTIONS'].fields_by_name['key_points']._loaded_options = None
   _globals['_JOBOPTIONS'].fields_by_name['key_points']._serialized_options = b'\342A\001\001'
+  _globals['_JOBOPTIONS'].fields_by_name['encoding_type']._loaded_options = None
+  _globals['_JOBOPTIONS'].fields_by_name['encoding_type']._serialized_options = b'\342A\001\001'
   _globals['_JOBSPEC_LABELSENTRY']._loaded_options = None
   _globals['_JOBSPEC_LABELSENTRY']._serialized_options = b'8\001'
   _globals['_JOBSPEC'].fields_by_name['kind']._loaded_options = None
@@ -177,60 +180,60 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_JOBRESULT'].fields_by_name['item']._serialized_options = b'\342A\001\003'
   _globals['_DELETEJOBREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_DELETEJOBREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
-  _globals['_JOBKIND']._serialized_start=3202
-  _globals['_JOBKIND']._serialized_end=3285
-  _globals['_JOBSTATE']._serialized_start=3288
-  _globals['_JOBSTATE']._serialized_end=3503
-  _globals['_JOBRESULTORDER']._serialized_start=3505
-  _globals['_JOBRESULTORDER']._serialized_end=3616
-  _globals['_JOBOPTIONS']._serialized_start=230
-  _globals['_JOBOPTIONS']._serialized_end=485
-  _globals['_JOBSPEC']._serialized_start=488
-  _globals['_JOBSPEC']._serialized_end=693
-  _globals['_JOBSPEC_LABELSENTRY']._serialized_start=648
-  _globals['_JOBSPEC_LABELSENTRY']._serialized_end=693
-  _globals['_JOBITEM']._serialized_start=696
-  _globals['_JOBITEM']._serialized_end=853
-  _globals['_CREATEJOBREQUEST']._serialized_start=856
-  _globals['_CREATEJOBREQUEST']._serialized_end=1029
-  _globals['_CREATEJOBRESPONSE']._serialized_start=1032
-  _globals['_CREATEJOBRESPONSE']._serialized_end=1161
-  _globals['_JOB']._serialized_start=1164
-  _globals['_JOB']._serialized_end=1544
-  _globals['_JOBPROGRESS']._serialized_start=1547
-  _globals['_JOBPROGRESS']._serialized_end=1889
-  _globals['_GETJOBREQUEST']._serialized_start=1891
-  _globals['_GETJOBREQUEST']._serialized_end=1926
-  _globals['_GETJOBRESPONSE']._serialized_start=1928
-  _globals['_GETJOBRESPONSE']._serialized_end=1982
-  _globals['_LISTJOBSREQUEST']._serialized_start=1985
-  _globals['_LISTJOBSREQUEST']._serialized_end=2210
-  _globals['_LISTJOBSREQUEST_LABELSENTRY']._serialized_start=648
-  _globals['_LISTJOBSREQUEST_LABELSENTRY']._serialized_end=693
-  _globals['_LISTJOBSRESPONSE']._serialized_start=2212
-  _globals['_LISTJOBSRESPONSE']._serialized_end=2300
-  _globals['_CANCELJOBREQUEST']._serialized_start=2302
-  _globals['_CANCELJOBREQUEST']._serialized_end=2340
-  _globals['_CANCELJOBRESPONSE']._serialized_start=2342
-  _globals['_CANCELJOBRESPONSE']._serialized_end=2399
-  _globals['_RETRYJOBREQUEST']._serialized_start=2401
-  _globals['_RETRYJOBREQUEST']._serialized_end=2438
-  _globals['_RETRYJOBRESPONSE']._serialized_start=2440
-  _globals['_RETRYJOBRESPONSE']._serialized_end=2496
-  _globals['_WATCHJOBREQUEST']._serialized_start=2498
-  _globals['_WATCHJOBREQUEST']._serialized_end=2535
-  _globals['_WATCHJOBRESPONSE']._serialized_start=2537
-  _globals['_WATCHJOBRESPONSE']._serialized_end=2593
-  _globals['_READJOBRESULTSREQUEST']._serialized_start=2596
-  _globals['_READJOBRESULTSREQUEST']._serialized_end=2763
-  _globals['_READJOBRESULTSRESPONSE']._serialized_start=2765
-  _globals['_READJOBRESULTSRESPONSE']._serialized_end=2864
-  _globals['_JOBRESULT']._serialized_start=2867
-  _globals['_JOBRESULT']._serialized_end=3139
-  _globals['_DELETEJOBREQUEST']._serialized_start=3141
-  _globals['_DELETEJOBREQUEST']._serialized_end=3179
-  _globals['_DELETEJOBRESPONSE']._serialized_start=3181
-  _globals['_DELETEJOBRESPONSE']._serialized_end=3200
-  _globals['_JOBSERVICE']._serialized_start=3619
-  _globals['_JOBSERVICE']._serialized_end=4260
+  _globals['_JOBKIND']._serialized_start=3286
+  _globals['_JOBKIND']._serialized_end=3369
+  _globals['_JOBSTATE']._serialized_start=3372
+  _globals['_JOBSTATE']._serialized_end=3587
+  _globals['_JOBRESULTORDER']._serialized_start=3589
+  _globals['_JOBRESULTORDER']._serialized_end=3700
+  _globals['_JOBOPTIONS']._serialized_start=257
+  _globals['_JOBOPTIONS']._serialized_end=569
+  _globals['_JOBSPEC']._serialized_start=572
+  _globals['_JOBSPEC']._serialized_end=777
+  _globals['_JOBSPEC_LABELSENTRY']._serialized_start=732
+  _globals['_JOBSPEC_LABELSENTRY']._serialized_end=777
+  _globals['_JOBITEM']._serialized_start=780
+  _globals['_JOBITEM']._serialized_end=937
+  _globals['_CREATEJOBREQUEST']._serialized_start=940
+  _globals['_CREATEJOBREQUEST']._serialized_end=1113
+  _globals['_CREATEJOBRESPONSE']._serialized_start=1116
+  _globals['_CREATEJOBRESPONSE']._serialized_end=1245
+  _globals['_JOB']._serialized_start=1248
+  _globals['_JOB']._serialized_end=1628
+  _globals['_JOBPROGRESS']._serialized_start=1631
+  _globals['_JOBPROGRESS']._serialized_end=1973
+  _globals['_GETJOBREQUEST']._serialized_start=1975
+  _globals['_GETJOBREQUEST']._serialized_end=2010
+  _globals['_GETJOBRESPONSE']._serialized_start=2012
+  _globals['_GETJOBRESPONSE']._serialized_end=2066
+  _globals['_LISTJOBSREQUEST']._serialized_start=2069
+  _globals['_LISTJOBSREQUEST']._serialized_end=2294
+  _globals['_LISTJOBSREQUEST_LABELSENTRY']._serialized_start=732
+  _globals['_LISTJOBSREQUEST_LABELSENTRY']._serialized_end=777
+  _globals['_LISTJOBSRESPONSE']._serialized_start=2296
+  _globals['_LISTJOBSRESPONSE']._serialized_end=2384
+  _globals['_CANCELJOBREQUEST']._serialized_start=2386
+  _globals['_CANCELJOBREQUEST']._serialized_end=2424
+  _globals['_CANCELJOBRESPONSE']._serialized_start=2426
+  _globals['_CANCELJOBRESPONSE']._serialized_end=2483
+  _globals['_RETRYJOBREQUEST']._serialized_start=2485
+  _globals['_RETRYJOBREQUEST']._serialized_end=2522
+  _globals['_RETRYJOBRESPONSE']._serialized_start=2524
+  _globals['_RETRYJOBRESPONSE']._serialized_end=2580
+  _globals['_WATCHJOBREQUEST']._serialized_start=2582
+  _globals['_WATCHJOBREQUEST']._serialized_end=2619
+  _globals['_WATCHJOBRESPONSE']._serialized_start=2621
+  _globals['_WATCHJOBRESPONSE']._serialized_end=2677
+  _globals['_READJOBRESULTSREQUEST']._serialized_start=2680
+  _globals['_READJOBRESULTSREQUEST']._serialized_end=2847
+  _globals['_READJOBRESULTSRESPONSE']._serialized_start=2849
+  _globals['_READJOBRESULTSRESPONSE']._serialized_end=2948
+  _globals['_JOBRESULT']._serialized_start=2951
+  _globals['_JOBRESULT']._serialized_end=3223
+  _globals['_DELETEJOBREQUEST']._serialized_start=3225
+  _globals['_DELETEJOBREQUEST']._serialized_end=3263
+  _globals['_DELETEJOBRESPONSE']._serialized_start=3265
+  _globals['_DELETEJOBRESPONSE']._serialized_end=3284
+  _globals['_JOBSERVICE']._serialized_start=3703
+  _globals['_JOBSERVICE']._serialized_end=4344
 # @@protoc_insertion_point(module_scope)

@@ -11,6 +11,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.rpc import status_pb2 as _status_pb2
+from kunnafoni.v1 import result_pb2 as _result_pb2
 from kunnafoni.v1 import summarization_pb2 as _summarization_pb2
 from kunnafoni.v1 import translation_pb2 as _translation_pb2
 import builtins as _builtins
@@ -134,6 +135,7 @@ class JobOptions(_message.Message):
     LENGTH_FIELD_NUMBER: _builtins.int
     MAX_WORDS_FIELD_NUMBER: _builtins.int
     KEY_POINTS_FIELD_NUMBER: _builtins.int
+    ENCODING_TYPE_FIELD_NUMBER: _builtins.int
     source_language_code: _builtins.str
     """Optional. BCP-47 code of the language of the texts. Empty means: detect it, for each item by itself.
     INVALID_ARGUMENT if it is not a known code. In a job of articles `Article.language_code` goes before it.
@@ -144,6 +146,10 @@ class JobOptions(_message.Message):
     """Optional. SUMMARIZE: as `SummarizeRequest.max_words`."""
     key_points: _builtins.int
     """Optional. SUMMARIZE: as `SummarizeRequest.key_points`."""
+    encoding_type: _result_pb2.EncodingType.ValueType
+    """Optional. The unit in which all spans of the results count. Unspecified means Unicode code points. INVALID_ARGUMENT
+    if the server does not know it.
+    """
     @_builtins.property
     def target_language_codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Optional. BCP-47 codes of the languages wanted, each once; the job needs at least one. INVALID_ARGUMENT if
@@ -165,10 +171,11 @@ class JobOptions(_message.Message):
         length: _summarization_pb2.SummaryLength.ValueType = ...,
         max_words: _builtins.int = ...,
         key_points: _builtins.int | None = ...,
+        encoding_type: _result_pb2.EncodingType.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_key_points", b"_key_points", "decoding", b"decoding", "key_points", b"key_points"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_key_points", b"_key_points", "decoding", b"decoding", "key_points", b"key_points", "length", b"length", "max_words", b"max_words", "source_language_code", b"source_language_code", "target_language_codes", b"target_language_codes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_key_points", b"_key_points", "decoding", b"decoding", "encoding_type", b"encoding_type", "key_points", b"key_points", "length", b"length", "max_words", b"max_words", "source_language_code", b"source_language_code", "target_language_codes", b"target_language_codes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__key_points: _TypeAlias = _typing.Literal["key_points"]  # noqa: Y015
     _WhichOneofArgType__key_points: _TypeAlias = _typing.Literal["_key_points", b"_key_points"]  # noqa: Y015

@@ -12,12 +12,14 @@ import grpc
 from kunnafoni.app.job_work import JobWork, revisions_of
 from kunnafoni.app.model_loading import make_engines
 from kunnafoni.app.pipeline import Pipeline
+from kunnafoni.cli.job_messages import output_record
 from kunnafoni.config import Settings
+from kunnafoni.documents.values import TranslatedText
 from kunnafoni.rpc.job_codec import JobCodec
 from kunnafoni.translation.model_pool import ModelPool
-from kunnafoni.v1 import job_pb2, summarization_pb2
+from kunnafoni.v1 import job_pb2, result_pb2, summarization_pb2
 from tests.conftest import echo_entry
-from tests.service.jobs.calls import create, create_job, read, requests, texts, wait_for_end
+from tests.service.jobs.calls import create, create_job, read, requests, spec, texts, wait_for_end
 from tests.service.jobs.job_server import serve
 
 if TYPE_CHECKING:
@@ -62,6 +64,41 @@ async def test_items_become_what_calls_would_give(tmp_path: Path) -> None:
         assert french.translations[0].route[0].target_language_code == "en"
         assert "not recognised" in odd.error.message
         assert len(named.translations) == 2
+
+
+async def test_spans_count_in_the_unit_that_the_job_or_the_item_asks_for(tmp_path: Path) -> None:
+    text = "📻 The market opens. Prices fall."
+    utf16 = job_pb2.JobSpec(
+        kind=job_pb2.JOB_KIND_TRANSLATE,
+        options=job_pb2.JobOptions(
+            target_language_codes=["fr"], source_language_code="en", encoding_type=result_pb2.ENCODING_TYPE_UTF16
+        ),
+    )
+    items = [
+        job_pb2.JobItem(id="as the job", text=text),
+        job_pb2.JobItem(
+            id="its own", text=text, options=job_pb2.JobOptions(encoding_type=result_pb2.ENCODING_TYPE_UTF8)
+        ),
+    ]
+    async with pipeline() as work, serve(f"sqlite:///{tmp_path}/jobs.db", work) as running:
+        for job_spec, units in ((utf16, ("utf-16-le", "utf-8")), (spec("fr"), ("utf-32-le", "utf-8"))):
+            job_spec.options.source_language_code = "en"
+            job = (await create_job(running.stub, requests(job_spec, items))).job
+            await wait_for_end(running.stub, job.name)
+            results = await read(running.stub, job.name, include_items=True)
+            assert [result.reused for result in results] == [False, job_spec is not utf16]
+            for result, unit in zip(results, units, strict=True):
+                [translation] = result.translations
+                width = {"utf-16-le": 2, "utf-32-le": 4, "utf-8": 1}[unit]
+                last = translation.segments[-1]
+                for whole, span in ((text, last.source_span), (translation.text, last.target_span)):
+                    piece = whole.encode(unit)[span.start * width : span.end * width].decode(unit)
+                    assert piece.upper().endswith("PRICES FALL.")
+                record = output_record(result, job.spec.options)
+                [written] = record.results
+                assert isinstance(written, TranslatedText)
+                assert written.sentences[-1].source == "Prices fall."
+                assert written.sentences[-1].target.endswith("PRICES FALL.")
 
 
 async def test_a_bug_costs_its_item_alone(tmp_path: Path) -> None:

@@ -30,7 +30,8 @@ def write(
 ) -> tuple[int, int]:
     """Write results as the command line does."""
     full = output_format is OutputFormat.FULL
-    return write_results((output_record(each, targets, full=full) for each in results), path, output_format, targets)
+    options = job_pb2.JobOptions(target_language_codes=targets)
+    return write_results((output_record(each, options, full=full) for each in results), path, output_format, targets)
 
 
 def result(index: int, text: str, *made: str) -> job_pb2.JobResult:

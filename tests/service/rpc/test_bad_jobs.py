@@ -5,6 +5,7 @@ from __future__ import annotations
 import grpc
 import pytest
 
+from kunnafoni.client.messages import error_of
 from kunnafoni.v1 import job_pb2
 from tests.service.jobs.calls import create, create_job, requests, spec, texts
 from tests.service.jobs.job_server import LIMITS, CapitalsWork, serve
@@ -19,7 +20,7 @@ def item(**values: object) -> job_pb2.JobItem:
     [
         (job_pb2.JobSpec(), texts(1), "spec.kind"),
         (job_pb2.JobSpec(kind=job_pb2.JOB_KIND_TRANSLATE), texts(1), "spec.options.target_language_codes"),
-        (spec("fr", "xx"), texts(1), "spec.options.target_language_codes"),
+        (spec("fr", "xx"), texts(1), "spec.options.target_language_codes[1]"),
         (spec("fr", "fr-ML"), texts(1), "spec.options.target_language_codes"),
         (spec("fr", labels={"": "empty"}), texts(1), "spec.labels"),
         (spec("fr", labels={"desk": "a\0b"}), texts(1), "spec.labels"),
@@ -29,6 +30,7 @@ def item(**values: object) -> job_pb2.JobItem:
         (spec("fr"), [item(article={"body": "no text"})], "items[0].text"),
         (spec("fr"), [item(text="a", options={"source_language_code": "xx"})], "items[0].options.source_language_code"),
         (spec("fr"), [item(text="a", options={"decoding": {"beam_size": 99}})], "items[0].options.decoding.beam_size"),
+        (spec("fr"), [item(text="a", options={"encoding_type": 99})], "items[0].options.encoding_type"),
         (spec("fr"), [item(text="a", id="i" * 256)], "items[0].id"),
         (spec("fr"), [item(text="a", id="i\0")], "items[0].id"),
         (spec("fr"), [*texts(250), *texts(1)], "items[250].id"),
@@ -78,3 +80,10 @@ async def test_wrong_questions_are_named(
             await call
         assert error.value.code() is grpc.StatusCode.INVALID_ARGUMENT
         assert f"{field}:" in (error.value.details() or "")
+
+
+async def test_what_is_wrong_is_said_in_french_to_whoever_asks_for_it(tmp_path: object) -> None:
+    async with serve(f"sqlite:///{tmp_path}/jobs.db", CapitalsWork()) as running:
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await running.stub.GetJob(job_pb2.GetJobRequest(name="x"), metadata=(("accept-language", "fr"),))
+        assert "n'est pas le nom d'un travail" in str(error_of(error.value, running.address).message("fr"))

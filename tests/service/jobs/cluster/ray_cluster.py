@@ -112,7 +112,7 @@ def made_by_a_server(rows: Sequence[dict[str, Any]], *targets: str) -> dict[str,
         list(client.watch(job.name))
         made: dict[str, dict[str, str]] = {}
         for result in client.results(job.name):
-            error = output_record(result, targets).error
+            error = output_record(result, job.spec.options).error
             translations = [translation.text for translation in result.translations] or [""] * len(targets)
             made[result.id] = {**dict(zip(targets, translations, strict=True)), "error": error.message if error else ""}
     return made
