@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from kunnafoni.checks.dates import DateMention, dates_in
-from kunnafoni.checks.name_forms import folded
-from kunnafoni.checks.name_lookup import missing_names
-from kunnafoni.checks.names import WORD
-from kunnafoni.checks.numbers import NumberMention, Writing, numbers_in
-from kunnafoni.checks.phonetic_names import unheard_names
-from kunnafoni.checks.units import Measure, measures_in, with_another_unit
+from kunnafoni.checks.mentions.dates import DateMention, dates_in
+from kunnafoni.checks.mentions.numbers import NumberMention, Writing, numbers_in
+from kunnafoni.checks.mentions.units import Measure, measures_in, with_another_unit
+from kunnafoni.checks.names.forms import folded
+from kunnafoni.checks.names.lookup import missing_names
+from kunnafoni.checks.names.mentions import WORD
+from kunnafoni.checks.names.phonetic import unheard_names
 from kunnafoni.text.spans import Span
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from enum import StrEnum
 from itertools import pairwise
 
 from kunnafoni.checks.faithfulness import unsupported
-from kunnafoni.checks.name_forms import folded
-from kunnafoni.checks.repetition import most_repeated
+from kunnafoni.checks.mentions.repetition import most_repeated
+from kunnafoni.checks.names.forms import folded
 from kunnafoni.text.language_id import UNDETERMINED, identify
 from kunnafoni.text.sentences import sentence_ends
 

@@ -10,7 +10,7 @@ from kunnafoni.status import to_status
 from kunnafoni.v1 import result_pb2, translation_pb2
 
 if TYPE_CHECKING:
-    from kunnafoni.checks.registry import Finding
+    from kunnafoni.checks.finding import Finding
     from kunnafoni.errors import KunnafoniError
     from kunnafoni.translation.contents import PendingTranslation, Piece, TranslatedSegment, Translation
 
@@ -85,7 +85,7 @@ def _segment_message(
 
 
 def _warning_message(finding: Finding, source: SpanConverter, target: SpanConverter) -> result_pb2.Warning:
-    kind = warning_kind(finding.kind, finding.category)
+    kind = warning_kind(finding.type, finding.category)
     return result_pb2.Warning(
         type=kind.type,
         category=kind.category,

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from kunnafoni.checks.faithfulness import FindingKind, unsupported
-from kunnafoni.checks.registry import WarningKind
+from kunnafoni.checks.finding import FindingType
 from kunnafoni.languages import LANGUAGES, UNDETERMINED
 from kunnafoni.text.language_id import identify
 from kunnafoni.text.sentences import sentence_ends
@@ -32,20 +32,20 @@ class Mark(StrEnum):
     PARTIAL_COVERAGE = "PARTIAL_COVERAGE"
 
 
-Kind = Mark | WarningKind | FindingKind
+Kind = Mark | FindingType | FindingKind
 WORST_FIRST: tuple[Kind, ...] = (
     *FindingKind,
-    WarningKind.NUMBER_MISMATCH,
-    WarningKind.NAME_MISSING,
-    WarningKind.REPETITION,
+    FindingType.NUMBER_MISMATCH,
+    FindingType.NAME_MISSING,
+    FindingType.REPETITION,
     Mark.OUTPUT_CAP,
-    WarningKind.UNTRANSLATED,
-    WarningKind.LENGTH_RATIO,
-    WarningKind.GLOSSARY_MISSED,
+    FindingType.UNTRANSLATED,
+    FindingType.LENGTH_RATIO,
+    FindingType.GLOSSARY_MISSED,
     Mark.TOO_SHORT,
     Mark.EXTRACTIVE,
     Mark.PARTIAL_COVERAGE,
-    WarningKind.PIVOTED,
+    FindingType.PIVOTED,
 )
 _DETAILS = {
     FindingKind.UNSUPPORTED_NUMBER: "number not found in the article",
@@ -95,7 +95,7 @@ def in_another_language(text: str, language: str) -> list[Remark]:
     sentences = [Span(start, end) for start, end in pairwise(ends) if len(text[start:end].split()) >= _FEWEST_WORDS]
     found = [(sentence, identify(text[sentence.start : sentence.end])) for sentence in sentences]
     return [
-        Remark(WarningKind.UNTRANSLATED, f"this sentence is in {LANGUAGES[guess.language_code].english_name}", sentence)
+        Remark(FindingType.UNTRANSLATED, f"this sentence is in {LANGUAGES[guess.language_code].english_name}", sentence)
         for sentence, guess in found
         if guess.language_code not in {language, UNDETERMINED} and guess.confidence >= _SURE
     ]

@@ -9,7 +9,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from kunnafoni.checks.registry import WarningKind
+from kunnafoni.checks.finding import FindingType
 from kunnafoni.summarization.article_analysis import on_one_line
 from kunnafoni.summarization.edition_findings import Mark
 from kunnafoni.summarization.passages import translated
@@ -39,7 +39,7 @@ the whole article.
 SMALL_WINDOW_TOKENS = 1024
 """A model made for longer texts than this reads this much."""
 _PIVOT_ROOM = 1.5  # Bambara takes up to half as many tokens again as its French translation
-_UNREADABLE = {WarningKind.REPETITION, WarningKind.UNTRANSLATED, Mark.OUTPUT_CAP}
+_UNREADABLE = {FindingType.REPETITION, FindingType.UNTRANSLATED, Mark.OUTPUT_CAP}
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,6 @@ async def translated(pending: PendingTranslation, target: str) -> Passage:
 
 def _remarks(segment: TranslatedSegment) -> Iterator[Remark]:
     for finding in segment.findings:
-        yield Remark(finding.kind, finding.detail, finding.target_span, finding.source_span, category=finding.category)
+        yield Remark(finding.type, finding.detail, finding.target_span, finding.source_span, category=finding.category)
     if segment.finish_reason is FinishReason.LENGTH:
         yield Remark(Mark.OUTPUT_CAP, "its end may be missing", segment.target, segment.source)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kunnafoni.checks.name_forms import folded
+from kunnafoni.checks.names.forms import folded
 from kunnafoni.summarization.self_containedness import stand_alone
 
 if TYPE_CHECKING:

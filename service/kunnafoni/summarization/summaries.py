@@ -15,8 +15,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from kunnafoni.checks.faithfulness import FindingKind
-from kunnafoni.checks.name_forms import folded
-from kunnafoni.checks.registry import WarningKind
+from kunnafoni.checks.finding import FindingType
+from kunnafoni.checks.names.forms import folded
 from kunnafoni.checks.summary import failures, finished
 from kunnafoni.engine.engine import Engine
 from kunnafoni.summarization.article_analysis import best_extract, clipped, on_one_line
@@ -146,7 +146,7 @@ def _accepted(written: str, draft: Draft, length: Length, reading: Reading) -> S
         found = not_in_article(text, draft.everything, language=language, article_language=draft.language)
         if any(remark.kind is not FindingKind.UNSUPPORTED_QUOTATION for remark in found):
             return None  # quotation marks come and go in translation: those are told, not refused
-        remarks.append(Remark(WarningKind.PIVOTED, f"summarised by way of {language}"))
+        remarks.append(Remark(FindingType.PIVOTED, f"summarised by way of {language}"))
     if reading.coverage < 1:
         remarks.append(_partial(reading.coverage, draft))
     return Summary(

@@ -10,13 +10,14 @@ import asyncio
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from kunnafoni.checks.registry import Finding, Span
 from kunnafoni.text.segments import Segment, SegmentKind
+from kunnafoni.text.spans import Span
 from kunnafoni.translation.sentences import FinishReason, SentenceTranslation, Usage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
+    from kunnafoni.checks.finding import Finding
     from kunnafoni.errors import KunnafoniError
     from kunnafoni.text.language_id import Detection
     from kunnafoni.translation.routes import Hop

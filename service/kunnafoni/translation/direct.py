@@ -11,7 +11,8 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kunnafoni.checks.registry import WarningKind, check
+from kunnafoni.checks.finding import FindingType
+from kunnafoni.checks.registry import check
 from kunnafoni.text.orthography import normalise_input, standardise_bambara
 from kunnafoni.text.segments import Segment, SegmentKind
 from kunnafoni.text.subsegments import cut, halve
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 # 23.8 without repeated trigrams; other directions within 0.2 but for bm-fr, 24.3 as it is, 24.2 with 1.3.
 FALLBACK_REPETITION_PENALTY = 1.3
 # Findings that another prompt or decoding can repair; a wrong number is as wrong with a beam.
-RETRIED_FINDINGS = {WarningKind.REPETITION, WarningKind.UNTRANSLATED, WarningKind.LENGTH_RATIO}
+RETRIED_FINDINGS = {FindingType.REPETITION, FindingType.UNTRANSLATED, FindingType.LENGTH_RATIO}
 
 
 class DirectTranslator:
@@ -156,11 +157,11 @@ class DirectTranslator:
 
 
 def _loops(sentence: SentenceTranslation) -> bool:
-    repeats = any(finding.kind is WarningKind.REPETITION for finding in sentence.findings)
+    repeats = any(finding.type is FindingType.REPETITION for finding in sentence.findings)
     return repeats or sentence.finish_reason is FinishReason.LENGTH
 
 
 def _badness(sentence: SentenceTranslation) -> int:
     """How wrong a sentence looks; 0 needs no fallback. A missing end is worse than anything else."""
-    retried = sum(finding.kind in RETRIED_FINDINGS for finding in sentence.findings)
+    retried = sum(finding.type in RETRIED_FINDINGS for finding in sentence.findings)
     return retried + (len(RETRIED_FINDINGS) + 1) * (sentence.finish_reason is FinishReason.LENGTH)

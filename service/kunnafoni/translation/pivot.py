@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kunnafoni.checks.registry import Finding, WarningKind, check
+from kunnafoni.checks.finding import Finding, FindingType
+from kunnafoni.checks.registry import check
 from kunnafoni.translation.direct import RETRIED_FINDINGS
 from kunnafoni.translation.sentences import FinishReason, SentenceTranslation, Usage
 
@@ -56,14 +57,14 @@ class PivotTranslator:
             lambda: check(sentence.sentence, text, source_language=self._source, target_language=self._target)
         )
         # Words left in the third language are seen only beside the text in it.
-        found = {finding.kind for finding in findings}
+        found = {finding.type for finding in findings}
         findings += [
             replace(finding, source_span=None)
             for finding in last_findings
-            if finding.kind in RETRIED_FINDINGS and finding.kind not in found
+            if finding.type in RETRIED_FINDINGS and finding.type not in found
         ]
         if self._mark_pivoted:
-            findings.append(Finding(WarningKind.PIVOTED, detail=f"translated by way of {self._pivot}"))
+            findings.append(Finding(FindingType.PIVOTED, detail=f"translated by way of {self._pivot}"))
         capped = any(hop.finish_reason is FinishReason.LENGTH for hop in hops)
         return SentenceTranslation(
             text=text,

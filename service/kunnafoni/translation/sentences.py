@@ -12,7 +12,7 @@ from kunnafoni_models.backend import Decoding
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kunnafoni.checks.registry import Finding
+    from kunnafoni.checks.finding import Finding
     from kunnafoni.engine.caller import Caller
     from kunnafoni_models.backend import Prompt
 

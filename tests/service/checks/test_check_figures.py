@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from kunnafoni.checks.registry import WarningKind, check
+from kunnafoni.checks.finding import FindingType
+from kunnafoni.checks.registry import check
 
 
 def mismatches(source_language: str, source: str, target_language: str, target: str) -> list[str]:
     """What of each side the other lacks, source first."""
     findings = check(source, target, source_language=source_language, target_language=target_language)
-    sides = ((f.source_span, source, f.target_span, target) for f in findings if f.kind is WarningKind.NUMBER_MISMATCH)
+    sides = ((f.source_span, source, f.target_span, target) for f in findings if f.type is FindingType.NUMBER_MISMATCH)
     return [text[span.start : span.end] for side in sides for span, text in (side[:2], side[2:]) if span]
 
 

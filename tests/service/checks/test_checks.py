@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kunnafoni.checks.registry import Finding, Span, WarningKind, check
+from kunnafoni.checks.finding import Finding, FindingType
+from kunnafoni.checks.registry import check
+from kunnafoni.text.spans import Span
 
 TRANSLATIONS = (
     {
@@ -31,8 +33,8 @@ LINE_UP = "Djibril Diarra, Hamidou Traoré, Fousseni Sacko, Boubou Konaté, Amad
 PAIRS = list(itertools.permutations(("en", "fr", "bm"), 2))
 
 
-def kinds(source: str, target: str, source_language: str = "fr", target_language: str = "en") -> set[WarningKind]:
-    return {f.kind for f in check(source, target, source_language=source_language, target_language=target_language)}
+def kinds(source: str, target: str, source_language: str = "fr", target_language: str = "en") -> set[FindingType]:
+    return {f.type for f in check(source, target, source_language=source_language, target_language=target_language)}
 
 
 @pytest.mark.parametrize("translations", TRANSLATIONS)
@@ -45,22 +47,22 @@ def test_a_good_translation_has_no_finding(translations: dict[str, str], source:
 @pytest.mark.parametrize(("source", "target"), PAIRS)
 def test_a_third_of_a_translation_has_one(translations: dict[str, str], source: str, target: str) -> None:
     third = translations[target][: len(translations[target]) // 3]
-    assert WarningKind.LENGTH_RATIO in kinds(translations[source], third, source, target)
+    assert FindingType.LENGTH_RATIO in kinds(translations[source], third, source, target)
 
 
 def test_a_changed_number_is_found_on_both_sides() -> None:
     source, target = "Il y a 15 morts et deux blessés.", "There are 50 dead and 2 wounded."
     findings = check(source, target, source_language="fr", target_language="en")
     assert findings == [
-        Finding(WarningKind.NUMBER_MISMATCH, Span(7, 9), None, "number not found in the translation"),
-        Finding(WarningKind.NUMBER_MISMATCH, None, Span(10, 12), "number not found in the source"),
+        Finding(FindingType.NUMBER_MISMATCH, Span(7, 9), None, "number not found in the translation"),
+        Finding(FindingType.NUMBER_MISMATCH, None, Span(10, 12), "number not found in the source"),
     ]
 
 
 def test_a_missing_and_an_invented_name_are_found() -> None:
     source, target = "Hier le maire Moussa Coulibaly est venu.", "Yesterday the mayor, Wolfgang Pennington, came."
     findings = check(source, target, source_language="fr", target_language="en")
-    assert [finding.kind for finding in findings] == [WarningKind.NAME_MISSING] * 2
+    assert [finding.type for finding in findings] == [FindingType.NAME_MISSING] * 2
     missing, invented = findings[0].source_span, findings[1].target_span
     assert missing
     assert invented
@@ -133,7 +135,7 @@ def test_another_person_is_found_in_a_translation_from_bambara(source: str, targ
 def test_names_in_another_form_are_not_missing(
     source_language: str, source: str, target_language: str, target: str
 ) -> None:
-    assert WarningKind.NAME_MISSING not in kinds(source, target, source_language, target_language)
+    assert FindingType.NAME_MISSING not in kinds(source, target, source_language, target_language)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +153,7 @@ def test_between_english_and_french_a_name_that_only_sounds_right_is_found(
 ) -> None:
     findings = check(english, french, source_language="en", target_language="fr")
     back = check(french, english, source_language="fr", target_language="en")
-    assert {finding.kind for finding in (*findings, *back)} == {WarningKind.NAME_MISSING}
+    assert {finding.type for finding in (*findings, *back)} == {FindingType.NAME_MISSING}
     spans = [finding.source_span for finding in findings] + [finding.target_span for finding in back]
     assert {english[span.start : span.end] for span in spans if span} == {name}
 
@@ -168,7 +170,7 @@ def test_between_english_and_french_a_name_that_only_sounds_right_is_found(
     ],
 )
 def test_one_organisation_does_not_stand_for_another(source: str, target: str) -> None:
-    assert WarningKind.NAME_MISSING in kinds(source, target)
+    assert FindingType.NAME_MISSING in kinds(source, target)
 
 
 def test_a_loop_is_found_where_it_begins_to_repeat() -> None:
@@ -176,14 +178,14 @@ def test_a_loop_is_found_where_it_begins_to_repeat() -> None:
     (finding,) = (
         finding
         for finding in check("Il peut y aller.", target, source_language="fr", target_language="bm")
-        if finding.kind is WarningKind.REPETITION
+        if finding.type is FindingType.REPETITION
     )
     assert finding.target_span == Span(23, len(target) - 1)
     assert finding.detail == "repeated 30 times"
 
 
 def test_what_the_source_repeats_may_be_repeated() -> None:
-    assert WarningKind.REPETITION not in kinds("non, non, non, non, dit-il", "no, no, no, no, he said")
+    assert FindingType.REPETITION not in kinds("non, non, non, non, dit-il", "no, no, no, no, he said")
 
 
 @pytest.mark.parametrize(
@@ -197,12 +199,12 @@ def test_what_the_source_repeats_may_be_repeated() -> None:
     ],
 )
 def test_an_enumeration_and_a_big_number_are_no_loops(source: str, target: str) -> None:
-    assert WarningKind.REPETITION not in kinds(source, target, "en", "fr")
+    assert FindingType.REPETITION not in kinds(source, target, "en", "fr")
 
 
 def test_what_comes_again_and_again_with_something_between_is_a_loop() -> None:
     target = "Le maire de Kati a dit oui, le maire de Gao, le maire de San et le maire de Bla."
-    assert WarningKind.REPETITION in kinds("The mayors of Kati, Gao, San and Bla said yes.", target, "en", "fr")
+    assert FindingType.REPETITION in kinds("The mayors of Kati, Gao, San and Bla said yes.", target, "en", "fr")
 
 
 @pytest.mark.parametrize(
@@ -216,7 +218,7 @@ def test_what_comes_again_and_again_with_something_between_is_a_loop() -> None:
     ],
 )
 def test_copied_words_are_found(source: str, target: str) -> None:
-    assert WarningKind.UNTRANSLATED in kinds(source, target)
+    assert FindingType.UNTRANSLATED in kinds(source, target)
 
 
 @pytest.mark.parametrize(
@@ -229,7 +231,7 @@ def test_copied_words_are_found(source: str, target: str) -> None:
 def test_a_bambara_word_in_a_translation_is_found(
     source_language: str, source: str, target: str, *, found: bool
 ) -> None:
-    assert (WarningKind.UNTRANSLATED in kinds(source, target, source_language)) == found
+    assert (FindingType.UNTRANSLATED in kinds(source, target, source_language)) == found
 
 
 @pytest.mark.parametrize("text", ["Radio Kledu", "Bamako", "Hotel", "Festival international", "25 %", "", LINE_UP])
@@ -247,24 +249,24 @@ def test_what_is_the_same_in_both_languages_is_not(text: str) -> None:
     ],
 )
 def test_short_texts_vary_in_length(french: str, english: str) -> None:
-    assert WarningKind.LENGTH_RATIO not in kinds(french, english)
-    assert WarningKind.LENGTH_RATIO not in kinds(english, french, "en", "fr")
+    assert FindingType.LENGTH_RATIO not in kinds(french, english)
+    assert FindingType.LENGTH_RATIO not in kinds(english, french, "en", "fr")
 
 
 def test_a_short_text_has_no_long_translation() -> None:
-    assert WarningKind.LENGTH_RATIO in kinds(
+    assert FindingType.LENGTH_RATIO in kinds(
         "Il a fui.", "He fled to the town with all his children and never again came home."
     )
 
 
 def test_a_word_of_bambara_may_come_three_times_but_no_more_often() -> None:
     assert kinds("They came in one by one.", "U donna kelen kelen kelen.", "en", "bm") == set()
-    assert WarningKind.REPETITION in kinds("They came in one by one.", "U donna kelen kelen kelen kelen.", "en", "bm")
+    assert FindingType.REPETITION in kinds("They came in one by one.", "U donna kelen kelen kelen kelen.", "en", "bm")
 
 
 @pytest.mark.parametrize("target", ["", " \n"])
 def test_an_empty_translation_is_found(target: str) -> None:
-    assert WarningKind.LENGTH_RATIO in kinds("Oui.", target)
+    assert FindingType.LENGTH_RATIO in kinds("Oui.", target)
 
 
 def test_one_language_is_not_compared() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kunnafoni.checks.dates import dates_in
+from kunnafoni.checks.mentions.dates import dates_in
 
 Parts = tuple[int | None, int | None, int | None, int | None]
 

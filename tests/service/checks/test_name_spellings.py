@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kunnafoni.checks.name_spellings import same_spelling, sound, sounds_like
+from kunnafoni.checks.names.spellings import same_spelling, sound, sounds_like
 
 
 @pytest.mark.parametrize(

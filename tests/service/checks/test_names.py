@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kunnafoni.checks.name_forms import folded, known_names_in, same_stem
-from kunnafoni.checks.name_lookup import missing_names
-from kunnafoni.checks.names import names_in
+from kunnafoni.checks.names.forms import folded, known_names_in, same_stem
+from kunnafoni.checks.names.lookup import missing_names
+from kunnafoni.checks.names.mentions import names_in
 
 
 def words_of_names(text: str) -> list[tuple[str, ...]]:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kunnafoni.checks.number_words import factors_of, number_words_in, scale_of
-from kunnafoni.checks.numbers import Writing, numbers_in, unmatched
+from kunnafoni.checks.mentions.number_words import factors_of, number_words_in, scale_of
+from kunnafoni.checks.mentions.numbers import Writing, numbers_in, unmatched
 
 LANGUAGES = st.sampled_from(["en", "fr", "bm"])
 

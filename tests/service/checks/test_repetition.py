@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kunnafoni.checks.repetition import most_repeated
+from kunnafoni.checks.mentions.repetition import most_repeated
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import grpc
 import pytest
 
-from kunnafoni.checks.registry import Finding, WarningKind
+from kunnafoni.checks.finding import Finding, FindingType
 from kunnafoni.engine.caller import Caller
 from kunnafoni.text.spans import Span
 from kunnafoni.translation.pivot import PivotTranslator
@@ -152,13 +152,13 @@ async def pivoted(first: Fixed, second: Fixed) -> SentenceTranslation:
 
 
 async def test_words_left_in_the_third_language_are_told() -> None:
-    left = Finding(WarningKind.UNTRANSLATED, Span(0, 8), Span(4, 12), "left as it is")
-    number = Finding(WarningKind.NUMBER_MISMATCH, Span(0, 1), None, "only beside the English")
+    left = Finding(FindingType.UNTRANSLATED, Span(0, 8), Span(4, 12), "left as it is")
+    number = Finding(FindingType.NUMBER_MISMATCH, Span(0, 1), None, "only beside the English")
     english = Fixed(SentenceTranslation("The children go to school.", FinishReason.LENGTH))
     bambara = Fixed(SentenceTranslation("O ye children go lakɔli la sɔgɔma.", FinishReason.STOP, (left, number)))
     found = await pivoted(english, bambara)
-    assert [(each.kind, each.source_span, each.target_span) for each in found.findings] == [
-        (WarningKind.UNTRANSLATED, None, Span(4, 12))
+    assert [(each.type, each.source_span, each.target_span) for each in found.findings] == [
+        (FindingType.UNTRANSLATED, None, Span(4, 12))
     ]
     assert found.finish_reason is FinishReason.LENGTH, "what the first hop lost is lost"
 
@@ -167,4 +167,4 @@ async def test_nothing_is_made_of_an_empty_answer_between() -> None:
     bambara = Fixed(SentenceTranslation("An invention.", FinishReason.STOP))
     found = await pivoted(Fixed(SentenceTranslation(" ", FinishReason.STOP)), bambara)
     assert (found.text, bambara.asked) == ("", 0)
-    assert WarningKind.LENGTH_RATIO in {each.kind for each in found.findings}
+    assert FindingType.LENGTH_RATIO in {each.type for each in found.findings}

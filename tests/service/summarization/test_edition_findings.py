@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kunnafoni.checks.faithfulness import FindingKind
-from kunnafoni.checks.registry import WarningKind
+from kunnafoni.checks.finding import FindingType
 from kunnafoni.summarization.edition_findings import WORST_FIRST, Mark, Remark, in_another_language, in_order
 from kunnafoni.text.spans import Span
 from kunnafoni.v1.result_pb2 import WarningType
@@ -12,29 +12,29 @@ WORDS = Span(3, 7)
 
 
 def test_every_kind_has_a_place_and_a_name_on_the_wire() -> None:
-    assert set(WORST_FIRST) == {*Mark, *WarningKind, *FindingKind}
+    assert set(WORST_FIRST) == {*Mark, *FindingType, *FindingKind}
     for kind in WORST_FIRST:
         assert WarningType.Value(f"WARNING_TYPE_{kind}")
 
 
 def test_worst_first_and_each_once() -> None:
-    pivoted = Remark(WarningKind.PIVOTED, "by way of fr")
+    pivoted = Remark(FindingType.PIVOTED, "by way of fr")
     number = Remark(FindingKind.UNSUPPORTED_NUMBER, "not in the article", WORDS)
     capped = Remark(Mark.OUTPUT_CAP, "its end may be missing")
     assert in_order([pivoted, capped, pivoted, number]) == (number, capped, pivoted)
 
 
 def test_of_two_about_the_same_words_the_worse() -> None:
-    mismatch = Remark(WarningKind.NUMBER_MISMATCH, "not in the source", WORDS)
+    mismatch = Remark(FindingType.NUMBER_MISMATCH, "not in the source", WORDS)
     number = Remark(FindingKind.UNSUPPORTED_NUMBER, "not in the article", WORDS)
-    other = Remark(WarningKind.NUMBER_MISMATCH, "not in the source", Span(8, 9))
+    other = Remark(FindingType.NUMBER_MISMATCH, "not in the source", Span(8, 9))
     assert in_order([mismatch, other, number]) == (number, other)
 
 
 def test_a_sentence_in_another_language_is_found_with_its_place() -> None:
     english, french = "The bridge opened on Monday after two years. ", "Les camions paient deux mille francs au péage."
     [remark] = in_another_language(english + french, "en")
-    assert remark.kind is WarningKind.UNTRANSLATED
+    assert remark.kind is FindingType.UNTRANSLATED
     assert remark.span == Span(len(english), len(english + french))
     assert remark.detail == "this sentence is in French"
     [remark] = in_another_language(english + french, "fr")

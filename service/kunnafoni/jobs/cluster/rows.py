@@ -86,7 +86,7 @@ class RowWorker:
         if result.error:
             return row | {ERROR_COLUMN: str(result.error)}
         for target, translation in zip(self._targets, result.translations, strict=True):
-            names = dict.fromkeys(finding.kind for segment in translation.segments for finding in segment.findings)
+            names = dict.fromkeys(finding.type for segment in translation.segments for finding in segment.findings)
             row |= {target: translation.text, f"{target}_warnings": " ".join(names)}
         return row
 

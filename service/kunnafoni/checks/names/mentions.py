@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from kunnafoni.checks.name_forms import folded, known_names_in
+from kunnafoni.checks.names.forms import folded, known_names_in
 from kunnafoni.text.spans import Span
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """Which words are forms of one name, across letter case, inflection, derivation and the three languages.
 
-Two sources: `name_forms.txt` lists countries, peoples, cities and organisations whose forms share too little
+Two sources: `forms.txt` lists countries, peoples, cities and organisations whose forms share too little
 (*Allemagne*, *German*) or whose strangers share too much (*Niger*, *Nigeria*); a pattern of endings joins what is
 derived from one stem (*Macron*, *macroniste*).
 
@@ -20,7 +20,7 @@ from kunnafoni.text.word_cache import word_cache
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-_FORMS_PATH = Path(__file__).with_name("name_forms.txt")
+_FORMS_PATH = Path(__file__).with_name("forms.txt")
 
 _LETTERS = str.maketrans({"ɛ": "e", "ɔ": "o", "ŋ": "n", "ɲ": "ny", "œ": "oe", "æ": "ae", "ß": "ss", "ø": "o", "ł": "l"})
 

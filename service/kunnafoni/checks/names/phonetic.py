@@ -4,7 +4,7 @@
 (`Sea`, `Monday`, `Kulu`) are no names. With Bambara a translator spells names anew, so sound decides: *Wasinton* is
 Washington. Between English and French a name that stands there with other letters is found too (*Sannandung* for
 *Sansanding*). It prefers silence to a false alarm: of a name of several words one is enough, and any acronym stands for
-any other (`MRI`, `IRM`) unless `name_forms` lists both.
+any other (`MRI`, `IRM`) unless `forms` lists both.
 
 Its thresholds are set on FLORES-200 dev; `checks` has the rates by direction. From the translation of another sentence
 34 to 42 % of the names are missing with Bambara, 77 to 81 % without. Between English and French, of 2026-11-25, against
@@ -18,9 +18,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from kunnafoni.checks.name_forms import folded
-from kunnafoni.checks.name_spellings import same_spelling, sound, sounds_like
-from kunnafoni.checks.names import listed_spans, names_in
+from kunnafoni.checks.names.forms import folded
+from kunnafoni.checks.names.mentions import listed_spans, names_in
+from kunnafoni.checks.names.spellings import same_spelling, sound, sounds_like
 from kunnafoni.text.spans import Span
 
 if TYPE_CHECKING:

@@ -13,13 +13,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kunnafoni.checks.name_forms import folded
-from kunnafoni.checks.number_words import WORD
+from kunnafoni.checks.mentions.number_words import WORD
+from kunnafoni.checks.names.forms import folded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from kunnafoni.checks.numbers import NumberMention
+    from kunnafoni.checks.mentions.numbers import NumberMention
     from kunnafoni.text.spans import Span
 
 _CURRENCIES = {

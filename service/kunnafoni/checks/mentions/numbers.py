@@ -15,7 +15,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from kunnafoni.checks.number_words import WORD, factors_of, number_words_in
+from kunnafoni.checks.mentions.number_words import WORD, factors_of, number_words_in
 from kunnafoni.text.spans import Span
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from kunnafoni.checks.name_forms import folded
-from kunnafoni.checks.number_words import number_words_in
+from kunnafoni.checks.mentions.number_words import number_words_in
+from kunnafoni.checks.names.forms import folded
 from kunnafoni.text.spans import Span
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 Between English and French names keep their letters: what differs is an ending (*Copernicus*, *Copernic*), how a sound
 is written (*Shevchenko*, *Chevtchenko*) or one letter. Bambara spells names anew, so there only the sound tells.
 
-It does not know texts, nor names that have another word in the other language (*London*): `name_forms` lists those.
+It does not know texts, nor names that have another word in the other language (*London*): `forms` lists those.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
-from kunnafoni.checks.name_forms import common_beginning, folded, same_stem
+from kunnafoni.checks.names.forms import common_beginning, folded, same_stem
 from kunnafoni.text.word_cache import word_cache
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """Tells which names of a text another text in the same language lacks, whatever their form.
 
-A name is there if each of its words is: as the same word in any letter case, in another form (`name_forms`), or as the
+A name is there if each of its words is: as the same word in any letter case, in another form (`forms`), or as the
 acronym of a long form or the reverse. Two words that the other text has only in different names (*Emmanuel Benalla*)
 are not one of its names.
 
@@ -12,14 +12,14 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from kunnafoni.checks.name_forms import SHORTEST_STEM, folded, known_names_in, same_stem
-from kunnafoni.checks.names import WORD, listed_spans, names_in
+from kunnafoni.checks.names.forms import SHORTEST_STEM, folded, known_names_in, same_stem
+from kunnafoni.checks.names.mentions import WORD, listed_spans, names_in
 from kunnafoni.text.spans import Span
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
 
-    from kunnafoni.checks.names import NameMention
+    from kunnafoni.checks.names.mentions import NameMention
 
 _NEAR = 6  # words: first and family name, with a title, an initial or an age between them
 _FEWEST_SPELLED = 3

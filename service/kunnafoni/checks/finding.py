@@ -1,0 +1,42 @@
+"""A finding: one thing that looks wrong, and its types. It does not know how it is found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kunnafoni.checks.severity import Category
+    from kunnafoni.text.spans import Span
+
+
+class FindingType(StrEnum):
+    """What a finding is about; the names are those of the wire."""
+
+    NUMBER_MISMATCH = "NUMBER_MISMATCH"
+    NAME_MISSING = "NAME_MISSING"
+    REPETITION = "REPETITION"
+    LENGTH_RATIO = "LENGTH_RATIO"
+    UNTRANSLATED = "UNTRANSLATED"
+    GLOSSARY_MISSED = "GLOSSARY_MISSED"
+    PIVOTED = "PIVOTED"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that looks wrong.
+
+    Attributes:
+        type: What it is about.
+        source_span: Where it is in the source text; None if it is nowhere, or everywhere.
+        target_span: Where it is in the translation; None likewise.
+        detail: A few English words for people. They never quote the texts.
+        category: The kind of error, where its type has more than one; None: see `severity.CLASSIFICATIONS`.
+    """
+
+    type: FindingType
+    source_span: Span | None = None
+    target_span: Span | None = None
+    detail: str = ""
+    category: Category | None = None
