@@ -96,12 +96,12 @@ def main() -> None:
 
 
 def _sentence(error: Exception) -> str:
-    """What went wrong, and what the command says besides."""
+    """What went wrong, with the notes that a command has added."""
     message = str(error)
     if isinstance(error, OSError) and error.filename and error.strerror:
-        known = {errno.ENOENT: "there is no file {}", errno.EISDIR: "{} is a folder: give files"}
-        told = known.get(error.errno or 0, f"{{}}: {error.strerror[0].lower()}{error.strerror[1:]}")
-        message = told.format(error.filename)
+        causes = {errno.ENOENT: "there is no file {}", errno.EISDIR: "{} is a folder: give files"}
+        cause = causes.get(error.errno or 0, f"{{}}: {error.strerror[0].lower()}{error.strerror[1:]}")
+        message = cause.format(error.filename)
     return " ".join((message, *getattr(error, "__notes__", ())))
 
 

@@ -48,9 +48,9 @@ def _print(console: Console, text: str, notes: list[Note], *, style: str = "", b
     for piece, about in pieces(text, notes):
         line.append(piece, style=f"{style} underline yellow" if about else style)
     console.print(_indented(line, bullet) if bullet else line)
-    for each in notes:
-        words = "".join(f" [{words}]" for words in each.words(text))
-        console.print(_indented(Text(f"{each.label}{words}", style="yellow"), "!"))
+    for note in notes:
+        words = "".join(f" [{words}]" for words in note.words(text))
+        console.print(_indented(Text(f"{note.label}{words}", style="yellow"), "!"))
 
 
 def _indented(text: Text, bullet: str = " ") -> Table:
@@ -70,7 +70,7 @@ def _markdown_blocks(edition: Edition) -> list[str]:
     if points:
         blocks.append("\n".join(points))
     parts = (("headline", EDITION_PART_HEADLINE, edition.headline), ("summary", EDITION_PART_SUMMARY, edition.summary))
-    warnings = [f"> **{name}**: {_about(each, text)}" for name, part, text in parts for each in notes_of(edition, part)]
+    warnings = [f"> **{name}**: {_about(note, text)}" for name, part, text in parts for note in notes_of(edition, part)]
     if warnings:
         blocks.append("  \n".join(warnings))
     return blocks
@@ -80,14 +80,14 @@ def _markdown_point(point: KeyPoint) -> str:
     lines = [f"- {_escaped(_one_line(point.text))}"]
     if point.text != point.source_text:
         lines.append(f"  > {_escaped(_one_line(point.source_text))}")
-    lines += [f"  > {_about(each, point.text)}" for each in made_notes(point)]
-    lines += [f"  > {_about(each, point.source_text)}" for each in missed_notes(point)]
+    lines += [f"  > {_about(note, point.text)}" for note in made_notes(point)]
+    lines += [f"  > {_about(note, point.source_text)}" for note in missed_notes(point)]
     return "  \n".join(lines)
 
 
-def _about(each: Note, text: str) -> str:
-    words = "".join(f" ({_escaped(words)})" for words in each.words(text))
-    return f"{_escaped(each.label)}{words}"
+def _about(note: Note, text: str) -> str:
+    words = "".join(f" ({_escaped(words)})" for words in note.words(text))
+    return f"{_escaped(note.label)}{words}"
 
 
 def _name(edition: Edition) -> str:

@@ -68,12 +68,12 @@ def notes_of(edition: Edition, part: EditionPart.ValueType) -> list[Note]:
 def pieces(text: str, notes: Iterable[Note]) -> Iterator[tuple[str, Note | None]]:
     """`text` in pieces, each with the note that marks it; of notes that overlap only the first in the text marks."""
     at = 0
-    for each in sorted((n for n in notes if n.start is not None), key=lambda n: (n.start or 0, n.end or 0)):
-        start, end = each.start or 0, each.end or 0
+    for note in sorted((n for n in notes if n.start is not None), key=lambda n: (n.start or 0, n.end or 0)):
+        start, end = note.start or 0, note.end or 0
         if start < at or end <= start:
             continue
         yield text[at:start], None
-        yield text[start:end], each
+        yield text[start:end], note
         at = end
     yield text[at:], None
 

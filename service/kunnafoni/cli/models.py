@@ -1,4 +1,4 @@
-"""`kunnafoni models` and `kunnafoni info`: what a server has, what the catalog knows, and how to add to it."""
+"""`kunnafoni models` and `kunnafoni info`: the models of a server and of the catalog, and how to add more."""
 
 from __future__ import annotations
 
@@ -103,12 +103,11 @@ def _table(model: Model) -> Table:
     title = Text(f"{model.id} {model.revision}: {state} {model.state_detail}".strip())
     table = Table("task", "in use", "quality", title=title, title_justify="left", caption_justify="left")
     table.caption = Text(f"{model.licence.name}. {model.licence.summary}")
-    for each in model.directions:
-        table.add_row(
-            f"{each.source_language_code}>{each.target_language_code}", _yes(each.in_use), _figures(each.quality)
-        )
-    for each in model.summaries:
-        table.add_row(f"summaries {each.language_code}", _yes(each.in_use), _figures(each.quality))
+    for direction in model.directions:
+        pair = f"{direction.source_language_code}>{direction.target_language_code}"
+        table.add_row(pair, _yes(direction.in_use), _figures(direction.quality))
+    for summary in model.summaries:
+        table.add_row(f"summaries {summary.language_code}", _yes(summary.in_use), _figures(summary.quality))
     return table
 
 
@@ -119,8 +118,9 @@ def _yes(flag: bool) -> str:
 def _figures(quality: Iterable[Quality]) -> str:
     return (
         "\n".join(
-            f"{each.metric} {each.score:.1f} ({each.test_set}; {each.decoding}; {each.measured_by} {each.measure_date})"
-            for each in quality
+            f"{figure.metric} {figure.score:.1f} ({figure.test_set}; {figure.decoding}; {figure.measured_by} "
+            f"{figure.measure_date})"
+            for figure in quality
         )
         or "not measured"
     )
@@ -134,7 +134,7 @@ def info(*, output: AnswerFormat = OutputFormat.TEXT, address: Address = None, l
         typer.echo(MessageToJson(answer, ensure_ascii=False))
         return
     typer.echo(f"version    {answer.version}")
-    typer.echo(f"languages  {', '.join(f'{x.code} ({x.english_name})' for x in answer.languages)}")
+    typer.echo(f"languages  {', '.join(f'{language.code} ({language.english_name})' for language in answer.languages)}")
     typer.echo(f"pairs      {', '.join(map(_pair, answer.pairs)) or 'none yet'}")
     for field, value in answer.limits.ListFields():
         typer.echo(f"{field.name:<24} {value:>12,}")

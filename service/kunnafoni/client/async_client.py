@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from kunnafoni.client.channel import LONGEST_TIMEOUT_S, LOOK_AGAIN_S, OPTIONS, retries
+from kunnafoni.client.channel import LONGEST_TIMEOUT_S, OPTIONS, RECONNECT_DELAY_S, retries
 from kunnafoni.client.messages import detect_request, error_of, summarize_request, translate_request
 from kunnafoni.errors import UnavailableError
 from kunnafoni.v1 import (
@@ -168,7 +168,7 @@ class AsyncClient:
                 async for answer in self._health.Watch(request, timeout=left_s, wait_for_ready=True):
                     if answer.status == health_pb2.HealthCheckResponse.SERVING:
                         return
-            await asyncio.sleep(LOOK_AGAIN_S)
+            await asyncio.sleep(RECONNECT_DELAY_S)
         raise UnavailableError(address=self.address)
 
     async def close(self) -> None:

@@ -7,10 +7,10 @@ import json
 from kunnafoni.v1 import model_pb2, summarization_pb2, translation_pb2
 
 LONGEST_TIMEOUT_S = 365 * 86_400.0  # gRPC takes much longer ones for ones that have passed
-LOOK_AGAIN_S = 0.2  # after a server has gone that was waited for
+RECONNECT_DELAY_S = 0.2  # of waiting for a server that has gone
 MAX_ATTEMPTS, FIRST_BACKOFF_S, BACKOFF_MULTIPLIER = 4, 0.5, 2
-# A call that is larger than what gRPC keeps of it is never sent again: the largest message that a server takes.
-MAX_KEPT_BYTES = 8 * 1024 * 1024
+# gRPC retries only calls that fit into its buffer: this is the largest message that a server takes by default.
+RETRY_BUFFER_BYTES = 8 * 1024 * 1024
 
 OPTIONS = [
     ("grpc.max_receive_message_length", -1),
@@ -19,13 +19,13 @@ OPTIONS = [
 
 
 def retries(*, streams: bool) -> list[tuple[str, str | int]]:
-    """Options of a connection on which gRPC sends calls again that were refused or found no server.
+    """Options of a connection on which gRPC retries calls that were refused or found no server.
 
-    Every call may be sent again: none changes anything on the server. gRPC waits as long as a refusal asks it to.
+    Every call may be retried, as none changes anything on the server. gRPC waits as long as a refusal asks it to.
 
     Args:
-        streams: Whether calls that answer with a stream are, until the first message has come. Not for a connection of
-            synchronous calls: those would wait for ever when their server dies (gRPC 1.85).
+        streams: Whether calls that answer with a stream are retried too, until the first message has come. Not for a
+            connection of synchronous calls: those would wait for ever when their server dies (gRPC 1.85).
     """
     services = [
         service
@@ -46,4 +46,4 @@ def retries(*, streams: bool) -> list[tuple[str, str | int]]:
         "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"],
     }
     config = {"methodConfig": [{"name": names, "retryPolicy": policy}]}
-    return [("grpc.service_config", json.dumps(config)), ("grpc.per_rpc_retry_buffer_size", MAX_KEPT_BYTES)]
+    return [("grpc.service_config", json.dumps(config)), ("grpc.per_rpc_retry_buffer_size", RETRY_BUFFER_BYTES)]

@@ -1,4 +1,4 @@
-"""Typed client of the server: one method per RPC, deadlines, retries as data, statuses turned back into `errors.py`.
+"""Typed client of the server: one method per RPC, deadlines, retries as data, statuses turned back into exceptions.
 
     with Client("localhost:50051") as client:
         [translation] = client.translate(["Good morning."], target="bm")
@@ -21,9 +21,9 @@ from kunnafoni.client.channel import (
     BACKOFF_MULTIPLIER,
     FIRST_BACKOFF_S,
     LONGEST_TIMEOUT_S,
-    LOOK_AGAIN_S,
     MAX_ATTEMPTS,
     OPTIONS,
+    RECONNECT_DELAY_S,
     retries,
 )
 from kunnafoni.client.messages import detect_request, error_of, summarize_request, translate_request
@@ -202,7 +202,7 @@ class Client:
                 return found
 
     def wait_until_serving(self, timeout_s: float) -> None:
-        """Return as soon as the server has its models loaded and warm, also if it is not there yet or starts again.
+        """Return as soon as the server is ready to answer, also if it is not there yet or is restarted meanwhile.
 
         Raises:
             UnavailableError: it has not within `timeout_s` seconds.
@@ -214,7 +214,7 @@ class Client:
                 for answer in self._health.Watch(request, timeout=left_s, wait_for_ready=True):
                     if answer.status == health_pb2.HealthCheckResponse.SERVING:
                         return
-            time.sleep(LOOK_AGAIN_S)
+            time.sleep(RECONNECT_DELAY_S)
         raise UnavailableError(address=self.address)
 
     def close(self) -> None:
@@ -256,7 +256,7 @@ class Client:
 
     @contextmanager
     def _errors(self) -> Generator[None]:
-        """Turn gRPC's errors into ours."""
+        """Raise gRPC's errors as those of `kunnafoni.errors`."""
         try:
             yield
         except grpc.RpcError as error:

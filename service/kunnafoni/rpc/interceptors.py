@@ -1,6 +1,6 @@
 """Around every call: decodes the request, maps errors to statuses, refuses while draining, logs one line.
 
-It knows no service and no message. Health and reflection pass through untouched.
+It knows no particular service or message. Health and reflection pass through untouched.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     """The one interceptor of the server.
 
     Args:
-        on_end: Told method, status code and seconds of each call that has ended; None if nobody wants to know.
+        on_end: Called with method, status code and seconds when a call has ended; None: nobody is.
 
     Attributes:
         running: Calls being answered now.

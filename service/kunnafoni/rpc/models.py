@@ -47,8 +47,10 @@ class ModelServicer(model_pb2_grpc.ModelServiceServicer):
                 max_beam_size=self._limits.max_beam_size,
             ),
             languages=[
-                model_pb2.Language(code=each.code, english_name=each.english_name, native_name=each.native_name)
-                for each in LANGUAGES.values()
+                model_pb2.Language(
+                    code=language.code, english_name=language.english_name, native_name=language.native_name
+                )
+                for language in LANGUAGES.values()
             ],
             pairs=[
                 model_pb2.LanguagePair(
@@ -112,14 +114,14 @@ def _model_message(entry: CatalogEntry, model_pool: ModelPool) -> model_pb2.Mode
 def _quality(entry: CatalogEntry, source: str, target: str) -> list[model_pb2.Quality]:
     return [
         model_pb2.Quality(
-            metric=each.metric,
-            score=each.score,
-            signature=each.signature,
-            test_set=each.test_set,
-            decoding=each.decoding,
-            measure_date=each.date.isoformat(),
-            measured_by=each.measured_by,
+            metric=figure.metric,
+            score=figure.score,
+            signature=figure.signature,
+            test_set=figure.test_set,
+            decoding=figure.decoding,
+            measure_date=figure.date.isoformat(),
+            measured_by=figure.measured_by,
         )
-        for each in entry.quality
-        if (each.source, each.target) == (source, target)
+        for figure in entry.quality
+        if (figure.source, figure.target) == (source, target)
     ]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 TRAINED_ALGORITHMIC_MEDIA = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 
 
-class FindingType(NamedTuple):
+class WarningClass(NamedTuple):
     """What a warning is about, in the wire's terms."""
 
     type: result_pb2.WarningType.ValueType
@@ -29,10 +29,10 @@ class FindingType(NamedTuple):
     severity: result_pb2.WarningSeverity.ValueType
 
 
-def warning_kind(name: str, category: str | None) -> FindingType:
+def warning_class(name: str, category: str | None) -> WarningClass:
     """Type, category and severity of a finding, by the name of its type and its own category if it has one."""
     classification = CLASSIFICATIONS[name]
-    return FindingType(
+    return WarningClass(
         result_pb2.WarningType.Value(f"WARNING_TYPE_{name}"),
         result_pb2.WarningCategory.Value(f"WARNING_CATEGORY_{category or classification.category}"),
         result_pb2.WarningSeverity.Value(f"WARNING_SEVERITY_{classification.severity}"),

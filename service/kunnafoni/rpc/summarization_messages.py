@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kunnafoni.rpc.results import provenance_message, route_messages, usage_message, warning_kind
+from kunnafoni.rpc.results import provenance_message, route_messages, usage_message, warning_class
 from kunnafoni.rpc.spans import SpanConverter
 from kunnafoni.v1 import result_pb2, summarization_pb2
 
@@ -42,7 +42,7 @@ def _warning_messages(
 ) -> Iterator[summarization_pb2.EditionWarning]:
     spans = SpanConverter(encoding_type, passage.text)
     for remark in passage.remarks:
-        kind = warning_kind(remark.kind, remark.category)
+        kind = warning_class(remark.kind, remark.category)
         yield summarization_pb2.EditionWarning(
             type=kind.type,
             category=kind.category,
@@ -71,7 +71,7 @@ def _key_point_warnings(
     source = SpanConverter(encoding_type, point.source_text)
     target = SpanConverter(encoding_type, point.passage.text)
     for remark in point.passage.remarks:
-        kind = warning_kind(remark.kind, remark.category)
+        kind = warning_class(remark.kind, remark.category)
         yield result_pb2.Warning(
             type=kind.type,
             category=kind.category,

@@ -52,10 +52,10 @@ class TranslationServicer(translation_pb2_grpc.TranslationServiceServicer):
             async with self._begin(request, caller) as pending:
                 return translation_pb2.TranslateResponse(
                     translations=[
-                        failed_translation_message(each, each.error, language=language)
-                        if each.error
-                        else translation_message(await each.whole(), content, request.encoding_type)
-                        for content, each in zip(request.contents, pending, strict=True)
+                        failed_translation_message(started, started.error, language=language)
+                        if started.error
+                        else translation_message(await started.whole(), content, request.encoding_type)
+                        for content, started in zip(request.contents, pending, strict=True)
                     ]
                 )
 
@@ -66,13 +66,13 @@ class TranslationServicer(translation_pb2_grpc.TranslationServiceServicer):
         language = language_of(context)
         with caller_of(context) as caller:
             async with self._begin(request, caller) as pending:
-                for index, (content, each) in enumerate(zip(request.contents, pending, strict=True)):
-                    if each.error:
-                        failed = failed_translation_message(each, each.error, language=language)
+                for index, (content, started) in enumerate(zip(request.contents, pending, strict=True)):
+                    if started.error:
+                        failed = failed_translation_message(started, started.error, language=language)
                         yield translation_pb2.TranslateStreamResponse(content_index=index, translation=failed)
                         continue
-                    messages = StreamedTranslation(index, content, each, request.encoding_type)
-                    async for piece in each.pieces():
+                    messages = StreamedTranslation(index, content, started, request.encoding_type)
+                    async for piece in started.pieces():
                         yield messages.message(piece)
 
     async def DetectLanguage(  # noqa: N802
@@ -85,10 +85,10 @@ class TranslationServicer(translation_pb2_grpc.TranslationServiceServicer):
             lambda: [None if place in rejected else identify(text) for place, text in enumerate(request.contents)],
         )
         detections = [
-            translation_pb2.Detection(language_code=each.language_code, confidence=each.confidence)
-            if each
+            translation_pb2.Detection(language_code=detection.language_code, confidence=detection.confidence)
+            if detection
             else translation_pb2.Detection(error=to_status(rejected[place], language=language))
-            for place, each in enumerate(found)
+            for place, detection in enumerate(found)
         ]
         return translation_pb2.DetectLanguageResponse(detections=detections)
 

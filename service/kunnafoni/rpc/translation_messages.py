@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kunnafoni.rpc.results import provenance_message, route_messages, usage_message, warning_kind
+from kunnafoni.rpc.results import provenance_message, route_messages, usage_message, warning_class
 from kunnafoni.rpc.spans import SpanConverter
 from kunnafoni.status import to_status
 from kunnafoni.v1 import result_pb2, translation_pb2
@@ -85,7 +85,7 @@ def _segment_message(
 
 
 def _warning_message(finding: Finding, source: SpanConverter, target: SpanConverter) -> result_pb2.Warning:
-    kind = warning_kind(finding.type, finding.category)
+    kind = warning_class(finding.type, finding.category)
     return result_pb2.Warning(
         type=kind.type,
         category=kind.category,

@@ -28,7 +28,7 @@ SUMMARY_METRIC = "ROUGE-L"
 
 
 class ModelPool:
-    """Catalog entries by identifier, and the engines of those that were told to load.
+    """Catalog entries by identifier, and the engines of those that are loaded.
 
     Args:
         entries, routes, summaries: See `replace`.
@@ -69,13 +69,15 @@ class ModelPool:
             CatalogError: a model of `routes` or `summaries` is not in the catalog or cannot do what it is chosen for.
         """
         for pair, model_id in routes.items():
-            able = [f"{each.source}>{each.target}" for each in entry_of(entries, model_id).directions]
-            if pair not in able:
-                raise CatalogError(f"routes: {model_id} does not translate {pair}, {_only(able)}")
+            supported = [
+                f"{direction.source}>{direction.target}" for direction in entry_of(entries, model_id).directions
+            ]
+            if pair not in supported:
+                raise CatalogError(f"routes: {model_id} does not translate {pair}, {_only(supported)}")
         for language, model_id in summaries.items():
-            able = entry_of(entries, model_id).summary_languages
-            if language not in able:
-                raise CatalogError(f"summaries: {model_id} does not summarise {language}, {_only(able)}")
+            supported = entry_of(entries, model_id).summary_languages
+            if language not in supported:
+                raise CatalogError(f"summaries: {model_id} does not summarise {language}, {_only(supported)}")
         self.entries, self._routes, self._summaries = entries, routes, summaries
 
     def engine(self, model_id: str) -> Engine:
@@ -87,11 +89,11 @@ class ModelPool:
         return self._engines.engine(model_id)
 
     def statuses(self) -> dict[str, Status]:
-        """Where each model stands that this server was told to load."""
+        """The status of each model that this server is configured to load."""
         return self._engines.statuses()
 
     def status(self, model_id: str) -> Status | None:
-        """Where a model stands; None if this server was not told to load it."""
+        """The status of a model; None if this server is not configured to load it."""
         return self.statuses().get(model_id)
 
     def route(self, source: str, target: str) -> tuple[Hop, ...]:
@@ -104,7 +106,7 @@ class ModelPool:
         try:
             return plan(self._served(), source, target)
         except UnsupportedPairError:
-            self._check_loading()  # it may be the pair of a model that is still on its way
+            self._check_loading()  # the pair may be that of a model that is still loading
             raise
 
     def summary_hop(self, language: str) -> Hop | None:
@@ -127,7 +129,7 @@ class ModelPool:
         return pairs(self._served())
 
     def first_models(self, source: str | None, target: str) -> set[str]:
-        """With what models translations to `target` begin, from `source` or, if it is None, from any language."""
+        """The models with which translations to `target` begin, from `source` or, if it is None, from any language."""
         return {route[0].model_id for (s, t), route in self.routes().items() if t == target and source in {None, s}}
 
     def translates(self, model_id: str, source: str, target: str) -> bool:
@@ -178,8 +180,8 @@ class ModelPool:
             for entry in ready
             if not self._extracts(entry, language)
         ]
-        if extracting:  # which was measured, and what was not comes last
-            served = [each for each in served if each.chosen or each.score is not None]
+        if extracting:  # extraction was measured, so what was not measured ranks below it
+            served = [choice for choice in served if choice.chosen or choice.score is not None]
         return best(served, language, language)
 
     def _extracts(self, entry: CatalogEntry, language: str) -> bool:
@@ -210,8 +212,8 @@ class ModelPool:
         ]
 
 
-def _only(able: Sequence[str]) -> str:
-    return f"only {', '.join(able)}" if able else "nor anything else"
+def _only(supported: Sequence[str]) -> str:
+    return f"only {', '.join(supported)}" if supported else "nor anything else"
 
 
 def _score(entry: CatalogEntry, source: str, target: str, metric: str) -> float | None:

@@ -1,7 +1,7 @@
-"""Which chain of models serves a language pair: one model where that is best, else a pivot through a third language.
+"""Which models serve a language pair: one model where that is best, otherwise two by way of a third language (a pivot).
 
-Of several models that serve a pair the operator's choice is taken, else the one that measured best, then the cheapest.
-Pure: it sees directions, choices and measured quality, no models, no engines.
+Of several models for a pair, the operator's choice goes first, then the one that measured best, then the cheapest.
+These are pure functions of directions, choices and measured quality; they know no models and no engines.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Served:
         hop: The model and its direction.
         score: Measured quality, higher is better (chrF++); None if it was never measured, which ranks last.
         cost: Relative cost of a token, lower is better: the model's parameters.
-        chosen: Whether the operator has mapped the direction to this model, which then goes before all others.
-        pivot: The language by way of which this direction comes out better, if both halves are served.
+        chosen: Whether the operator has mapped the direction to this model, which then precedes all others.
+        pivot: The third language by way of which this direction comes out better; it is used if both halves are served.
     """
 
     hop: Hop
@@ -48,8 +48,8 @@ class Served:
 def plan(served: Iterable[Served], source: str, target: str) -> tuple[Hop, ...]:
     """Choose the hops from `source` to `target`.
 
-    The best direct model is taken, or what it says is better: the way over its `pivot`. Without a direct model it is
-    the pivot whose weaker half is best.
+    The best direct model is taken, or the way over its `pivot`, if it has one. Without a direct model it is the pivot
+    whose weaker half is best.
 
     Raises:
         UnsupportedPairError: neither exists; it names the pairs that are served.
@@ -57,9 +57,9 @@ def plan(served: Iterable[Served], source: str, target: str) -> tuple[Hop, ...]:
     best = _best_per_pair(served)
     direct = best.get((source, target))
     pivots = [
-        (best[source, middle], best[middle, target])
-        for middle in _middles(direct)
-        if (source, middle) in best and (middle, target) in best
+        (best[source, pivot], best[pivot, target])
+        for pivot in _pivot_languages(direct)
+        if (source, pivot) in best and (pivot, target) in best
     ]
     if pivots:
         first, second = max(pivots, key=lambda pair: min(_rank(pair[0]), _rank(pair[1])))
@@ -90,7 +90,7 @@ def pairs(served: Iterable[Served]) -> dict[tuple[str, str], tuple[Hop, ...]]:
     return routes
 
 
-def _middles(direct: Served | None) -> list[str]:
+def _pivot_languages(direct: Served | None) -> list[str]:
     """The languages by way of which a pair may go, given its best direct model."""
     if direct is None:
         return sorted(LANGUAGES)

@@ -17,7 +17,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 import kunnafoni_models
 from kunnafoni.cli.local_server import local_server
 from kunnafoni.client import AsyncClient, Client, JobClient
-from kunnafoni.client.channel import MAX_KEPT_BYTES
+from kunnafoni.client.channel import RETRY_BUFFER_BYTES
 from kunnafoni.config import Settings
 from kunnafoni.errors import InvalidInputError, OverloadedError, UnavailableError
 from kunnafoni.rpc.interceptors import CallInterceptor
@@ -201,8 +201,8 @@ async def test_waiting_outlasts_a_restart() -> None:
 
 
 async def test_large_calls_are_sent_again() -> None:
-    assert Settings.model_fields["max_message_bytes"].default == MAX_KEPT_BYTES
-    large = "a" * (MAX_KEPT_BYTES - 1000)
+    assert Settings.model_fields["max_message_bytes"].default == RETRY_BUFFER_BYTES
+    large = "a" * (RETRY_BUFFER_BYTES - 1000)
 
     def translate(address: str) -> str:
         with Client(address, timeout_s=60) as client:

@@ -57,7 +57,7 @@ async def test_spans_cover_the_content_and_what_lies_between_is_unchanged(echo: 
     assert len(translation.segments) >= 6
 
 
-async def test_one_translation_a_content_in_order(echo: Served) -> None:
+async def test_one_translation_per_content_in_order(echo: Served) -> None:
     contents = [f"This is content number {index}." for index in range(30)]
     answer = await echo.translation.Translate(request(*contents), timeout=60)
     assert len(answer.translations) == len(contents)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kunnafoni.checks.severity import CLASSIFICATIONS, Category
-from kunnafoni.rpc.results import warning_kind
+from kunnafoni.rpc.results import warning_class
 from kunnafoni.v1 import result_pb2, summarization_pb2, summarization_pb2_grpc, translation_pb2
 from tests.service.rpc.articles import BODIES
 
@@ -63,7 +63,7 @@ async def test_warnings_of_editions_have_them_too(echo: Served) -> None:
     assert warnings
     for warning in warnings:
         assert warning.severity != result_pb2.WARNING_SEVERITY_UNSPECIFIED
-        own = warning_kind(result_pb2.WarningType.Name(warning.type).removeprefix("WARNING_TYPE_"), None)
+        own = warning_class(result_pb2.WarningType.Name(warning.type).removeprefix("WARNING_TYPE_"), None)
         assert warning.severity == own.severity
 
 
