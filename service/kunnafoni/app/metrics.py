@@ -30,25 +30,28 @@ LOG = logging.getLogger(__name__)
 _CALL_BUCKETS_S = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 _READING_TIMEOUT_S = 10.0
 _GAUGES: dict[str, tuple[str, Callable[[EngineStats], float]]] = {
-    "queued_rows": ("Rows that wait", lambda stats: stats.batcher.queued_rows),
-    "queued_tokens": ("Tokens of the rows that wait, at worst", lambda stats: stats.batcher.queued_tokens),
-    "running_rows": ("Rows of the batches on the model", lambda stats: stats.batcher.running_rows),
+    "queued_sequences": ("Sequences that wait", lambda stats: stats.batcher.queued_rows),
+    "queued_tokens": ("Most tokens that the waiting sequences can come to", lambda stats: stats.batcher.queued_tokens),
+    "running_sequences": ("Sequences on the model", lambda stats: stats.batcher.running_rows),
     "drain_tokens_per_second": (
-        "Tokens worked off in a second at full work, of late",
+        "Tokens per second that the model has worked off lately while it was busy",
         lambda stats: stats.batcher.drain_tokens_per_s,
     ),
-    "cache_entries": ("Outputs remembered", lambda stats: stats.cache.entries if stats.cache else 0),
-    "cache_bytes": ("Memory of the outputs remembered", lambda stats: stats.cache.size_bytes if stats.cache else 0),
+    "cache_entries": ("Outputs in the cache", lambda stats: stats.cache.entries if stats.cache else 0),
+    "cache_bytes": ("Bytes of the outputs in the cache", lambda stats: stats.cache.size_bytes if stats.cache else 0),
 }
 _COUNTERS: dict[str, tuple[str, Callable[[EngineStats], float]]] = {
     "batches": ("Batches given to the model", lambda stats: stats.batcher.batches),
-    "rows": ("Rows in these batches", lambda stats: stats.batcher.rows),
-    "failed_batches": ("Batches that the model failed", lambda stats: stats.batcher.failed_batches),
-    "shared_rows": ("Rows that joined an equal one in flight", lambda stats: stats.batcher.shared_rows),
-    "dropped_rows": ("Rows nobody waited for any more", lambda stats: stats.batcher.dropped_rows),
+    "sequences": ("Sequences in these batches", lambda stats: stats.batcher.rows),
+    "failed_batches": ("Batches in which the model failed", lambda stats: stats.batcher.failed_batches),
+    "shared_sequences": (
+        "Sequences that shared the output of an equal one in flight",
+        lambda stats: stats.batcher.shared_rows,
+    ),
+    "dropped_sequences": ("Sequences that nobody waited for any more", lambda stats: stats.batcher.dropped_rows),
     "refused_requests": ("Requests that found the queue full", lambda stats: stats.batcher.refused_requests),
-    "cache_hits": ("Rows answered from memory", lambda stats: stats.cache.hits if stats.cache else 0),
-    "cache_misses": ("Rows not found in memory", lambda stats: stats.cache.misses if stats.cache else 0),
+    "cache_hits": ("Sequences answered from the cache", lambda stats: stats.cache.hits if stats.cache else 0),
+    "cache_misses": ("Sequences not found in the cache", lambda stats: stats.cache.misses if stats.cache else 0),
 }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from kunnafoni.errors import UploadLostError
@@ -58,33 +59,41 @@ class Outbox:
         yield first
         self._stored.wait()
         place = self._first
+        while True:
+            with self._lock:
+                if call != self._call:  # it was given up: another call sends the rest
+                    return
+                request = self._message(place)
+            yield request
+            if request.last:
+                return
+            place += len(request.items)
+
+    def _message(self, place: int) -> job_pb2.CreateJobRequest:
+        """The items from a place on, in a message of a good size; `last` says that there are no more."""
         request, size = job_pb2.CreateJobRequest(), 0
-        while (item := self._item(call, place)) is not None:
-            place += 1
+        passed = place - self._first
+        again = list(islice(self._kept, passed, passed + MAX_MESSAGE_ITEMS)) if passed < len(self._kept) else []
+        for item in chain(again, self._new_items()):
             request.items.append(item)
             size += item.ByteSize()
             if len(request.items) >= MAX_MESSAGE_ITEMS or size >= MAX_MESSAGE_BYTES:
-                yield request
-                request, size = job_pb2.CreateJobRequest(), 0
-        if call == self._call:  # else it was given up, and these are not all items
-            request.last = True
-            yield request
+                return request
+        request.last = True
+        return request
 
-    def _item(self, call: int, place: int) -> job_pb2.JobItem | None:
-        """The item at a place; None behind the last one, and if the call has been given up."""
-        with self._lock:
-            if call != self._call:
-                return None
-            while place >= self._first + len(self._kept):
-                try:
-                    item = next(self._items, None)
-                except BaseException as error:  # gRPC would say only that there was an error
-                    self.problem = error
-                    raise
-                if item is None:
-                    return None
-                self._kept.append(item)
-            return self._kept[place - self._first]
+    def _new_items(self) -> Iterator[job_pb2.JobItem]:
+        """Take further items from the caller, and keep them."""
+        while True:
+            try:
+                item = next(self._items, None)
+            except BaseException as error:  # gRPC would say only that there was an error
+                self.problem = error
+                raise
+            if item is None:
+                return
+            self._kept.append(item)
+            yield item
 
     def forget(self, stored_items: int, *, done: bool = False) -> None:
         """Take note of what the server says it has; `done` if it has the whole job.

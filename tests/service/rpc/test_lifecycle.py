@@ -73,7 +73,7 @@ def test_sigterm_in_flight_answers_the_call_and_refuses_new_ones(tmp_path: Path)
             target=lambda: answers.append(client.translate([LINE], source="en", target="fr")), daemon=True
         )
         call.start()
-        until(lambda: 'kunnafoni_running_rows{model="slow"} 1.0' in metrics_of(server))
+        until(lambda: 'kunnafoni_running_sequences{model="slow"} 1.0' in metrics_of(server))
         server.process.send_signal(signal.SIGTERM)
         until(lambda: health.Check(health_pb2.HealthCheckRequest()).status == NOT_SERVING)
         with Client(server.address, timeout_s=5) as late, pytest.raises(KunnafoniError) as caught:

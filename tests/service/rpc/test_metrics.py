@@ -74,11 +74,11 @@ async def test_calls_batches_and_cache_hits_are_counted() -> None:
     assert found["kunnafoni_call_seconds_count", "OK", "Translate"] == 2
     assert found["kunnafoni_call_seconds_count", "INVALID_ARGUMENT", "Translate"] == 1
     assert found["kunnafoni_model_ready", "echo"] == 1
-    assert found["kunnafoni_rows_total", "echo"] == 1
+    assert found["kunnafoni_sequences_total", "echo"] == 1
     assert found["kunnafoni_batches_total", "echo"] == 1
     assert found["kunnafoni_cache_hits_total", "echo"] == 1
     assert found["kunnafoni_cache_entries", "echo"] == 1
-    assert found["kunnafoni_queued_rows", "echo"] == 0
+    assert found["kunnafoni_queued_sequences", "echo"] == 0
     assert found[("kunnafoni_job_store_ready",)] == 0  # nobody has opened one here
     assert found[("process_resident_memory_bytes",)] > 0
 
@@ -94,8 +94,8 @@ async def test_the_page_shows_what_waits_and_who_was_refused() -> None:
         for call in calls:
             call.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
-    assert found["kunnafoni_running_rows", "echo"] == 1
-    assert found["kunnafoni_queued_rows", "echo"] > 0
+    assert found["kunnafoni_running_sequences", "echo"] == 1
+    assert found["kunnafoni_queued_sequences", "echo"] > 0
 
 
 async def test_a_call_past_its_deadline_is_counted_as_such() -> None:
