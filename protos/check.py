@@ -1,9 +1,10 @@
-"""Check `protos/` with buf.
+"""Check `protos/` with buf: its lint rules, and that nothing breaks those who use version 0.1.0.
 
-    python protos/check.py            buf's lint rules
-    python protos/check.py --renew    write `v0.1.0.binpb` anew, which ends once version 0.1.0 is tagged
+    python protos/check.py            what `make lint` runs
+    python protos/check.py --renew    write `v0.1.0.binpb` anew: not any more once version 0.1.0 is tagged
 
-buf reads what protoc has compiled: by itself it would fetch the protos of googleapis over the network.
+buf reads what protoc has compiled: by itself it would fetch the protos of googleapis over the network. `v0.1.0.binpb` is
+the contract with all that it imports, compiled and without comments; other languages can load it as it is.
 """
 
 import subprocess
@@ -17,12 +18,14 @@ FIRST_VERSION = PROTOS / "v0.1.0.binpb"
 
 
 def check(image: Path) -> bool:
-    """Whether the compiled protos in `image` keep the rules; what breaks one is printed."""
-    return _buf("lint", str(image), "--config", "buf.yaml")
+    """Whether the compiled protos in `image` keep the rules and the contract; what breaks one is printed."""
+    lint = _buf("lint", str(image), "--config", "buf.yaml")
+    breaking = _buf("breaking", str(image), "--config", "buf.yaml", "--against", str(FIRST_VERSION))
+    return lint and breaking
 
 
 def renew(image: Path) -> bool:
-    """Take the compiled protos in `image` for the first version, without their comments; False if buf refuses them."""
+    """Take the compiled protos in `image` for the first version; False if buf refuses them."""
     return _buf("build", str(image), "--exclude-source-info", "-o", str(FIRST_VERSION))
 
 

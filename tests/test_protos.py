@@ -33,6 +33,25 @@ def test_buf_finds_nothing() -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+def test_a_change_that_breaks_callers_is_found(tmp_path: Path) -> None:
+    image = tmp_path / "image.binpb"
+    compiled = "import generate; generate.run_protoc('--include_imports', '--include_source_info', "
+    code = f"{compiled}'--descriptor_set_out={image}')"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=PROTOS, timeout=120)
+    changed = FileDescriptorSet.FromString(image.read_bytes())
+    [file] = [file for file in changed.file if file.name == "kunnafoni/v1/translation.proto"]
+    [message] = [message for message in file.message_type if message.name == "TranslateResponse"]
+    del message.field[0]
+    file.ClearField("source_code_info")
+    image.write_bytes(changed.SerializeToString())
+    code = f"import sys, pathlib, check; sys.exit(not check.check(pathlib.Path('{image}')))"
+    result = subprocess.run(
+        [sys.executable, "-c", code], check=False, cwd=PROTOS, capture_output=True, text=True, timeout=120
+    )
+    assert result.returncode == 1
+    assert 'field "1" with name "translations" on message "TranslateResponse" was deleted' in result.stdout
+
+
 def test_lines_are_not_too_long() -> None:
     for path in PROTOS.glob("kunnafoni/v1/*.proto"):
         for number, line in enumerate(path.read_text().split("\n"), 1):
