@@ -3,8 +3,8 @@
     python protos/check.py            what `make lint` runs
     python protos/check.py --renew    write `v0.1.0.binpb` anew: not any more once version 0.1.0 is tagged
 
-buf reads what protoc has compiled: by itself it would fetch the protos of googleapis over the network. `v0.1.0.binpb` is
-the contract with all that it imports, compiled and without comments; other languages can load it as it is.
+buf reads what protoc has compiled: by itself it would fetch the protos of googleapis over the network. `v0.1.0.binpb`
+is the contract with all that it imports, compiled and without comments; other languages can load it as it is.
 """
 
 import subprocess

@@ -98,6 +98,8 @@ class Batcher(Generic[RowT, OutputT]):
                 "contents",
                 f"a segment takes up to {weight} tokens, in all hypotheses of its beam, "
                 f"and a batch holds {self._policy.batch_tokens}",
+                french=f"un segment prend jusqu'à {weight} jetons, toutes hypothèses comprises, "
+                f"et un lot en contient {self._policy.batch_tokens}",
             )
 
     def check_room(self, weight: int, *, caller: Caller, coming: int = 0) -> None:

@@ -11,7 +11,7 @@ from google.rpc import error_details_pb2  # pyright: ignore[reportMissingTypeStu
 from google.rpc.status_pb2 import Status
 
 from kunnafoni.client import AsyncClient
-from kunnafoni.errors import KunnafoniError, OverloadedError
+from kunnafoni.errors import InvalidInputError, KunnafoniError, OverloadedError
 from kunnafoni.status import DETAILS_KEY
 from kunnafoni.v1 import result_pb2, translation_pb2
 
@@ -92,6 +92,18 @@ async def test_invalid_requests_name_the_field(echo: Served, bad: translation_pb
     info, fields = details_of(caught.value)
     assert info.reason == "INVALID_INPUT"
     assert field in fields
+    async with AsyncClient(echo.address, language="fr") as client:
+        with pytest.raises(InvalidInputError) as in_french:
+            await client.translate(
+                bad.contents,
+                source=bad.source_language_code,
+                target=bad.target_language_code,
+                beam_size=bad.decoding.beam_size,
+            )
+    [violation] = in_french.value.violations
+    assert violation.french
+    assert violation.french != violation.description
+    assert in_french.value.french == f"La requête n'est pas valide : {violation.field} : {violation.french}"
     await still_answers(echo)
 
 
