@@ -32,7 +32,8 @@ class Outbox:
 
     def __init__(self, items: Iterable[job_pb2.JobItem]) -> None:
         self._items = iter(items)
-        self._lock = threading.Lock()
+        # Held while items are taken from the caller, which may take long, and while `_kept` is changed, which does not.
+        self._taking, self._changing = threading.Lock(), threading.Lock()
         # Items that were taken and are not known to be stored; the first of them has the place `_first` in the input.
         self._kept: deque[job_pb2.JobItem] = deque()
         self._first = 0
@@ -60,7 +61,7 @@ class Outbox:
         self._stored.wait()
         place = self._first
         while True:
-            with self._lock:
+            with self._taking:
                 if call != self._call:  # it was given up: another call sends the rest
                     return
                 request = self._message(place)
@@ -72,8 +73,9 @@ class Outbox:
     def _message(self, place: int) -> job_pb2.CreateJobRequest:
         """The items from a place on, in a message of a good size; `last` says that there are no more."""
         request, size = job_pb2.CreateJobRequest(), 0
-        passed = place - self._first
-        again = list(islice(self._kept, passed, passed + MAX_MESSAGE_ITEMS)) if passed < len(self._kept) else []
+        with self._changing:
+            passed = place - self._first
+            again = list(islice(self._kept, passed, passed + MAX_MESSAGE_ITEMS)) if passed < len(self._kept) else []
         for item in chain(again, self._new_items()):
             request.items.append(item)
             size += item.ByteSize()
@@ -92,7 +94,8 @@ class Outbox:
                 raise
             if item is None:
                 return
-            self._kept.append(item)
+            with self._changing:
+                self._kept.append(item)
             yield item
 
     def forget(self, stored_items: int, *, done: bool = False) -> None:
@@ -104,7 +107,7 @@ class Outbox:
         self.was_accepted = True
         if done:
             return
-        with self._lock:
+        with self._changing:
             if stored_items < self._first:
                 raise UploadLostError
             while self._first < stored_items and self._kept:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -259,3 +260,20 @@ def test_an_iterator_that_fails_ends_the_upload_with_its_own_error(process: JobP
         with pytest.raises(OSError, match="the disk is gone"):
             client.create(spec("fr"), failing(), request_id="archive")
         until(lambda: len(list(client.list())) == 1)
+
+
+def test_a_client_whose_items_come_slowly_hears_of_the_end_of_its_call_at_once(process: JobProcess) -> None:
+    go_on = threading.Event()
+
+    def hesitating() -> Iterator[job_pb2.JobItem]:
+        yield from texts(BATCH + 1_000)
+        until(lambda: process.uploaded() >= BATCH)
+        process.signal(signal.SIGKILL)
+        go_on.wait()
+
+    process.start()
+    with JobClient(process.address, patience_s=1.0) as client:
+        create_when_ready(client, texts(1))
+        with pytest.raises(UnavailableError):
+            client.create(spec("fr"), hesitating(), request_id="archive")
+        go_on.set()
