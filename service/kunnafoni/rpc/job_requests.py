@@ -18,6 +18,8 @@ from kunnafoni.rpc.requests import (
 from kunnafoni.v1 import job_pb2, summarization_pb2
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kunnafoni.rpc.requests import Limits
 
 MAX_ID_CODE_POINTS = 255
@@ -38,20 +40,29 @@ def check_spec(spec: job_pb2.JobSpec, limits: Limits) -> None:
         raise InvalidInputError("spec.kind", "is not TRANSLATE or SUMMARIZE", french="n'est ni TRANSLATE ni SUMMARIZE")
     target_codes(spec.options.target_language_codes, "spec.options.target_language_codes")  # there must be one
     check_options(spec.options, limits, "spec.options")
-    if len(spec.labels) > MAX_LABELS:
+    check_labels(spec.labels, "spec.labels")
+
+
+def check_labels(labels: Mapping[str, str], field: str) -> None:
+    """Check labels, of a job or to find jobs by.
+
+    Raises:
+        InvalidInputError: there are too many, or one is wrong.
+    """
+    if len(labels) > MAX_LABELS:
         raise InvalidInputError(
-            "spec.labels",
-            f"has {len(spec.labels)} entries; at most {MAX_LABELS} are taken",
-            french=f"a {len(spec.labels)} entrées ; {MAX_LABELS} au plus sont acceptées",
+            field,
+            f"has {len(labels)} entries; at most {MAX_LABELS} are taken",
+            french=f"a {len(labels)} entrées ; {MAX_LABELS} au plus sont acceptées",
         )
-    for key, value in spec.labels.items():
+    for key, value in labels.items():
         if not 0 < len(key) <= MAX_LABEL_KEY_CODE_POINTS or len(value) > MAX_LABEL_VALUE_CODE_POINTS:
             raise InvalidInputError(
-                "spec.labels",
+                field,
                 "has a key or value that is empty or too long",
                 french="a une clé ou une valeur vide ou trop longue",
             )
-        _check_no_nul(key + value, "spec.labels")
+        _check_no_nul(key + value, field)
 
 
 def check_options(options: job_pb2.JobOptions, limits: Limits, field: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
@@ -10,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from kunnafoni.errors import InvalidInputError
 from kunnafoni.jobs.progress import RateMeter
 from kunnafoni.rpc.job_messages import STATES, job_message, result_message
-from kunnafoni.rpc.job_requests import job_id_of
+from kunnafoni.rpc.job_requests import check_labels, job_id_of
 from kunnafoni.rpc.job_upload import receive
-from kunnafoni.rpc.page_tokens import page_token, read_page_token
+from kunnafoni.rpc.page_tokens import page_token, read_page_token, wrong_page_token
 from kunnafoni.rpc.requests import check_page_size, not_known
 from kunnafoni.storage.tables import ENDED
 from kunnafoni.v1 import job_pb2, job_pb2_grpc
@@ -38,6 +39,7 @@ WATCH_KEEPALIVE_S = 15.0
 FOLLOW_EVERY_S = 0.25
 RESULTS_PER_PAGE = 500
 MAX_RESULTS_BYTES = 1_000_000
+_JOB_NUMBER = re.compile(r"[0-9]{1,18}")  # as many digits as the integers of every database hold
 
 
 class JobServicer(job_pb2_grpc.JobServiceServicer):
@@ -79,11 +81,12 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
             raise not_known("state", request.state)
         size = min(request.page_size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
         labels = dict(request.labels)
+        check_labels(labels, "labels")
         filters = {"state": request.state, "labels": sorted(labels.items())}
         cursor = read_page_token(request.page_token, **filters)
         found = await asyncio.to_thread(
             self._job_service.store.list,
-            before=int(cursor) if cursor else None,
+            before=_number(cursor),
             limit=size + 1,
             state=next((state for state, wire in STATES.items() if wire == request.state), None),
             labels=labels,
@@ -168,6 +171,15 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
         if request.order == job_pb2.JOB_RESULT_ORDER_COMPLETION:
             return results.in_completion_order(job, offset=offset, limit=RESULTS_PER_PAGE)
         return results.in_input_order(job, offset=offset, limit=RESULTS_PER_PAGE)
+
+
+def _number(cursor: str | None) -> int | None:
+    """The number of the job that a page token leads behind; None from the beginning."""
+    if cursor is None:
+        return None
+    if not _JOB_NUMBER.fullmatch(cursor):  # the digest of a token is no secret: anybody can make one up
+        raise wrong_page_token()
+    return int(cursor)
 
 
 def _parts(page: Sequence[StoredResult]) -> Iterator[list[StoredResult]]:

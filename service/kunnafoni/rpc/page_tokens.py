@@ -30,12 +30,17 @@ def read_page_token(token: str, **filters: object) -> str | None:
     except ValueError:
         data, cursor = b"", ""
     if len(token) > MAX_TOKEN_LENGTH or data[:DIGEST_BYTES] != _digest(cursor, filters):
-        raise InvalidInputError(
-            "page_token",
-            "is not the `next_page_token` of a list with the same filters",
-            french="n'est pas le `next_page_token` d'une liste aux mêmes critères",
-        )
+        raise wrong_page_token()
     return cursor
+
+
+def wrong_page_token() -> InvalidInputError:
+    """The error of a token that no list with these filters gave out."""
+    return InvalidInputError(
+        "page_token",
+        "is not the `next_page_token` of a list with the same filters",
+        french="n'est pas le `next_page_token` d'une liste aux mêmes critères",
+    )
 
 
 def _digest(cursor: str, filters: dict[str, object]) -> bytes:

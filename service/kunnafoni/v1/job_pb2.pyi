@@ -598,7 +598,7 @@ class ListJobsRequest(_message.Message):
     """Optional. Only jobs in this state. Unspecified means all."""
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Optional. Only jobs that have all of these labels."""
+        """Optional. Only jobs that have all of these labels. INVALID_ARGUMENT for labels that no job can have."""
 
     def __init__(
         self,

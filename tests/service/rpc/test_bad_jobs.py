@@ -6,6 +6,7 @@ import grpc
 import pytest
 
 from kunnafoni.client.messages import error_of
+from kunnafoni.rpc.page_tokens import page_token
 from kunnafoni.v1 import job_pb2
 from tests.service.jobs.calls import create, create_job, requests, spec, texts
 from tests.service.jobs.job_server import LIMITS, CapitalsWork, serve
@@ -64,6 +65,10 @@ async def test_what_is_no_name_of_a_job_is_said_to_be_none(tmp_path: object, nam
         (job_pb2.ListJobsRequest(page_token="nonsense"), "page_token"),
         (job_pb2.ListJobsRequest(page_token="9" * 5000), "page_token"),
         (job_pb2.ListJobsRequest(page_token="AAAAAAAAAAAx"), "page_token"),
+        (job_pb2.ListJobsRequest(page_token=page_token("no number", state=0, labels=[])), "page_token"),
+        (job_pb2.ListJobsRequest(page_token=page_token("9" * 30, state=0, labels=[])), "page_token"),
+        (job_pb2.ListJobsRequest(labels={f"key{i}": "" for i in range(33)}), "labels"),
+        (job_pb2.ListJobsRequest(labels={"key": "a\0b"}), "labels"),
         (job_pb2.ListJobsRequest(page_size=-1), "page_size"),
         (job_pb2.ListJobsRequest(state=99), "state"),  # pyright: ignore[reportArgumentType] - as a newer client may
         (job_pb2.ReadJobResultsRequest(name="jobs/x", offset=-1), "offset"),

@@ -44,6 +44,14 @@ async def test_jobs_are_found_by_all_of_their_labels(url: str) -> None:
         assert (await page(running.stub, labels={"week": "48"}, state=job_pb2.JOB_STATE_CANCELLED)) == ([], "")
 
 
+async def test_jobs_are_found_by_as_many_labels_as_a_job_may_have(url: str) -> None:
+    async with serve(url, CapitalsWork()) as running:
+        labels = {f"key{i}": f"value{i}" for i in range(32)}
+        name = await labelled(running.stub, labels)
+        assert await page(running.stub, labels=labels) == ([name], "")
+        assert await page(running.stub, labels={**labels, "key31": "other"}) == ([], "")
+
+
 async def test_jobs_with_a_label_are_read_by_its_index(url: str) -> None:
     async with serve(url, CapitalsWork()) as running:
         for week in range(3):
