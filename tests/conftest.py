@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
 
     from kunnafoni.app.listeners import Listener
-    from kunnafoni.engine.engines import Engines
+    from kunnafoni.engine.engine_manager import EngineManager
     from kunnafoni.translation.model_pool import ModelPool
     from kunnafoni_models.catalog.entry import CatalogEntry
 
@@ -39,7 +39,7 @@ class Served:
 
     server: Listener
     model_pool: ModelPool
-    engines: Engines[CatalogEntry]
+    engines: EngineManager[CatalogEntry]
     channel: grpc.aio.Channel
     address: str
 
@@ -53,7 +53,7 @@ class Served:
 
     def queued(self, model_id: str = "echo") -> int:
         """Rows that wait for a model."""
-        return self.model_pool.engine(model_id).stats().batcher.queued_rows
+        return self.model_pool.engine(model_id).stats().batcher.queued_sequences
 
     @contextmanager
     def held(self, model_id: str = "echo") -> Generator[None]:
@@ -131,7 +131,7 @@ async def echo() -> AsyncIterator[Served]:
 @pytest.fixture
 async def slow_echo() -> AsyncIterator[Served]:
     """A server on an echo backend that takes its time: half a second a batch of at most four rows."""
-    async with serve(echo_entry(batch_delay_ms=500), max_batch_rows=4) as served:
+    async with serve(echo_entry(batch_delay_ms=500), max_batch_sequences=4) as served:
         yield served
 
 

@@ -67,7 +67,7 @@ class Settings(BaseSettings):
         Field(
             ge=0,
             description="Batches at once, which share the threads; 0 means as many as fit, at most 4; "
-            "rows that join do without",
+            "continuous batching ignores it",
         ),
     ] = 0
 
@@ -83,13 +83,15 @@ class Settings(BaseSettings):
     )
     max_beam_size: Annotated[int, Field(ge=1, le=16, description="Largest beam that a request may ask for")] = 4
 
-    max_batch_tokens: Annotated[int, Field(ge=64, description="Token budget of a batch: rows x longest row")] = 8_192
-    max_batch_rows: Annotated[
+    max_batch_tokens: Annotated[
+        int, Field(ge=64, description="Token budget of a batch: sequences x longest sequence")
+    ] = 8_192
+    max_batch_sequences: Annotated[
         int,
-        Field(ge=1, description="Most rows of a batch, or that run at once, beams by their width, and as many of jobs"),
+        Field(ge=1, description="Most sequences that run at once, a beam as many as its width, and as many of jobs"),
     ] = 64
     max_wait_ms: Annotated[
-        float, Field(ge=0, description="How long a batch waits for company; rows that join do not wait")
+        float, Field(ge=0, description="How long a batch waits for more sequences; continuous batching does not wait")
     ] = 5.0
     max_queue_tokens: Annotated[
         int, Field(ge=1024, description="Most tokens that a new call may find before it; at least `max_batch_tokens`")

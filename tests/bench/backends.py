@@ -4,8 +4,8 @@
 
 Builds a checkpoint of the shape's real size with random weights, imports it, and runs both sides in processes of their
 own over the same texts, first one and then the other; ours once for each number of `--rows`, which is the server's
-`max_batch_rows`. Random weights never end an answer, so that every one has the length of its cap; tokens a second are
-the tokens produced over the wall time, and memory is the peak (VmHWM) of each process. Ends with the ratios. Writes
+`max_batch_sequences`. With random weights no output ends, so that each has the length of its cap. Tokens per second are
+the produced tokens over the wall time, and memory is the peak (VmHWM) of each process. Ends with the ratios. Writes
 bench-results/backends-SHAPE.json. What it builds stays in `--folder` for the next run. Needs 8 GB of memory and 6 GB of
 disk.
 """

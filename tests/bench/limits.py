@@ -38,7 +38,7 @@ import psutil
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from kunnafoni.cli.local_server import local_server
-from kunnafoni.engine.engine import REST_AFTER_S
+from kunnafoni.engine.engine import IDLE_AFTER_S
 from kunnafoni_models import registry
 from tests.bench.traffic import Callers, Outcome, Traffic, characters
 from tests.conftest import Served, serve
@@ -157,8 +157,8 @@ async def cancel(traffic: Traffic, *, quick: bool) -> Figures:
         "rows of batches that ended afterwards, the line's and the one on the model": [
             rows for rows, _ in batches.times_s[running:]
         ],
-        "rows dropped": stats.dropped_rows,
-        "rows queued at the end (wanted: 0)": stats.queued_rows,
+        "rows dropped": stats.dropped_sequences,
+        "rows queued at the end (wanted: 0)": stats.queued_sequences,
         "tokens queued at the end (wanted: 0)": stats.queued_tokens,
         "a line right after, s": line.latency_s,
         "until the line was answered, s": answered_s - cancelled_s,
@@ -175,7 +175,7 @@ async def _memory_mb(traffic: Traffic, calls: int) -> list[float]:
             if number:
                 await _cancelled(callers, traffic, calls)
                 await callers.call(traffic.request(1))
-            await asyncio.sleep(2 * REST_AFTER_S)
+            await asyncio.sleep(2 * IDLE_AFTER_S)
             found.append(process.memory_info().rss / 1e6)
         await callers.close()
     return found

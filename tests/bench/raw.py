@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from kunnafoni.app.model_loading import make_engines
 from kunnafoni.config import Settings
-from kunnafoni.engine.caller import Caller
+from kunnafoni.engine.request_context import RequestContext
 from kunnafoni.translation.model_pool import ModelPool
 from kunnafoni.translation.translator import Translator
 from kunnafoni_models import registry
@@ -24,7 +24,7 @@ from kunnafoni_models.backend import Decoding
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kunnafoni.engine.engines import Engines
+    from kunnafoni.engine.engine_manager import EngineManager
     from kunnafoni.v1.translation_pb2 import TranslateRequest
     from kunnafoni_models.backend import Output, OutputCallback, Prompt
     from kunnafoni_models.catalog.entry import CatalogEntry
@@ -43,7 +43,7 @@ class Row:
 class RawBackend:
     """The embedded model in this process. Make it with `open`."""
 
-    def __init__(self, engines: Engines[CatalogEntry]) -> None:
+    def __init__(self, engines: EngineManager[CatalogEntry]) -> None:
         self._engines = engines
         self._rows: list[Row] = []
         self.backend = engines.engine(MODEL).backend
@@ -93,13 +93,13 @@ class RawBackend:
 
 
 async def _translate(translator: Translator, request: TranslateRequest) -> None:
-    with Caller() as caller:
+    with RequestContext() as context:
         begun = translator.begin(
             request.contents,
             source=request.source_language_code,
             target=request.target_language_code,
             decoding=Decoding(),
-            caller=caller,
+            context=context,
         )
         async with begun as pending:
             for content in pending:

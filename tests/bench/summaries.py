@@ -26,9 +26,9 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from kunnafoni.engine.caller import Caller
-from kunnafoni.engine.engines import Engines
-from kunnafoni.engine.policy import Policy
+from kunnafoni.engine.engine_manager import EngineManager
+from kunnafoni.engine.request_context import RequestContext
+from kunnafoni.engine.scheduler_config import SchedulerConfig
 from kunnafoni.summarization.article_analysis import LONG, MEDIUM, SHORT, Article, Draft, Length, read
 from kunnafoni.summarization.model_input import Reader
 from kunnafoni.summarization.ranking import extract
@@ -67,7 +67,7 @@ class Product:
         self._model_pool = model_pool
         self._entry = model_pool.entries[model]
         self._reader = Reader(model_pool, Translator(model_pool))
-        self._writer = SummaryWriter(model_pool, self._reader, max_row_weight=Policy().batch_tokens)
+        self._writer = SummaryWriter(model_pool, self._reader, max_sequence_tokens=SchedulerConfig().max_batch_tokens)
 
     @classmethod
     @asynccontextmanager
@@ -79,10 +79,10 @@ class Product:
             return KeptAnswers(loaded, entry.revision, kept) if kept else loaded
 
         entry = catalog()[model]
-        engines = Engines[Any](
+        engines = EngineManager[Any](
             backend,
             warm_up=lambda _, loaded: loaded.summary_prompt("1", language="fr"),
-            policy=Policy(),
+            config=SchedulerConfig(),
             cache_bytes=1 << 25,
         )
         try:
@@ -97,11 +97,11 @@ class Product:
         """What the model writes first, and the summary as it goes out; by the model even where extraction is better."""
         hop = Hop(self._entry.id, self._entry.revision, draft.language, draft.language)
         engine = self._model_pool.engine(hop.model_id)
-        with Caller() as caller:
-            reading = await self._reader.read(draft, hop, caller=caller)
+        with RequestContext() as context:
+            reading = await self._reader.read(draft, hop, context=context)
             prompt = engine.backend.summary_prompt(" ".join(reading.sentences), language=draft.language)
-            answer = await engine.submit(prompt, SEARCHES[0], caller=caller)
-            return answer.output.text, await self._writer.write(draft, length, hop=hop, caller=caller)
+            answer = await engine.submit(prompt, SEARCHES[0], context=context)
+            return answer.output.text, await self._writer.write(draft, length, hop=hop, context=context)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import logging
 import traceback
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from kunnafoni.engine.caller import Caller, Priority
+from kunnafoni.engine.request_context import Priority, RequestContext
 from kunnafoni.errors import (
     CancelledCallError,
     DrainingError,
@@ -32,17 +32,17 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 DEFAULT_KEY_POINTS = 3
-MAX_CALLERS = 64
+MAX_CONTEXTS = 64
 ResultT = TypeVar("ResultT")
 
 
 class ItemProcessor:
-    """Translates or summarises one item at a time; items of one job share the models as one caller does."""
+    """Translates or summarises one item at a time; items of one job share the models as one request does."""
 
     def __init__(self, translator: Translator, summarizer: Summarizer) -> None:
         self._translator = translator
         self._summarizer = summarizer
-        self._callers: dict[int, Caller] = {}
+        self._contexts: dict[int, RequestContext] = {}
 
     async def process(self, spec: JobSpec, item: JobItem, *, job: int, position: int) -> ItemResult:
         """Do what `spec` asks for to `item`; an error that is the item's own is a result too.
@@ -57,11 +57,11 @@ class ItemProcessor:
             OverloadedError, UnavailableError: it can be done later.
         """
         options = spec.options.merged_with(item.options)
-        caller = self._caller(job)
+        context = self._context(job)
         try:
             if spec.kind is JobKind.SUMMARIZE:
-                return ItemResult(editions=await self._editions(item, options, caller))
-            return ItemResult(translations=await self._translations(item, options, caller))
+                return ItemResult(editions=await self._editions(item, options, context))
+            return ItemResult(translations=await self._translations(item, options, context))
         except (OverloadedError, UnavailableError):
             raise
         except CancelledCallError as error:  # the engine is closing: the item is another server's or another day's
@@ -75,21 +75,23 @@ class ItemProcessor:
             LOG.error("bug in %s: %s\n%s", request_id, type(error).__name__, trace)  # noqa: TRY400
             return ItemResult(error=InternalError(request_id=request_id))
 
-    async def _translations(self, item: JobItem, options: JobOptions, caller: Caller) -> tuple[Translation, ...]:
+    async def _translations(
+        self, item: JobItem, options: JobOptions, context: RequestContext
+    ) -> tuple[Translation, ...]:
         decoding = Decoding(beam_size=options.beam_size or 1)
         return await _all(
-            self._translation(item.text, source=options.source, target=target, decoding=decoding, caller=caller)
+            self._translation(item.text, source=options.source, target=target, decoding=decoding, context=context)
             for target in options.targets
         )
 
     async def _translation(
-        self, text: str, *, source: str | None, target: str, decoding: Decoding, caller: Caller
+        self, text: str, *, source: str | None, target: str, decoding: Decoding, context: RequestContext
     ) -> Translation:
-        begun = self._translator.begin([text], source=source, target=target, decoding=decoding, caller=caller)
+        begun = self._translator.begin([text], source=source, target=target, decoding=decoding, context=context)
         async with begun as [pending]:
             return await pending.whole()
 
-    async def _editions(self, item: JobItem, options: JobOptions, caller: Caller) -> tuple[Edition, ...]:
+    async def _editions(self, item: JobItem, options: JobOptions, context: RequestContext) -> tuple[Edition, ...]:
         if not (item.headline.strip() or item.text.strip()):
             raise InvalidInputError(
                 "article.body", "is empty, and there is no headline", french="est vide, et il n'y a pas de titre"
@@ -99,16 +101,16 @@ class ItemProcessor:
             options.targets,
             length=_length(options),
             key_points=DEFAULT_KEY_POINTS if options.key_points is None else options.key_points,
-            caller=caller,
+            context=context,
         )
         async with begun as pending:
             return tuple([edition async for edition in pending.editions()])
 
-    def _caller(self, job: int) -> Caller:
-        """The one caller of a job: jobs share the engine fairly, and the items of a job finish in order."""
-        if job not in self._callers and len(self._callers) == MAX_CALLERS:
-            del self._callers[next(iter(self._callers))]
-        return self._callers.setdefault(job, Caller(priority=Priority.JOB))
+    def _context(self, job: int) -> RequestContext:
+        """The one request context of a job: jobs share the engine fairly, and the items of a job finish in order."""
+        if job not in self._contexts and len(self._contexts) == MAX_CONTEXTS:
+            del self._contexts[next(iter(self._contexts))]
+        return self._contexts.setdefault(job, RequestContext(priority=Priority.JOB))
 
 
 def _length(options: JobOptions) -> Length:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kunnafoni.app.application import Application
     from kunnafoni.app.listeners import Listener
     from kunnafoni.config import Settings
-    from kunnafoni.engine.engines import Engines
+    from kunnafoni.engine.engine_manager import EngineManager
     from kunnafoni.translation.model_pool import ModelPool
     from kunnafoni_models.catalog.entry import CatalogEntry
 
@@ -78,7 +78,10 @@ async def run(settings: Settings, read_again: Callable[[], Settings], compose: C
 
 
 async def _change(
-    changing: asyncio.Event, model_pool: ModelPool, engines: Engines[CatalogEntry], read_again: Callable[[], Settings]
+    changing: asyncio.Event,
+    model_pool: ModelPool,
+    engines: EngineManager[CatalogEntry],
+    read_again: Callable[[], Settings],
 ) -> None:
     """Whenever `changing` is set, read the settings again and reload the models; log what is wrong with them."""
     while True:

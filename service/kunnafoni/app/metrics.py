@@ -15,7 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from kunnafoni.app.listeners import ListenError
-from kunnafoni.engine.engines import State
+from kunnafoni.engine.engine_manager import ModelState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -30,9 +30,9 @@ LOG = logging.getLogger(__name__)
 _CALL_BUCKETS_S = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 _READING_TIMEOUT_S = 10.0
 _GAUGES: dict[str, tuple[str, Callable[[EngineStats], float]]] = {
-    "queued_sequences": ("Sequences that wait", lambda stats: stats.batcher.queued_rows),
+    "queued_sequences": ("Sequences that wait", lambda stats: stats.batcher.queued_sequences),
     "queued_tokens": ("Most tokens that the waiting sequences can come to", lambda stats: stats.batcher.queued_tokens),
-    "running_sequences": ("Sequences on the model", lambda stats: stats.batcher.running_rows),
+    "running_sequences": ("Sequences on the model", lambda stats: stats.batcher.running_sequences),
     "drain_tokens_per_second": (
         "Tokens per second that the model has worked off lately while it was busy",
         lambda stats: stats.batcher.drain_tokens_per_s,
@@ -42,13 +42,13 @@ _GAUGES: dict[str, tuple[str, Callable[[EngineStats], float]]] = {
 }
 _COUNTERS: dict[str, tuple[str, Callable[[EngineStats], float]]] = {
     "batches": ("Batches given to the model", lambda stats: stats.batcher.batches),
-    "sequences": ("Sequences in these batches", lambda stats: stats.batcher.rows),
+    "sequences": ("Sequences in these batches", lambda stats: stats.batcher.sequences),
     "failed_batches": ("Batches in which the model failed", lambda stats: stats.batcher.failed_batches),
     "shared_sequences": (
         "Sequences that shared the output of an equal one in flight",
-        lambda stats: stats.batcher.shared_rows,
+        lambda stats: stats.batcher.shared_sequences,
     ),
-    "dropped_sequences": ("Sequences that nobody waited for any more", lambda stats: stats.batcher.dropped_rows),
+    "dropped_sequences": ("Sequences that nobody waited for any more", lambda stats: stats.batcher.dropped_sequences),
     "refused_requests": ("Requests that found the queue full", lambda stats: stats.batcher.refused_requests),
     "cache_hits": ("Sequences answered from the cache", lambda stats: stats.cache.hits if stats.cache else 0),
     "cache_misses": ("Sequences not found in the cache", lambda stats: stats.cache.misses if stats.cache else 0),
@@ -108,11 +108,11 @@ class MetricsPage:
         statuses = self._application.model_pool.statuses()
         ready = GaugeMetricFamily("kunnafoni_model_ready", "1 if the model serves, else 0", labels=["model"])
         for model_id, status in statuses.items():
-            ready.add_metric([model_id], float(status.state is State.READY))
+            ready.add_metric([model_id], float(status.state is ModelState.READY))
         stats = {
             model_id: self._application.model_pool.engine(model_id).stats()
             for model_id, status in statuses.items()
-            if status.state is State.READY
+            if status.state is ModelState.READY
         }
         store = GaugeMetricFamily("kunnafoni_job_store_ready", "1 if the job store can be used, else 0")
         store.add_metric([], float(self._application.job_service.usable))

@@ -8,8 +8,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from kunnafoni.engine.engines import Engines, State
-from kunnafoni.engine.policy import Policy
+from kunnafoni.engine.engine_manager import EngineManager, ModelState
+from kunnafoni.engine.scheduler_config import SchedulerConfig
 from kunnafoni.translation.model_pool import ModelPool, entry_of
 from kunnafoni_models import registry
 from kunnafoni_models.backend import ModelLoadError
@@ -24,21 +24,25 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 
-def make_engines(settings: Settings) -> Engines[CatalogEntry]:
+def make_engines(settings: Settings) -> EngineManager[CatalogEntry]:
     """Engines as the settings shape them; no model is loaded. Needs a running event loop."""
     threads = settings.threads or usable_cores()
     parallel = parallel_batches(threads, wanted=settings.parallel_batches)
     load = partial(registry.load, threads=threads, parallel=parallel, device=settings.device)
-    policy = Policy(
-        batch_tokens=settings.max_batch_tokens,
-        batch_rows=settings.max_batch_rows,
+    config = SchedulerConfig(
+        max_batch_tokens=settings.max_batch_tokens,
+        max_batch_sequences=settings.max_batch_sequences,
         max_wait_ms=settings.max_wait_ms,
-        queue_tokens=settings.max_queue_tokens,
+        max_queue_tokens=settings.max_queue_tokens,
     )
-    return Engines(load, warm_up=_warm_up, policy=policy, cache_bytes=settings.cache_bytes, parallel_batches=parallel)
+    return EngineManager(
+        load, warm_up=_warm_up, config=config, cache_bytes=settings.cache_bytes, parallel_batches=parallel
+    )
 
 
-def make_model_pool(settings: Settings, entries: dict[str, CatalogEntry], engines: Engines[CatalogEntry]) -> ModelPool:
+def make_model_pool(
+    settings: Settings, entries: dict[str, CatalogEntry], engines: EngineManager[CatalogEntry]
+) -> ModelPool:
     """A model pool over `entries` as the settings shape it.
 
     Raises:
@@ -54,7 +58,7 @@ def make_model_pool(settings: Settings, entries: dict[str, CatalogEntry], engine
     )
 
 
-def load_models(settings: Settings, engines: Engines[CatalogEntry]) -> ModelPool:
+def load_models(settings: Settings, engines: EngineManager[CatalogEntry]) -> ModelPool:
     """The catalog, and the models that the settings name, which begin to load. Needs a running event loop.
 
     Raises:
@@ -66,7 +70,7 @@ def load_models(settings: Settings, engines: Engines[CatalogEntry]) -> ModelPool
     return model_pool
 
 
-async def reload_models(model_pool: ModelPool, engines: Engines[CatalogEntry], settings: Settings) -> None:
+async def reload_models(model_pool: ModelPool, engines: EngineManager[CatalogEntry], settings: Settings) -> None:
     """Make the model pool what `settings` say: models that are no longer named or have changed go, new ones come.
 
     Models that failed are tried again. Returns when no model is loading any more.
@@ -85,7 +89,7 @@ async def reload_models(model_pool: ModelPool, engines: Engines[CatalogEntry], s
     leaving = [
         engines.unload(model_id, grace_s=settings.grace_s)
         for model_id, status in engines.statuses().items()
-        if status.state is State.FAILED or model_id in changed
+        if status.state is ModelState.FAILED or model_id in changed
     ]
     model_pool.replace(entries, routes=settings.routes, summaries=settings.summaries)
     for model_id, entry in wanted.items():
@@ -95,18 +99,18 @@ async def reload_models(model_pool: ModelPool, engines: Engines[CatalogEntry], s
     await engines.wait()
 
 
-def check_ready(engines: Engines[CatalogEntry]) -> None:
+def check_ready(engines: EngineManager[CatalogEntry]) -> None:
     """Check that there is a model to serve with.
 
     Raises:
         ModelLoadError: no model could be loaded; the message says why, for each of them.
     """
     statuses = engines.statuses()
-    if not any(status.state is State.READY for status in statuses.values()):
+    if not any(status.state is ModelState.READY for status in statuses.values()):
         raise ModelLoadError("; ".join(f"{model_id}: {status.problem}" for model_id, status in statuses.items()))
 
 
-def log_models(engines: Engines[CatalogEntry]) -> None:
+def log_models(engines: EngineManager[CatalogEntry]) -> None:
     """Log the state of every model."""
     for model_id, status in engines.statuses().items():
         LOG.info("model %s: %s %s", model_id, status.state, status.problem)

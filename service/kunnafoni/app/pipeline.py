@@ -28,7 +28,7 @@ class Pipeline:
 
     def __init__(self, settings: Settings, model_pool: ModelPool) -> None:
         self.translator = Translator(model_pool)
-        self.summarizer = Summarizer(model_pool, self.translator, max_row_weight=settings.max_batch_tokens)
+        self.summarizer = Summarizer(model_pool, self.translator, max_sequence_tokens=settings.max_batch_tokens)
         self.items = ItemProcessor(self.translator, self.summarizer)
 
 

@@ -155,7 +155,7 @@ def _server(name: str, *, ours: bool, models_dir: Path | None) -> Generator[tupl
         more = ("--models-dir", str(models_dir.absolute())) if models_dir else ()
         own = load_settings()
         # Without configured routes, which would put another model in the place of this one.
-        settings = {"device": own.device, "threads": own.threads, "max_batch_rows": own.max_batch_rows}
+        settings = {"device": own.device, "threads": own.threads, "max_batch_sequences": own.max_batch_sequences}
         with (
             local_server("--model", name, *more, settings=settings) as server,
             Client(server.address, timeout_s=3600) as client,

@@ -1,1 +1,1 @@
-"""Runs models for many callers: forms batches, loads and unloads. Knows no gRPC and no language."""
+"""Runs models for many requests: queues, forms batches, loads and unloads. Knows no gRPC and no language."""

@@ -1,4 +1,4 @@
-"""Who gets into the queues of a batcher, who is sent away and who waits at the door. It runs and resolves no rows."""
+"""Admission to the queues of a batcher: admits, refuses, or lets wait. It runs and resolves no sequences."""
 
 from __future__ import annotations
 
@@ -6,99 +6,103 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from kunnafoni.engine.caller import Priority, fail
+from kunnafoni.engine.request_context import Priority, fail
 from kunnafoni.errors import DrainingError, OverloadedError
 
 if TYPE_CHECKING:
-    from kunnafoni.engine.caller import Caller
+    from kunnafoni.engine.batcher_stats import StatsCollector
     from kunnafoni.engine.fair_queue import FairQueue
-    from kunnafoni.engine.meter import Meter
-    from kunnafoni.engine.policy import Policy
+    from kunnafoni.engine.request_context import RequestContext
+    from kunnafoni.engine.scheduler_config import SchedulerConfig
 
 
 class Admission:
-    """The bounds of the two queues. A full queue refuses interactive callers at once and lets jobs wait.
+    """The bounds of the two queues. A full queue refuses interactive requests at once and lets jobs wait.
 
     Attributes:
-        all_left: Set while no admitted caller is there that might submit what follows from its rows.
+        none_active: Set while no admitted request is active, which might submit what follows from its sequences.
     """
 
-    def __init__(self, policy: Policy, meter: Meter, *, interactive: FairQueue[Any], jobs: FairQueue[Any]) -> None:
-        self._policy = policy
-        self._meter = meter
+    def __init__(
+        self, config: SchedulerConfig, stats: StatsCollector, *, interactive: FairQueue[Any], jobs: FairQueue[Any]
+    ) -> None:
+        self._config = config
+        self._stats = stats
         self._interactive = interactive
         self._jobs = jobs
-        self._gates: deque[tuple[int, asyncio.Future[None]]] = deque()
-        self._inside: set[Caller] = set()
-        self.all_left = asyncio.Event()
-        self.all_left.set()
+        self._waiting_jobs: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._active: set[RequestContext] = set()
+        self.none_active = asyncio.Event()
+        self.none_active.set()
         self._draining = self._closed = False
 
-    def check_room(self, weight: int, caller: Caller, *, coming: int = 0) -> None:
-        """See `Batcher.check_room`."""
-        caller.check()
-        if self._closed or (self._draining and not caller.admitted):
+    def check_capacity(self, token_cost: int, context: RequestContext, *, reserved_tokens: int = 0) -> None:
+        """See `Batcher.check_capacity`."""
+        context.check_active()
+        if self._closed or (self._draining and not context.admitted):
             raise DrainingError
-        if caller.admitted or caller.priority is Priority.JOB:
+        if context.admitted or context.priority is Priority.JOB:
             return
-        excess = self._interactive.tokens_before(weight) + coming - self._policy.queue_tokens
+        queued_tokens = self._interactive.tokens_before(token_cost) + reserved_tokens
+        excess = queued_tokens - self._config.max_queue_tokens
         if excess > 0:
-            self._meter.refused_requests += not caller.refused
-            caller.refused = True
-            raise OverloadedError(self._meter.delay_s(excess))
+            self._stats.refused_requests += not context.refused
+            context.refused = True
+            raise OverloadedError(self._stats.drain_time_s(excess))
 
-    def admit(self, weight: int, caller: Caller) -> None:
+    def admit(self, token_cost: int, context: RequestContext) -> None:
         """See `Batcher.admit`."""
-        self.check_room(weight, caller)
-        # A job that is refused while the model drains goes on when the server is back, so none is let in for good.
-        caller.admitted = caller.priority is not Priority.JOB
-        if caller.admitted and caller not in self._inside:
-            self._inside.add(caller)
-            self.all_left.clear()
-            caller.when_gone(self._leave)
+        self.check_capacity(token_cost, context)
+        # A job that is refused while the model drains continues when the server is back, so a job is never admitted for
+        # good.
+        context.admitted = context.priority is not Priority.JOB
+        if context.admitted and context not in self._active:
+            self._active.add(context)
+            self.none_active.clear()
+            context.add_done_callback(self._request_done)
 
-    async def wait_for_room(self, weight: int, caller: Caller) -> None:
-        """Let a job wait until the queue of jobs is below the bound, a window.
+    async def wait_for_capacity(self, token_cost: int, context: RequestContext) -> None:
+        """Wait until the queue of jobs holds less than its bound, a window.
 
         Raises:
             DrainingError: The model is being shut down.
-            DeadlineError, CancelledCallError: The caller does not wait any more.
+            DeadlineError, CancelledCallError: The request has ended.
         """
-        while self._job_room() <= 0:
-            gate: asyncio.Future[None] = caller.promise()
-            self._gates.append((weight, gate))
+        while self._job_capacity() <= 0:
+            waiting: asyncio.Future[None] = context.create_future()
+            self._waiting_jobs.append((token_cost, waiting))
             try:
-                await gate
-                self.admit(weight, caller)
+                await waiting
+                self.admit(token_cost, context)
             except BaseException:
-                self.make_room()  # it may have had some when it went
+                self.admit_waiting_jobs()  # it may have had some of the capacity
                 raise
 
-    def make_room(self) -> None:
-        """Rows have left a queue, or need no place in it: let in the jobs that fit now, in order of arrival."""
-        room = self._job_room()
-        while self._gates and room > 0:
-            weight, gate = self._gates.popleft()
-            if not gate.done():
-                gate.set_result(None)
-                room -= weight
+    def admit_waiting_jobs(self) -> None:
+        """Admit the waiting jobs that fit now, in order of arrival; for when sequences have left a queue."""
+        capacity = self._job_capacity()
+        while self._waiting_jobs and capacity > 0:
+            token_cost, waiting = self._waiting_jobs.popleft()
+            if not waiting.done():
+                waiting.set_result(None)
+                capacity -= token_cost
 
     def drain(self) -> None:
-        """Let in only what follows from rows of admitted callers; jobs go on when the server is back."""
+        """Admit only what follows from sequences of admitted requests; jobs continue when the server is back."""
         self._draining = True
-        for _, gate in self._gates:
-            fail(gate, DrainingError())
-        self._gates.clear()
+        for _, waiting in self._waiting_jobs:
+            fail(waiting, DrainingError())
+        self._waiting_jobs.clear()
 
     def close(self) -> None:
-        """Let nobody in any more."""
+        """Admit nothing any more."""
         self.drain()
         self._closed = True
 
-    def _leave(self, caller: Caller) -> None:
-        self._inside.discard(caller)
-        if not self._inside:
-            self.all_left.set()
+    def _request_done(self, context: RequestContext) -> None:
+        self._active.discard(context)
+        if not self._active:
+            self.none_active.set()
 
-    def _job_room(self) -> int:
-        return self._policy.window_tokens - self._jobs.tokens
+    def _job_capacity(self) -> int:
+        return self._config.window_tokens - self._jobs.tokens

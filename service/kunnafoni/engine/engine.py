@@ -1,6 +1,6 @@
-"""One loaded model at work: a backend, a batcher in front of it, the threads that it runs in, a memory of outputs.
+"""One loaded model at work: a backend, its batcher, the threads that it runs in, and a cache of outputs.
 
-Prompts go in, answers come out. It knows nothing of languages, sentences or requests.
+Prompts go in, completions come out. It knows no languages, sentences or protocols.
 """
 
 from __future__ import annotations
@@ -10,61 +10,61 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from kunnafoni.engine.batch_runner import Completion
 from kunnafoni.engine.batcher import Batcher
-from kunnafoni.engine.cache import OutputCache
-from kunnafoni.engine.caller import Priority
-from kunnafoni.engine.runner import Answer
+from kunnafoni.engine.output_cache import OutputCache
+from kunnafoni.engine.request_context import Priority
 from kunnafoni_models.machine.free_memory import release_freed_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from kunnafoni.engine.batcher import Turn
-    from kunnafoni.engine.cache import CacheStats
-    from kunnafoni.engine.caller import Caller
-    from kunnafoni.engine.meter import BatcherStats
+    from kunnafoni.engine.batcher import AcquireProcessor
+    from kunnafoni.engine.batcher_stats import BatcherStats
     from kunnafoni.engine.model_thread import ModelThread
-    from kunnafoni.engine.policy import Policy
+    from kunnafoni.engine.output_cache import CacheStats
+    from kunnafoni.engine.request_context import RequestContext
+    from kunnafoni.engine.scheduler_config import SchedulerConfig
     from kunnafoni_models.backend import Backend, Decoding, Output, Prompt
 
-# After so long without a batch of this model what its batches took is given back; the next one takes it anew.
-REST_AFTER_S = 2.0
+# When no batch of the model has run for this long, freed memory of its batches is released to the system.
+IDLE_AFTER_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class PromptRow:
-    """A prompt as the batcher sees it. Rows share batches that are of like length and decoded in one way.
+class PromptSequence:
+    """A prompt as the batcher sees it. Sequences of similar length with equal decoding share batches.
 
-    A person who asks for the row of a job gets one of their own where a job's may be overtaken.
+    An interactive request for the same prompt as a job has a sequence of its own if that of the job may be overtaken.
     """
 
     prompt: Prompt
     decoding: Decoding
-    group: tuple[Decoding, int] = field(compare=False)
-    weight: int = field(compare=False)
-    seats: int = field(compare=False)
+    batch_key: tuple[Decoding, int] = field(compare=False)
+    token_cost: int = field(compare=False)
+    slots: int = field(compare=False)
 
     @property
     def background(self) -> bool:
-        """Whether it is a job's, where rows join."""
+        """Whether it belongs to a job, with continuous batching."""
         return self.prompt.background
 
     @property
-    def length(self) -> int:
-        """Prompt tokens."""
+    def prompt_tokens(self) -> int:
+        """Tokens of the prompt."""
         return len(self.prompt.tokens)
 
 
 @dataclass(frozen=True, slots=True)
 class EngineStats:
-    """A snapshot of what the engine did and holds; `cache` is None where it is off."""
+    """A snapshot of what the engine did and holds; `cache` is None if it is off."""
 
     batcher: BatcherStats
     cache: CacheStats | None
 
 
 class Engine:
-    """Runs prompts on one backend, a batch a thread; see `Engines`, which makes it inside the event loop.
+    """Runs prompts on one backend, one batch per thread. `EngineManager` creates it inside the event loop.
 
     Attributes:
         backend: For prompts and token counts; nobody else may call its `generate` or `close`.
@@ -75,128 +75,133 @@ class Engine:
         backend: Backend,
         *,
         threads: Sequence[ModelThread],
-        policy: Policy,
+        config: SchedulerConfig,
         cache_bytes: int,
-        turn: Turn | None = None,
+        acquire_processor: AcquireProcessor | None = None,
     ) -> None:
         self.backend = backend
-        self._batch_rows = policy.batch_rows
+        self._max_batch_sequences = config.max_batch_sequences
         self._threads = threads
-        # Of rows that are answered before their batch is done, others may take the place while it is not.
-        self._free: asyncio.LifoQueue[ModelThread] = asyncio.LifoQueue()
+        # When sequences finish before their batch, others may start while the thread of that batch is still busy.
+        self._free_threads: asyncio.LifoQueue[ModelThread] = asyncio.LifoQueue()
         for thread in threads:
-            self._free.put_nowait(thread)
-        self._rest: asyncio.TimerHandle | None = None
+            self._free_threads.put_nowait(thread)
+        self._idle_timer: asyncio.TimerHandle | None = None
         self._cache = OutputCache(cache_bytes) if cache_bytes else None
-        self._batcher: Batcher[PromptRow, Output] = Batcher(
+        self._batcher: Batcher[PromptSequence, Output] = Batcher(
             self._generate,
-            policy,
+            config,
             parallel=backend.parallel,
             continuous_batching=backend.supports_continuous_batching,
-            turn=turn,
+            acquire_processor=acquire_processor,
         )
 
     @property
     def problem(self) -> str:
-        """Why it stopped working, which only a bug can make it do; empty while it works."""
+        """Why it stopped working, which only a bug can cause; empty while it works."""
         return self._batcher.problem
 
     @staticmethod
-    def weight(prompt: Prompt, decoding: Decoding) -> int:
-        """Tokens that the engine counts for a prompt: those that it may come to hold, in every hypothesis."""
+    def token_cost(prompt: Prompt, decoding: Decoding) -> int:
+        """Most tokens that a prompt may come to hold, output and all hypotheses included."""
         return (len(prompt.tokens) + len(prompt.target_prefix) + prompt.max_output_tokens) * decoding.beam_size
 
-    def check_weight(self, weight: int) -> None:
-        """Check that a prompt is not heavier than a batch may be.
+    def check_token_cost(self, token_cost: int) -> None:
+        """Check that the token cost of a prompt is within the budget of a batch.
 
         Raises:
-            InvalidInputError: It is, and no waiting will help.
+            InvalidInputError: It is not, and no waiting will help.
         """
-        self._batcher.check_weight(weight)
+        self._batcher.check_token_cost(token_cost)
 
-    def check_room(self, weight: int, *, caller: Caller, coming: int = 0) -> None:
-        """Check whether `admit` would let in now as much as `weight`; see `Batcher.check_room`.
+    def check_capacity(self, token_cost: int, *, context: RequestContext, reserved_tokens: int = 0) -> None:
+        """Check whether `admit` would admit this token cost now; see `Batcher.check_capacity`.
 
         Raises:
             OverloadedError, DrainingError, DeadlineError, CancelledCallError: As `admit` would.
         """
-        self._batcher.check_room(weight, caller=caller, coming=coming)
+        self._batcher.check_capacity(token_cost, context=context, reserved_tokens=reserved_tokens)
 
-    def admit(self, weight: int, *, caller: Caller) -> None:
-        """Let in as a whole what a caller is about to submit; see `Batcher.admit`, and `weight` for how to weigh it.
-
-        Raises:
-            OverloadedError: The queue has no room; it says when it will have.
-            DrainingError: The model is being shut down.
-            DeadlineError, CancelledCallError: The caller does not wait any more.
-        """
-        self._batcher.admit(weight, caller=caller)
-
-    async def submit(self, prompt: Prompt, decoding: Decoding, *, caller: Caller) -> Answer[Output]:
-        """Run one prompt, or remember what came of it.
-
-        Cancelling the task that waits here, or the caller, costs the model nothing more unless the row is running.
+    def admit(self, token_cost: int, *, context: RequestContext) -> None:
+        """Admit a request as a whole, with the sum of its `token_cost`; see `Batcher.admit`.
 
         Raises:
-            InvalidInputError: The prompt is heavier than a batch may be.
-            OverloadedError: The queue is full and the caller was not admitted before.
+            OverloadedError: The queue is full; it says when it will not be.
             DrainingError: The model is being shut down.
-            DeadlineError, CancelledCallError: The caller does not wait any more.
-            Exception: Whatever the backend raised on this prompt.
+            DeadlineError, CancelledCallError: The request has ended.
         """
-        # Where rows join, each hypothesis of a beam is as good as a row.
-        length, seats = (
-            (0, decoding.beam_size) if self.backend.supports_continuous_batching else (prompt.length_bucket, 1)
-        )
-        if self.backend.supports_continuous_batching and caller.priority is Priority.JOB:
+        self._batcher.admit(token_cost, context=context)
+
+    async def submit(self, prompt: Prompt, decoding: Decoding, *, context: RequestContext) -> Completion[Output]:
+        """Run one prompt, or return its output from the cache.
+
+        If the waiting task or the request is cancelled, the prompt costs the model nothing more, unless it is running.
+
+        Raises:
+            InvalidInputError: The token cost of the prompt is over the budget of a batch.
+            OverloadedError: The queue is full and the request was not admitted before.
+            DrainingError: The model is being shut down.
+            DeadlineError, CancelledCallError: The request has ended.
+            Exception: Whatever the backend raised for this prompt.
+        """
+        continuous = self.backend.supports_continuous_batching
+        # With continuous batching each hypothesis of a beam occupies a slot, and lengths may differ within a batch.
+        length_bucket, slots = (0, decoding.beam_size) if continuous else (prompt.length_bucket, 1)
+        if continuous and context.priority is Priority.JOB:
             prompt = replace(prompt, background=True)
-        row = PromptRow(
-            prompt, decoding, (decoding, length), self.weight(prompt, decoding), min(seats, self._batch_rows)
+        sequence = PromptSequence(
+            prompt,
+            decoding,
+            batch_key=(decoding, length_bucket),
+            token_cost=self.token_cost(prompt, decoding),
+            slots=min(slots, self._max_batch_sequences),
         )
         if self._cache is None:
-            return await self._batcher.submit(row, caller=caller)
-        caller.check()
+            return await self._batcher.submit(sequence, context=context)
+        context.check_active()
         key = self._cache.key(prompt, decoding)
-        if remembered := self._cache.get(key):
-            return Answer(remembered, cached=True)
-        answer = await self._batcher.submit(row, caller=caller)
-        self._cache.put(key, answer.output)
-        return answer
+        if cached := self._cache.get(key):
+            return Completion(cached, cached=True)
+        completion = await self._batcher.submit(sequence, context=context)
+        self._cache.put(key, completion.output)
+        return completion
 
     def stats(self) -> EngineStats:
         """Take a snapshot."""
         return EngineStats(self._batcher.stats(), self._cache.stats() if self._cache else None)
 
     async def drain(self, grace_s: float) -> None:
-        """Work off for at most `grace_s` what callers wait for, fail the rest with `DrainingError`, free the model.
+        """Finish for at most `grace_s` what requests wait for, fail the rest with `DrainingError`, free the model.
 
-        It returns when the batches on the model are done: weights cannot be freed under them.
+        It returns when the batches on the model are done: their weights cannot be freed before.
         """
         await self._batcher.drain(grace_s)
         for thread in self._threads:
-            await thread.run(lambda: None)  # behind its batch, if it has one
-        if self._rest:
-            self._rest.cancel()
+            await thread.run(lambda: None)  # returns after the thread's batch, if it has one
+        if self._idle_timer:
+            self._idle_timer.cancel()
         await self._threads[0].run(self.backend.close)
         for thread in self._threads:
             thread.stop()
 
-    async def _generate(self, rows: Sequence[PromptRow], answer: Callable[[int, Output], None]) -> Sequence[Output]:
-        prompts = [row.prompt for row in rows]
-        tell = partial(asyncio.get_running_loop().call_soon_threadsafe, answer)
-        thread = await self._free.get()
+    async def _generate(
+        self, sequences: Sequence[PromptSequence], on_output: Callable[[int, Output], None]
+    ) -> Sequence[Output]:
+        prompts = [sequence.prompt for sequence in sequences]
+        on_output_in_loop = partial(asyncio.get_running_loop().call_soon_threadsafe, on_output)
+        thread = await self._free_threads.get()
         try:
-            return await thread.run(self.backend.generate, prompts, rows[0].decoding, tell)
+            return await thread.run(self.backend.generate, prompts, sequences[0].decoding, on_output_in_loop)
         finally:
-            self._free.put_nowait(thread)
-            self._rest_later()
+            self._free_threads.put_nowait(thread)
+            self._restart_idle_timer()
 
-    def _rest_later(self) -> None:
+    def _restart_idle_timer(self) -> None:
         loop = asyncio.get_running_loop()
-        if self._rest:
-            self._rest.cancel()
-        self._rest = loop.call_later(REST_AFTER_S, self._give_memory_back)
+        if self._idle_timer:
+            self._idle_timer.cancel()
+        self._idle_timer = loop.call_later(IDLE_AFTER_S, self._release_memory)
 
-    def _give_memory_back(self) -> None:
-        if self._free.qsize() == len(self._threads):
+    def _release_memory(self) -> None:
+        if self._free_threads.qsize() == len(self._threads):
             asyncio.get_running_loop().run_in_executor(None, release_freed_memory)

@@ -1,11 +1,13 @@
-"""Rows that wait, in fair order, and the choice of the next batch. No clock, no model, nobody is answered here.
+"""The waiting sequences in fair order, and the choice of the next batch. It has no clock and no model.
 
-Fair order is start-time fair queuing (Goyal, Vin and Cheng 1996): each caller has a lane with a tag, the tokens it has
-been served, and the lowest tag is due next. A new lane starts at the virtual time, the tag that was due last, so a line
-does not wait for the articles before it; while newcomers are served, time passes as if all lanes were served at once
-(Demers, Keshav and Shenker 1989), so a stream of lines does not starve an article.
+The order is start-time fair queuing (Goyal, Vin and Cheng 1996): each request is a flow with a tag, the tokens that it
+has been served, and the flow with the lowest tag is next. A new flow starts at the virtual time, the tag of the flow
+that was served last, so that a line does not wait for the articles before it. While new flows are served, virtual time
+passes as if all flows were served at once (Demers, Keshav and Shenker 1989), so that a stream of lines does not starve
+an article.
 
-A batch is the row that is due, in the company of rows of its group and of like length that are due soon.
+A batch is the next sequence in fair order, with other sequences of the same batch key and of similar length that are
+due soon.
 """
 
 from __future__ import annotations
@@ -19,220 +21,231 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Hashable
 
-    from kunnafoni.engine.caller import Caller
-    from kunnafoni.engine.policy import Policy
+    from kunnafoni.engine.request_context import RequestContext
+    from kunnafoni.engine.scheduler_config import SchedulerConfig
 
 
-class Row(Protocol):
-    """One input of a model. Equal rows have equal answers and share one slot, so rows are hashable by content."""
+class QueuedSequence(Protocol):
+    """One input of a model. Equal sequences have equal outputs and share one entry, so they are hashable by content."""
 
     @property
-    def group(self) -> Hashable:
-        """Rows of one batch have the same: how to decode, and about how long they are.
+    def batch_key(self) -> Hashable:
+        """Equal within a batch: how to decode, and roughly how long the sequences are.
 
-        Rows that the backend runs apart had better be batches of their own: none waits for the others to be run, and
-        each has a full batch of company.
+        Sequences that the backend would run separately should be separate batches: then none waits for the others, and
+        each batch can be full.
         """
         ...
 
     @property
-    def weight(self) -> int:
-        """Tokens at worst, prompt and output together: what budgets, bounds and shares count. At least 1."""
+    def token_cost(self) -> int:
+        """Most tokens, prompt and output together: the unit of budgets, bounds and fair shares. At least 1."""
         ...
 
     @property
-    def seats(self) -> int:
-        """How many rows it is where the number of rows is bounded; alike in a group. At least 1."""
+    def slots(self) -> int:
+        """KV-cache slots: the unit that bounds the number of sequences; equal within a batch key. At least 1."""
         ...
 
     @property
     def background(self) -> bool:
-        """Whether it has a seat among those that others may overtake, on a model that rows join; alike in a queue."""
+        """Whether other sequences may overtake it, with continuous batching; equal within a queue."""
         ...
 
     @property
-    def length(self) -> int:
-        """Tokens that are read. Rows of like length are read together with less padding."""
+    def prompt_tokens(self) -> int:
+        """Tokens of the prompt. Sequences of similar length are read together with less padding."""
         ...
 
     def __hash__(self) -> int: ...
 
 
-RowT = TypeVar("RowT", bound=Row)
+SequenceT = TypeVar("SequenceT", bound=QueuedSequence)
 
 
 @dataclass(slots=True, eq=False)
-class Slot(Generic[RowT]):
-    """The place of one row, shared by everybody who asks for it.
+class QueueEntry(Generic[SequenceT]):
+    """A sequence in flight, shared by all requests for it.
 
     Attributes:
-        home: The queue that counts it.
-        waiters: The futures to resolve, each with the loop time at which it was made.
-        lanes: Where it stands, one lane a caller; empty once it was taken or dropped.
+        queue: The queue that counts it.
+        futures: The futures to resolve, each with the loop time at which it was created.
+        flows: The flows in which it waits, one per request; empty once it was taken or dropped.
     """
 
-    row: RowT
-    home: FairQueue[RowT]
-    waiters: dict[asyncio.Future[Any], float] = field(default_factory=dict["asyncio.Future[Any]", float])
-    lanes: list[Lane[RowT]] = field(default_factory=list["Lane[RowT]"])
+    sequence: SequenceT
+    queue: FairQueue[SequenceT]
+    futures: dict[asyncio.Future[Any], float] = field(default_factory=dict["asyncio.Future[Any]", float])
+    flows: list[Flow[SequenceT]] = field(default_factory=list["Flow[SequenceT]"])
 
     @property
     def wanted(self) -> bool:
-        """Whether anybody still waits. A future that is done stays among the waiters until its callback has run."""
-        return not all(future.done() for future in self.waiters)
+        """Whether any request still waits. A future that is done remains here until its callback has run."""
+        return not all(future.done() for future in self.futures)
 
-    def leave(self) -> None:
+    def remove(self) -> None:
         """Take it out of the queue, if it is still there."""
-        if not self.lanes:
+        if not self.flows:
             return
-        for lane in self.lanes:
-            lane.remove(self)
-        self.lanes.clear()
-        self.home.rows -= 1
-        self.home.tokens -= self.row.weight
+        for flow in self.flows:
+            flow.remove(self)
+        self.flows.clear()
+        self.queue.sequences -= 1
+        self.queue.tokens -= self.sequence.token_cost
 
 
 @dataclass(slots=True, eq=False)
-class Lane(Generic[RowT]):
-    """The waiting rows of one caller in order of arrival.
+class Flow(Generic[SequenceT]):
+    """The waiting sequences of one request in order of arrival.
 
     Attributes:
-        siblings: All lanes of the queue, by caller.
+        flows: All flows of the queue, by request.
         tag: Virtual time of its start, plus the tokens that it has been served.
         new: Whether it has not been served yet.
-        tokens: Weight of its rows.
+        tokens: Token cost of its sequences.
     """
 
-    caller: Caller
-    siblings: dict[Caller, Lane[RowT]]
+    context: RequestContext
+    flows: dict[RequestContext, Flow[SequenceT]]
     tag: float
     new: bool = True
     tokens: int = 0
-    # Not a deque: rows leave from anywhere, when a waiter goes or when a batch of their length comes by.
-    slots: OrderedDict[Slot[RowT], None] = field(default_factory=OrderedDict["Slot[RowT]", None])
+    # Not a deque: entries leave from anywhere, when a request ends or when a batch takes those of similar length.
+    entries: OrderedDict[QueueEntry[SequenceT], None] = field(
+        default_factory=OrderedDict["QueueEntry[SequenceT]", None]
+    )
 
-    def add(self, slot: Slot[RowT]) -> None:
-        """Put a slot at the end."""
-        self.slots[slot] = None
-        self.tokens += slot.row.weight
-        slot.lanes.append(self)
+    def add(self, entry: QueueEntry[SequenceT]) -> None:
+        """Append an entry."""
+        self.entries[entry] = None
+        self.tokens += entry.sequence.token_cost
+        entry.flows.append(self)
 
-    def remove(self, slot: Slot[RowT]) -> None:
-        """Take out one slot, and the lane itself when that was the last."""
-        del self.slots[slot]
-        self.tokens -= slot.row.weight
-        if not self.slots:
-            del self.siblings[self.caller]
+    def remove(self, entry: QueueEntry[SequenceT]) -> None:
+        """Remove an entry, and the flow itself if that was its last one."""
+        del self.entries[entry]
+        self.tokens -= entry.sequence.token_cost
+        if not self.entries:
+            del self.flows[self.context]
 
 
-class FairQueue(Generic[RowT]):
-    """The waiting rows of one priority; true while there are any.
+class FairQueue(Generic[SequenceT]):
+    """The waiting sequences of one priority; true while there are any.
 
     Attributes:
-        rows: How many rows wait, shared ones counted once.
-        tokens: Their weight.
+        sequences: How many sequences wait; a shared one counts once.
+        tokens: Their token cost.
     """
 
-    def __init__(self, policy: Policy) -> None:
-        self.rows = 0
+    def __init__(self, config: SchedulerConfig) -> None:
+        self.sequences = 0
         self.tokens = 0
-        self._policy = policy
-        self._lanes: dict[Caller, Lane[RowT]] = {}
+        self._config = config
+        self._flows: dict[RequestContext, Flow[SequenceT]] = {}
         self._virtual_time = 0.0
 
     def __bool__(self) -> bool:
-        return bool(self._lanes)
+        return bool(self._flows)
 
     @property
-    def due_rows(self) -> int:
-        """Rows that stand in its lanes, those that another queue counts among them; once for each caller."""
-        return sum(len(lane.slots) for lane in self._lanes.values())
+    def flow_entries(self) -> int:
+        """Entries of all flows: a shared one counts once per request, also if another queue counts it."""
+        return sum(len(flow.entries) for flow in self._flows.values())
 
     @property
-    def callers(self) -> set[Caller]:
-        """Whose rows wait."""
-        return set(self._lanes)
+    def requests(self) -> set[RequestContext]:
+        """The requests whose sequences wait."""
+        return set(self._flows)
 
     @property
     def fills_batch(self) -> bool:
-        """Whether about a batch waits; how much really fits depends on the lengths."""
-        return self.rows >= self._policy.batch_rows or self.tokens >= self._policy.batch_tokens
+        """Whether about a full batch waits; how much really fits depends on the lengths."""
+        return self.sequences >= self._config.max_batch_sequences or self.tokens >= self._config.max_batch_tokens
 
-    def tokens_before(self, weight: int) -> int:
-        """What is served before a new caller with rows of this weight is done: as much of each lane, or all of it."""
-        return sum(min(lane.tokens, weight) for lane in self._lanes.values())
+    def tokens_before(self, token_cost: int) -> int:
+        """Tokens served before a new request of this token cost is done: as many of each flow, or all it has."""
+        return sum(min(flow.tokens, token_cost) for flow in self._flows.values())
 
-    def add(self, row: RowT, caller: Caller) -> Slot[RowT]:
-        """Put a new row at the end of its caller's lane."""
-        slot = Slot(row, self)
-        self.rows += 1
-        self.tokens += row.weight
-        self.share(slot, caller)
-        return slot
+    def add(self, sequence: SequenceT, context: RequestContext) -> QueueEntry[SequenceT]:
+        """Append a new sequence to the flow of its request."""
+        entry = QueueEntry(sequence, self)
+        self.sequences += 1
+        self.tokens += sequence.token_cost
+        self.share(entry, context)
+        return entry
 
-    def share(self, slot: Slot[RowT], caller: Caller) -> None:
-        """Let a slot that waits here, or in a queue of another priority, stand in this caller's lane as well."""
-        lane = self._lanes.get(caller)
-        if lane is None:
-            lane = self._lanes[caller] = Lane(caller, self._lanes, self._virtual_time)
-        if slot not in lane.slots:
-            lane.add(slot)
+    def share(self, entry: QueueEntry[SequenceT], context: RequestContext) -> None:
+        """Append an entry that waits here, or in the queue of another priority, to the flow of this request as well."""
+        flow = self._flows.get(context)
+        if flow is None:
+            flow = self._flows[context] = Flow(context, self._flows, self._virtual_time)
+        if entry not in flow.entries:
+            flow.add(entry)
 
-    def cut(self, most_seats: int, most_tokens: int | None = None) -> list[Slot[RowT]]:
-        """Take out the next batch, the row that is due first; the queue must not be empty.
+    def pop_batch(self, max_slots: int, max_tokens: int | None = None) -> list[QueueEntry[SequenceT]]:
+        """Take out the next batch, its first sequence being the next in fair order; the queue must not be empty.
 
-        It weighs no more than `most_tokens`, or if that is None, than a batch may; none is taken if the row that is due
-        is heavier, or takes more seats.
+        Args:
+            max_slots: Most slots of the batch.
+            max_tokens: Its token budget; None is `max_batch_tokens`.
+
+        Returns:
+            The batch; empty if the next sequence does not fit.
         """
-        tokens = self._policy.batch_tokens if most_tokens is None else most_tokens
-        batch = self._choose(min(most_seats, self._policy.batch_rows), tokens)
+        tokens = self._config.max_batch_tokens if max_tokens is None else max_tokens
+        batch = self._select(min(max_slots, self._config.max_batch_sequences), tokens)
         if not batch:
             return []
-        due = min((lane for lane in batch[0].lanes if lane.siblings is self._lanes), key=lambda lane: lane.tag)
-        self._virtual_time = max(self._virtual_time, due.tag)
-        if due.new:
-            # Newcomers are due at once. If time stood still while only they are served, the others would starve.
-            self._virtual_time += sum(slot.row.weight for slot in batch) / len(self._lanes)
-        for slot in batch:
-            for lane in slot.lanes:
-                lane.new = False
-                lane.tag += slot.row.weight / len(slot.lanes)
-            slot.leave()
+        served = min((flow for flow in batch[0].flows if flow.flows is self._flows), key=lambda flow: flow.tag)
+        self._virtual_time = max(self._virtual_time, served.tag)
+        if served.new:
+            # New flows are served at once. If virtual time stood still while only they are served, others would starve.
+            self._virtual_time += sum(entry.sequence.token_cost for entry in batch) / len(self._flows)
+        for entry in batch:
+            for flow in entry.flows:
+                flow.new = False
+                flow.tag += entry.sequence.token_cost / len(entry.flows)
+            entry.remove()
         return batch
 
-    def _choose(self, most_seats: int, most_tokens: int) -> list[Slot[RowT]]:
-        due, *others = self._due_soon()
-        if due.row.weight > most_tokens or due.row.seats > most_seats:
+    def _select(self, max_slots: int, max_tokens: int) -> list[QueueEntry[SequenceT]]:
+        first, *window = self._window()
+        if first.sequence.token_cost > max_tokens or first.sequence.slots > max_slots:
             return []
-        company = [slot for slot in others if slot.row.group == due.row.group]
-        # Nearest lengths first, and then weights: their outputs end at about the same time. The sort is stable, so
-        # among equal ones the fair order holds.
-        company.sort(key=lambda slot: (abs(slot.row.length - due.row.length), abs(slot.row.weight - due.row.weight)))
-        batch, heaviest = [due], due.row.weight
-        for slot in company:
-            if (len(batch) + 1) * due.row.seats > most_seats:
+        candidates = [entry for entry in window if entry.sequence.batch_key == first.sequence.batch_key]
+        # The most similar lengths first, then the most similar token costs: their outputs end at about the same time.
+        # The sort is stable, so the fair order holds among equals.
+        candidates.sort(
+            key=lambda entry: (
+                abs(entry.sequence.prompt_tokens - first.sequence.prompt_tokens),
+                abs(entry.sequence.token_cost - first.sequence.token_cost),
+            )
+        )
+        batch, highest_cost = [first], first.sequence.token_cost
+        for entry in candidates:
+            if (len(batch) + 1) * first.sequence.slots > max_slots:
                 break
-            heavy = max(heaviest, slot.row.weight)
-            if heavy * (len(batch) + 1) <= most_tokens:
-                batch.append(slot)
-                heaviest = heavy
+            cost = max(highest_cost, entry.sequence.token_cost)
+            if cost * (len(batch) + 1) <= max_tokens:
+                batch.append(entry)
+                highest_cost = cost
         return batch
 
-    def _due_soon(self) -> list[Slot[RowT]]:
-        """The rows of the next few batches in fair order. Of lanes that tie, new ones go first."""
-        tokens, rows = self._policy.window_tokens, self._policy.window_rows
-        lanes = sorted((lane.tag, not lane.new, number, lane) for number, lane in enumerate(self._lanes.values()))
-        # A sorted list is a heap, and a lane further back than the window is long has no row in it.
-        heap = [(tag, served, number, iter(lane.slots)) for tag, served, number, lane in lanes[:rows]]
-        due: dict[Slot[RowT], None] = {}
-        while heap and tokens > 0 and len(due) < rows:
-            tag, served, number, slots = heap[0]
-            slot = next(slots, None)
-            if slot is None:
+    def _window(self) -> list[QueueEntry[SequenceT]]:
+        """The sequences of the next few batches in fair order. Of flows with equal tags, new ones go first."""
+        tokens, sequences = self._config.window_tokens, self._config.window_sequences
+        flows = sorted((flow.tag, not flow.new, index, flow) for index, flow in enumerate(self._flows.values()))
+        # A sorted list is a heap, and a flow further back than the window is long has no sequence in it.
+        heap = [(tag, served, index, iter(flow.entries)) for tag, served, index, flow in flows[:sequences]]
+        window: dict[QueueEntry[SequenceT], None] = {}
+        while heap and tokens > 0 and len(window) < sequences:
+            tag, served, index, entries = heap[0]
+            entry = next(entries, None)
+            if entry is None:
                 heappop(heap)
             else:
-                weight = slot.row.weight
-                heapreplace(heap, (tag + weight, served, number, slots))
-                tokens -= weight
-                due[slot] = None
-        return list(due)
+                cost = entry.sequence.token_cost
+                heapreplace(heap, (tag + cost, served, index, entries))
+                tokens -= cost
+                window[entry] = None
+        return list(window)

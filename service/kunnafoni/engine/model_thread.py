@@ -1,6 +1,6 @@
 """A thread in which a model is loaded, run and freed, so that the event loop never waits for it.
 
-A model has as many as its backend allows runs at once: most of them one, as runtimes keep state by thread.
+A model has one thread per batch that its backend can run at the same time, because runtimes keep state per thread.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ ResultT = TypeVar("ResultT")
 
 
 class ModelThread:
-    """Runs blocking functions one after the other; `name` shows in stack dumps."""
+    """Runs blocking functions one after the other; `name` appears in stack dumps."""
 
     def __init__(self, name: str) -> None:
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
@@ -25,13 +25,13 @@ class ModelThread:
     async def run(
         self, function: Callable[ArgumentsT, ResultT], *args: ArgumentsT.args, **kwargs: ArgumentsT.kwargs
     ) -> ResultT:
-        """Wait for the function's turn and for its result. Cancelling the wait does not stop a function that runs."""
+        """Run a function in the thread and return its result. Cancelling the wait does not stop a running function."""
 
         def call() -> ResultT:
             try:
                 return function(*args, **kwargs)
             except StopIteration as error:
-                # A future cannot carry it: before Python 3.12 whoever waits would do so for ever.
+                # A future cannot hold this error: before Python 3.12 a waiting task would never end.
                 raise RuntimeError(f"{function.__name__} raised StopIteration") from error
 
         return await asyncio.get_running_loop().run_in_executor(self._pool, call)

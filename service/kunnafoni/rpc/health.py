@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from kunnafoni.engine.engines import State
+from kunnafoni.engine.engine_manager import ModelState
 from kunnafoni.v1 import job_pb2, model_pb2, summarization_pb2, translation_pb2
 
 if TYPE_CHECKING:
@@ -73,7 +73,9 @@ class Health:
 
     def _states(self) -> dict[str, bool]:
         """Whether each service can answer, and each model (`models/ID`). Summaries need a model to count tokens."""
-        models = {model_id: status.state is State.READY for model_id, status in self._model_pool.statuses().items()}
+        models = {
+            model_id: status.state is ModelState.READY for model_id, status in self._model_pool.statuses().items()
+        }
         any_ready = any(models.values())
         return {
             "": any_ready,

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from kunnafoni.engine.caller import Caller
+from kunnafoni.engine.request_context import RequestContext
 from kunnafoni.errors import InvalidInputError
 from kunnafoni.languages import LANGUAGES, known_code, other_script
 from kunnafoni.v1 import result_pb2
@@ -188,10 +188,10 @@ def beam_size(asked: int, limits: Limits, field: str = "decoding.beam_size") -> 
     return asked or 1
 
 
-def caller_of(context: grpc.aio.ServicerContext[Any, Any]) -> Caller:
+def request_context_of(context: grpc.aio.ServicerContext[Any, Any]) -> RequestContext:
     """The engine's view of a call: one share of the batches, and its deadline."""
     remaining_s = cast("float | None", context.time_remaining())  # None if there is no deadline
-    return Caller(deadline_s=None if remaining_s is None else asyncio.get_running_loop().time() + remaining_s)
+    return RequestContext(deadline_s=None if remaining_s is None else asyncio.get_running_loop().time() + remaining_s)
 
 
 def language_of(context: grpc.aio.ServicerContext[Any, Any]) -> str:

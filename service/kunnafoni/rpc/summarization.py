@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from kunnafoni.errors import InvalidInputError
 from kunnafoni.rpc.requests import (
-    caller_of,
     check_encoding_type,
     check_summary_size,
     not_known,
+    request_context_of,
     source_code,
     target_codes,
     too_long,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import grpc
 
-    from kunnafoni.engine.caller import Caller
+    from kunnafoni.engine.request_context import RequestContext
     from kunnafoni.rpc.requests import Limits
     from kunnafoni.summarization.summarizer import PendingEditions, Summarizer
 
@@ -51,8 +51,8 @@ class SummarizationServicer(summarization_pb2_grpc.SummarizationServiceServicer)
         self, request: summarization_pb2.SummarizeRequest, context: Context
     ) -> summarization_pb2.SummarizeResponse:
         """See the proto."""
-        with caller_of(context) as caller:
-            async with self._begin(request, caller) as pending:
+        with request_context_of(context) as request_context:
+            async with self._begin(request, request_context) as pending:
                 return summarization_pb2.SummarizeResponse(
                     editions=[
                         edition_message(edition, request.article.body, request.encoding_type)
@@ -66,8 +66,8 @@ class SummarizationServicer(summarization_pb2_grpc.SummarizationServiceServicer)
         self, request: summarization_pb2.SummarizeStreamRequest, context: Context
     ) -> AsyncIterator[summarization_pb2.SummarizeStreamResponse]:
         """See the proto."""
-        with caller_of(context) as caller:
-            async with self._begin(request, caller) as pending:
+        with request_context_of(context) as request_context:
+            async with self._begin(request, request_context) as pending:
                 async for edition in pending.editions():
                     yield summarization_pb2.SummarizeStreamResponse(
                         edition=edition_message(edition, request.article.body, request.encoding_type),
@@ -75,7 +75,7 @@ class SummarizationServicer(summarization_pb2_grpc.SummarizationServiceServicer)
                         detection_confidence=pending.detection and pending.detection.confidence,
                     )
 
-    def _begin(self, request: Request, caller: Caller) -> AbstractAsyncContextManager[PendingEditions]:
+    def _begin(self, request: Request, request_context: RequestContext) -> AbstractAsyncContextManager[PendingEditions]:
         targets = target_codes(request.target_language_codes)
         check_encoding_type(request.encoding_type)
         check_summary_size(max_words=request.max_words, key_points=request.key_points)
@@ -84,7 +84,7 @@ class SummarizationServicer(summarization_pb2_grpc.SummarizationServiceServicer)
             targets,
             length=_length(request),
             key_points=request.key_points if request.HasField("key_points") else DEFAULT_KEY_POINTS,
-            caller=caller,
+            context=request_context,
         )
 
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from kunnafoni.errors import InvalidInputError
 from kunnafoni.rpc.requests import (
     beam_size,
-    caller_of,
     check_contents,
     check_encoding_type,
     language_of,
+    request_context_of,
     source_code,
     target_code,
 )
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     import grpc
 
-    from kunnafoni.engine.caller import Caller
+    from kunnafoni.engine.request_context import RequestContext
     from kunnafoni.rpc.requests import Limits
     from kunnafoni.translation.contents import PendingTranslation
     from kunnafoni.translation.translator import Translator
@@ -48,8 +48,8 @@ class TranslationServicer(translation_pb2_grpc.TranslationServiceServicer):
     ) -> translation_pb2.TranslateResponse:
         """See the proto."""
         language = language_of(context)
-        with caller_of(context) as caller:
-            async with self._begin(request, caller) as pending:
+        with request_context_of(context) as request_context:
+            async with self._begin(request, request_context) as pending:
                 return translation_pb2.TranslateResponse(
                     translations=[
                         failed_translation_message(started, started.error, language=language)
@@ -64,8 +64,8 @@ class TranslationServicer(translation_pb2_grpc.TranslationServiceServicer):
     ) -> AsyncIterator[translation_pb2.TranslateStreamResponse]:
         """See the proto."""
         language = language_of(context)
-        with caller_of(context) as caller:
-            async with self._begin(request, caller) as pending:
+        with request_context_of(context) as request_context:
+            async with self._begin(request, request_context) as pending:
                 for index, (content, started) in enumerate(zip(request.contents, pending, strict=True)):
                     if started.error:
                         failed = failed_translation_message(started, started.error, language=language)
@@ -92,7 +92,9 @@ class TranslationServicer(translation_pb2_grpc.TranslationServiceServicer):
         ]
         return translation_pb2.DetectLanguageResponse(detections=detections)
 
-    def _begin(self, request: Request, caller: Caller) -> AbstractAsyncContextManager[list[PendingTranslation]]:
+    def _begin(
+        self, request: Request, request_context: RequestContext
+    ) -> AbstractAsyncContextManager[list[PendingTranslation]]:
         rejected = check_contents(request.contents, self._limits)
         target = target_code(request.target_language_code)
         source = source_code(request.source_language_code)
@@ -103,5 +105,10 @@ class TranslationServicer(translation_pb2_grpc.TranslationServiceServicer):
         check_encoding_type(request.encoding_type)
         decoding = Decoding(beam_size=beam_size(request.decoding.beam_size, self._limits))
         return self._translator.begin(
-            request.contents, source=source, target=target, decoding=decoding, caller=caller, rejected=rejected
+            request.contents,
+            source=source,
+            target=target,
+            decoding=decoding,
+            context=request_context,
+            rejected=rejected,
         )

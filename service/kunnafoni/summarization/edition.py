@@ -17,7 +17,7 @@ from kunnafoni.translation.sentences import Usage
 from kunnafoni_models.backend import Decoding
 
 if TYPE_CHECKING:
-    from kunnafoni.engine.caller import Caller
+    from kunnafoni.engine.request_context import RequestContext
     from kunnafoni.summarization.article_analysis import Draft
     from kunnafoni.summarization.summaries import Summary
     from kunnafoni.translation.contents import PendingTranslation
@@ -69,11 +69,11 @@ class Edition:
 class EditionMaker:
     """Makes editions of one article out of one summary of it."""
 
-    def __init__(self, translator: Translator, draft: Draft, summary: Summary, *, caller: Caller) -> None:
+    def __init__(self, translator: Translator, draft: Draft, summary: Summary, *, context: RequestContext) -> None:
         self._translator = translator
         self._draft = draft
         self._summary = summary
-        self._caller = caller
+        self._context = context
 
     async def make(self, language: str) -> Edition:
         """The edition in `language`; `usage` does not count the summary itself.
@@ -117,7 +117,7 @@ class EditionMaker:
                         source=source,
                         target=target,
                         decoding=Decoding(),
-                        caller=self._caller,
+                        context=self._context,
                     )
                 )
                 begun += zip(places, pending, strict=True)

@@ -21,7 +21,7 @@ from kunnafoni_models.backend import Decoding
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from kunnafoni.engine.caller import Caller
+    from kunnafoni.engine.request_context import RequestContext
     from kunnafoni.summarization.article_analysis import Draft
     from kunnafoni.translation.model_pool import ModelPool
     from kunnafoni.translation.routes import Hop
@@ -71,7 +71,7 @@ class Reader:
         self._model_pool = model_pool
         self._translator = translator
 
-    async def read(self, draft: Draft, hop: Hop, *, caller: Caller) -> Reading:
+    async def read(self, draft: Draft, hop: Hop, *, context: RequestContext) -> Reading:
         """What the model of `hop` reads of `draft`; no sentences if not even a part of the first one fits.
 
         Raises:
@@ -85,7 +85,7 @@ class Reader:
         readable: dict[str, str] = {}
         usage = Usage()
         async with self._translator.begin(
-            chosen, source=draft.language, target=language, decoding=Decoding(), caller=caller
+            chosen, source=draft.language, target=language, decoding=Decoding(), context=context
         ) as pending:
             for source, each in zip(chosen, pending, strict=True):
                 passage = await translated(each, language)

@@ -27,7 +27,7 @@ from kunnafoni.translation.sentences import Usage
 from kunnafoni_models.backend import Decoding
 
 if TYPE_CHECKING:
-    from kunnafoni.engine.caller import Caller
+    from kunnafoni.engine.request_context import RequestContext
     from kunnafoni.summarization.article_analysis import Draft, Length
     from kunnafoni.summarization.model_input import Reader, Reading
     from kunnafoni.translation.model_pool import ModelPool
@@ -79,13 +79,13 @@ class Summary:
 class SummaryWriter:
     """Writes summaries with whatever models are ready."""
 
-    def __init__(self, model_pool: ModelPool, reader: Reader, *, max_row_weight: int) -> None:
-        """Connect it; `max_row_weight` is the heaviest prompt that an engine takes, see `Engine.weight`."""
+    def __init__(self, model_pool: ModelPool, reader: Reader, *, max_sequence_tokens: int) -> None:
+        """Connect it; `max_sequence_tokens` is the highest `Engine.token_cost` that an engine accepts."""
         self._model_pool = model_pool
         self._reader = reader
-        self._max_row_weight = max_row_weight
+        self._max_sequence_tokens = max_sequence_tokens
 
-    async def write(self, draft: Draft, length: Length, *, hop: Hop | None, caller: Caller) -> Summary:
+    async def write(self, draft: Draft, length: Length, *, hop: Hop | None, context: RequestContext) -> Summary:
         """Summarise; `hop` says with which model, None that the article's own sentences have to do.
 
         Raises:
@@ -99,14 +99,14 @@ class SummaryWriter:
             why = "they measured better than what models write" if better else "no model summarises this language"
             return await asyncio.to_thread(extractive, draft, length, why=why)
         engine = self._model_pool.engine(hop.model_id)
-        reading = await self._reader.read(draft, hop, caller=caller)
+        reading = await self._reader.read(draft, hop, context=context)
         runs: list[Usage] = []
         if reading.sentences:
             prompt = await asyncio.to_thread(
                 engine.backend.summary_prompt, " ".join(reading.sentences), language=hop.source
             )
             for decoding in self._decodings(prompt):
-                text, cost = await _generate(engine, prompt, decoding, caller=caller)
+                text, cost = await _generate(engine, prompt, decoding, context=context)
                 runs.append(cost)
                 if text and (found := await asyncio.to_thread(_accepted, text, draft, length, reading)):
                     usage = reading.usage + Usage.of_one_segment(runs)
@@ -116,15 +116,17 @@ class SummaryWriter:
 
     def _decodings(self, prompt: Prompt) -> list[Decoding]:
         """The searches, narrower where the engine would not take a row so heavy."""
-        widest = max(1, self._max_row_weight // Engine.weight(prompt, Decoding()))
+        widest = max(1, self._max_sequence_tokens // Engine.token_cost(prompt, Decoding()))
         narrowed = (replace(search, beam_size=min(search.beam_size, widest)) for search in SEARCHES)
         return list(dict.fromkeys(narrowed))
 
 
-async def _generate(engine: Engine, prompt: Prompt, decoding: Decoding, *, caller: Caller) -> tuple[str, Usage]:
+async def _generate(
+    engine: Engine, prompt: Prompt, decoding: Decoding, *, context: RequestContext
+) -> tuple[str, Usage]:
     """What the model wrote, empty if it reached its cap, and what it cost."""
-    engine.admit(engine.weight(prompt, decoding), caller=caller)
-    answer = await engine.submit(prompt, decoding, caller=caller)
+    engine.admit(engine.token_cost(prompt, decoding), context=context)
+    answer = await engine.submit(prompt, decoding, context=context)
     usage = Usage(
         input_tokens=len(prompt.tokens),
         output_tokens=answer.output.tokens,

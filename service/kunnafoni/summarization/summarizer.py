@@ -20,7 +20,7 @@ from kunnafoni.text.executor import on_texts
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
-    from kunnafoni.engine.caller import Caller
+    from kunnafoni.engine.request_context import RequestContext
     from kunnafoni.summarization.article_analysis import Article, Draft, Length
     from kunnafoni.summarization.edition import Edition
     from kunnafoni.summarization.summaries import Summary
@@ -54,15 +54,17 @@ class PendingEditions:
 class Summarizer:
     """Makes editions with whatever models are ready."""
 
-    def __init__(self, model_pool: ModelPool, translator: Translator, *, max_row_weight: int) -> None:
-        """Connect it; `max_row_weight` is the heaviest prompt that an engine takes, see `Engine.weight`."""
+    def __init__(self, model_pool: ModelPool, translator: Translator, *, max_sequence_tokens: int) -> None:
+        """Connect it; `max_sequence_tokens` is the highest `Engine.token_cost` that an engine accepts."""
         self._model_pool = model_pool
         self._translator = translator
-        self._writer = SummaryWriter(model_pool, Reader(model_pool, translator), max_row_weight=max_row_weight)
+        self._writer = SummaryWriter(
+            model_pool, Reader(model_pool, translator), max_sequence_tokens=max_sequence_tokens
+        )
 
     @asynccontextmanager
     async def begin(
-        self, article: Article, targets: Sequence[str], *, length: Length, key_points: int, caller: Caller
+        self, article: Article, targets: Sequence[str], *, length: Length, key_points: int, context: RequestContext
     ) -> AsyncGenerator[PendingEditions]:
         """Start making the editions of `article` in `targets`. What still runs when the context ends is cancelled.
 
@@ -75,9 +77,9 @@ class Summarizer:
         """
         draft = await on_texts(len(article.body), read, article, points=key_points)
         hop = self._plan(draft.language, targets)
-        summary = asyncio.create_task(self._writer.write(draft, length, hop=hop, caller=caller))
+        summary = asyncio.create_task(self._writer.write(draft, length, hop=hop, context=context))
         editions = [
-            asyncio.create_task(self._edition(draft, summary, target, first=not place, caller=caller))
+            asyncio.create_task(self._edition(draft, summary, target, first=not place, context=context))
             for place, target in enumerate(targets)
         ]
         try:
@@ -113,8 +115,8 @@ class Summarizer:
         return None
 
     async def _edition(
-        self, draft: Draft, summary: asyncio.Task[Summary], target: str, *, first: bool, caller: Caller
+        self, draft: Draft, summary: asyncio.Task[Summary], target: str, *, first: bool, context: RequestContext
     ) -> Edition:
         made = await summary
-        edition = await EditionMaker(self._translator, draft, made, caller=caller).make(target)
+        edition = await EditionMaker(self._translator, draft, made, context=context).make(target)
         return replace(edition, usage=made.usage + edition.usage) if first else edition

@@ -22,8 +22,8 @@ from kunnafoni_models.backend import InputTooLongError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kunnafoni.engine.caller import Caller
     from kunnafoni.engine.engine import Engine
+    from kunnafoni.engine.request_context import RequestContext
     from kunnafoni.translation.routes import Hop
     from kunnafoni_models.backend import Decoding, Prompt
 
@@ -61,24 +61,24 @@ class DirectTranslator:
         return TokenizedSentence(sentence, tuple(zip([piece.text for piece in pieces], prompts, strict=True)))
 
     async def translate(
-        self, sentence: TokenizedSentence, *, decoding: Decoding, caller: Caller
+        self, sentence: TokenizedSentence, *, decoding: Decoding, context: RequestContext
     ) -> SentenceTranslation:
         """See SentenceTranslator; pieces of a sentence are translated by themselves and joined."""
         if decoding.beam_size == 1:
             decoding = replace(decoding, repetition_penalty=self._repetition_penalty)
         parts = await asyncio.gather(
-            *(self._piece(text, prompt, decoding=decoding, caller=caller) for text, prompt in sentence.pieces)
+            *(self._piece(text, prompt, decoding=decoding, context=context) for text, prompt in sentence.pieces)
         )
         if [text for text, _ in sentence.pieces] == [sentence.sentence]:
             return parts[0]
-        return await self._joined(sentence.sentence, parts, caller=caller)
+        return await self._joined(sentence.sentence, parts, context=context)
 
     async def _piece(
-        self, text: str, prompt: Prompt | None, *, decoding: Decoding, caller: Caller
+        self, text: str, prompt: Prompt | None, *, decoding: Decoding, context: RequestContext
     ) -> SentenceTranslation:
         if prompt is None:
             return SentenceTranslation.copied(text)
-        return await self._with_fallback(text, prompt, decoding=decoding, caller=caller)
+        return await self._with_fallback(text, prompt, decoding=decoding, context=context)
 
     def _fits(self, text: str) -> bool:
         try:
@@ -91,17 +91,17 @@ class DirectTranslator:
         return self._engine.backend.translation_prompt(text, source=self._hop.source, target=self._hop.target)
 
     async def _with_fallback(
-        self, piece: str, prompt: Prompt, *, decoding: Decoding, caller: Caller
+        self, piece: str, prompt: Prompt, *, decoding: Decoding, context: RequestContext
     ) -> SentenceTranslation:
         """Translate `piece`; while it looks wrong with a changed prompt or decoding, then in halves; keep the best."""
-        attempts = [await self._once(piece, prompt, decoding=decoding, caller=caller)]
+        attempts = [await self._once(piece, prompt, decoding=decoding, context=context)]
         if self._fallback_decoding and _badness(attempts[0]):
             fallback = replace(decoding, repetition_penalty=FALLBACK_REPETITION_PENALTY)
             other = prompt if _loops(attempts[0]) else self._changed_prompt(piece, prompt)
             again = fallback if other == prompt else decoding
-            attempts.append(await self._once(piece, other, decoding=again, caller=caller))
+            attempts.append(await self._once(piece, other, decoding=again, context=context))
             if attempts[1].finish_reason is FinishReason.LENGTH:
-                attempts.append(await self._in_halves(piece, decoding=fallback, caller=caller))
+                attempts.append(await self._in_halves(piece, decoding=fallback, context=context))
         best = min(attempts, key=_badness)
         return replace(best, usage=Usage.of_one_segment(attempt.usage for attempt in attempts))
 
@@ -118,15 +118,17 @@ class DirectTranslator:
         except InputTooLongError:
             return prompt
 
-    async def _in_halves(self, piece: str, *, decoding: Decoding, caller: Caller) -> SentenceTranslation:
+    async def _in_halves(self, piece: str, *, decoding: Decoding, context: RequestContext) -> SentenceTranslation:
         halves = [half.strip() for half in halve(piece) if half.strip()]
         parts = await asyncio.gather(
-            *(self._once(half, self._prompt(half), decoding=decoding, caller=caller) for half in halves)
+            *(self._once(half, self._prompt(half), decoding=decoding, context=context) for half in halves)
         )
-        return await self._joined(piece, parts, separator=" ", caller=caller)
+        return await self._joined(piece, parts, separator=" ", context=context)
 
-    async def _once(self, piece: str, prompt: Prompt, *, decoding: Decoding, caller: Caller) -> SentenceTranslation:
-        answer = await self._engine.submit(prompt, decoding, caller=caller)
+    async def _once(
+        self, piece: str, prompt: Prompt, *, decoding: Decoding, context: RequestContext
+    ) -> SentenceTranslation:
+        answer = await self._engine.submit(prompt, decoding, context=context)
         usage = Usage(
             input_tokens=len(prompt.tokens),
             output_tokens=answer.output.tokens,
@@ -135,22 +137,22 @@ class DirectTranslator:
             cached_segments=int(answer.cached),
         )
         reason = FinishReason.LENGTH if answer.output.reached_cap else FinishReason.STOP
-        return await self._checked(piece, answer.output.text, reason, usage, caller=caller)
+        return await self._checked(piece, answer.output.text, reason, usage, context=context)
 
     async def _joined(
-        self, source: str, parts: Sequence[SentenceTranslation], *, separator: str = "", caller: Caller
+        self, source: str, parts: Sequence[SentenceTranslation], *, separator: str = "", context: RequestContext
     ) -> SentenceTranslation:
         capped = any(part.finish_reason is FinishReason.LENGTH for part in parts)
         reason = FinishReason.LENGTH if capped else FinishReason.STOP
         usage = Usage.of_one_segment(part.usage for part in parts if part.finish_reason is not FinishReason.COPIED)
-        return await self._checked(source, separator.join(part.text for part in parts), reason, usage, caller=caller)
+        return await self._checked(source, separator.join(part.text for part in parts), reason, usage, context=context)
 
     async def _checked(
-        self, source: str, text: str, reason: FinishReason, usage: Usage, *, caller: Caller
+        self, source: str, text: str, reason: FinishReason, usage: Usage, *, context: RequestContext
     ) -> SentenceTranslation:
         if self._hop.target == "bm":
             text = standardise_bambara(text)
-        findings = await caller.in_turn(
+        findings = await context.run_and_yield(
             lambda: check(source, text, source_language=self._hop.source, target_language=self._hop.target)
         )
         return SentenceTranslation(text, reason, tuple(findings), usage)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kunnafoni.engine.engines import State
+from kunnafoni.engine.engine_manager import ModelState
 from kunnafoni.errors import LoadingError, UnsupportedPairError
 from kunnafoni.translation.direct import DirectTranslator
 from kunnafoni.translation.pivot import PivotTranslator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from kunnafoni.engine.engine import Engine
-    from kunnafoni.engine.engines import Engines, Status
+    from kunnafoni.engine.engine_manager import EngineManager, ModelStatus
     from kunnafoni.translation.sentences import SentenceTranslator
     from kunnafoni_models.catalog.entry import CatalogEntry
 
@@ -43,7 +43,7 @@ class ModelPool:
     def __init__(
         self,
         entries: Mapping[str, CatalogEntry],
-        engines: Engines[CatalogEntry],
+        engines: EngineManager[CatalogEntry],
         *,
         routes: Mapping[str, str] | None = None,
         summaries: Mapping[str, str] | None = None,
@@ -84,15 +84,15 @@ class ModelPool:
         """The engine of a ready model.
 
         Raises:
-            LoadingError, ModelChangedError: see `Engines.engine`.
+            LoadingError, ModelChangedError: see `EngineManager.engine`.
         """
         return self._engines.engine(model_id)
 
-    def statuses(self) -> dict[str, Status]:
+    def statuses(self) -> dict[str, ModelStatus]:
         """The status of each model that this server is configured to load."""
         return self._engines.statuses()
 
-    def status(self, model_id: str) -> Status | None:
+    def status(self, model_id: str) -> ModelStatus | None:
         """The status of a model; None if this server is not configured to load it."""
         return self.statuses().get(model_id)
 
@@ -191,11 +191,13 @@ class ModelPool:
     def _ready(self) -> list[CatalogEntry]:
         statuses = self._engines.statuses()
         return [
-            entry for entry in self.entries.values() if entry.id in statuses and statuses[entry.id].state is State.READY
+            entry
+            for entry in self.entries.values()
+            if entry.id in statuses and statuses[entry.id].state is ModelState.READY
         ]
 
     def _check_loading(self) -> None:
-        if any(status.state is State.LOADING for status in self._engines.statuses().values()):
+        if any(status.state is ModelState.LOADING for status in self._engines.statuses().values()):
             raise LoadingError
 
     def _served(self) -> list[Served]:

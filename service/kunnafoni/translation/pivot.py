@@ -16,7 +16,7 @@ from kunnafoni.translation.sentences import FinishReason, SentenceTranslation, U
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kunnafoni.engine.caller import Caller
+    from kunnafoni.engine.request_context import RequestContext
     from kunnafoni.translation.routes import Hop
     from kunnafoni.translation.sentences import SentenceTranslator, TokenizedSentence
     from kunnafoni_models.backend import Decoding
@@ -44,16 +44,16 @@ class PivotTranslator:
         return self._first.tokenize(sentence)
 
     async def translate(
-        self, sentence: TokenizedSentence, *, decoding: Decoding, caller: Caller
+        self, sentence: TokenizedSentence, *, decoding: Decoding, context: RequestContext
     ) -> SentenceTranslation:
         """See SentenceTranslator; what is checked is the last text against the first."""
-        pivot = await self._first.translate(sentence, decoding=decoding, caller=caller)
+        pivot = await self._first.translate(sentence, decoding=decoding, context=context)
         hops = [pivot]
         if pivot.text.strip():  # a model asked to translate nothing invents something
-            tokenized = await caller.in_turn(lambda: self._second.tokenize(pivot.text))
-            hops.append(await self._second.translate(tokenized, decoding=decoding, caller=caller))
+            tokenized = await context.run_and_yield(lambda: self._second.tokenize(pivot.text))
+            hops.append(await self._second.translate(tokenized, decoding=decoding, context=context))
         text, last_findings = (hops[1].text, hops[1].findings) if len(hops) > 1 else ("", ())
-        findings = await caller.in_turn(
+        findings = await context.run_and_yield(
             lambda: check(sentence.sentence, text, source_language=self._source, target_language=self._target)
         )
         # Words left in the third language are seen only beside the text in it.

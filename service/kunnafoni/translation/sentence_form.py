@@ -22,7 +22,7 @@ from kunnafoni.translation.sentences import FinishReason, SentenceTranslation, T
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kunnafoni.engine.caller import Caller
+    from kunnafoni.engine.request_context import RequestContext
     from kunnafoni.translation.sentences import SentenceTranslator
     from kunnafoni_models.backend import Decoding
 
@@ -90,7 +90,7 @@ class FormTranslator:
         return FormedSentence(sentence, self._inner.tokenize(form.truecased.text).pieces, form)
 
     async def translate(
-        self, sentence: TokenizedSentence, *, decoding: Decoding, caller: Caller
+        self, sentence: TokenizedSentence, *, decoding: Decoding, context: RequestContext
     ) -> SentenceTranslation:
         """See SentenceTranslator; what is checked is the restored text against the sentence."""
         if not isinstance(sentence, FormedSentence):
@@ -98,18 +98,18 @@ class FormTranslator:
         formed, runs = sentence, list[SentenceTranslation]()
         for attempt in range(len(MASKS)):
             if attempt:
-                formed = await caller.in_turn(partial(self._formed, sentence.sentence, attempt=attempt))
+                formed = await context.run_and_yield(partial(self._formed, sentence.sentence, attempt=attempt))
             inner = TokenizedSentence(formed.form.truecased.text, formed.pieces)
-            runs.append(await self._inner.translate(inner, decoding=decoding, caller=caller))
+            runs.append(await self._inner.translate(inner, decoding=decoding, context=context))
             restored = formed.form.restore(runs[-1].text)
             if restored is not None:
                 break
         else:
-            return await self._around_words(formed, runs, decoding=decoding, caller=caller)
+            return await self._around_words(formed, runs, decoding=decoding, context=context)
         usage = Usage.of_one_segment(run.usage for run in runs)
         if not formed.form.masked.is_changed:
             return replace(runs[-1], text=restored, usage=usage)
-        return await self._checked(formed, restored, runs[-1].finish_reason, usage, caller=caller)
+        return await self._checked(formed, restored, runs[-1].finish_reason, usage, context=context)
 
     async def _around_words(
         self,
@@ -117,13 +117,13 @@ class FormTranslator:
         runs: list[SentenceTranslation],
         *,
         decoding: Decoding,
-        caller: Caller,
+        context: RequestContext,
     ) -> SentenceTranslation:
         """Translate what stands between the words that no language owns, and put these back between."""
         parts = sentence.form.masked.around_words()
-        tokenized = await caller.in_turn(lambda: [self.tokenize(text) for text, is_word in parts if not is_word])
+        tokenized = await context.run_and_yield(lambda: [self.tokenize(text) for text, is_word in parts if not is_word])
         translations = iter(
-            await asyncio.gather(*(self.translate(part, decoding=decoding, caller=caller) for part in tokenized))
+            await asyncio.gather(*(self.translate(part, decoding=decoding, context=context) for part in tokenized))
         )
         done = [SentenceTranslation.copied(text) if is_word else next(translations) for text, is_word in parts]
         capped = any(part.finish_reason is FinishReason.LENGTH for part in done)
@@ -131,14 +131,14 @@ class FormTranslator:
             run.usage for run in (*runs, *done) if run.finish_reason is not FinishReason.COPIED
         )
         reason = FinishReason.LENGTH if capped else FinishReason.STOP
-        return await self._checked(sentence, "".join(part.text for part in done), reason, usage, caller=caller)
+        return await self._checked(sentence, "".join(part.text for part in done), reason, usage, context=context)
 
     async def _checked(
-        self, sentence: FormedSentence, text: str, reason: FinishReason, usage: Usage, *, caller: Caller
+        self, sentence: FormedSentence, text: str, reason: FinishReason, usage: Usage, *, context: RequestContext
     ) -> SentenceTranslation:
         """Look at both texts without what no language owns, which is the same in both."""
         pieces = sentence.form.masked.pieces_text
-        findings = await caller.in_turn(
+        findings = await context.run_and_yield(
             lambda: check(
                 truecase(blanked(sentence.sentence, pieces), self._source, self._names).text,
                 blanked(text, pieces),

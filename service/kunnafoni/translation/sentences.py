@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from kunnafoni.checks.finding import Finding
-    from kunnafoni.engine.caller import Caller
+    from kunnafoni.engine.request_context import RequestContext
     from kunnafoni_models.backend import Prompt
 
 
@@ -88,9 +88,9 @@ class TokenizedSentence:
     pieces: tuple[tuple[str, Prompt | None], ...]
 
     @property
-    def weights(self) -> list[int]:
+    def token_costs(self) -> list[int]:
         """Tokens that each prompt may come to hold with its output, as the engine counts them, decoded greedily."""
-        return [Engine.weight(prompt, Decoding()) for _, prompt in self.pieces if prompt]
+        return [Engine.token_cost(prompt, Decoding()) for _, prompt in self.pieces if prompt]
 
 
 class SentenceTranslator(Protocol):
@@ -104,7 +104,7 @@ class SentenceTranslator(Protocol):
         ...
 
     async def translate(
-        self, sentence: TokenizedSentence, *, decoding: Decoding, caller: Caller
+        self, sentence: TokenizedSentence, *, decoding: Decoding, context: RequestContext
     ) -> SentenceTranslation:
         """Translate what `tokenize` returned.
 

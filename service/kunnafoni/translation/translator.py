@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kunnafoni.engine.caller import Priority
+from kunnafoni.engine.request_context import Priority
 from kunnafoni.errors import ModelChangedError, UndetectedLanguageError, UnsupportedPairError
 from kunnafoni.languages import UNDETERMINED
 from kunnafoni.text.executor import on_texts
@@ -24,7 +24,7 @@ from kunnafoni.translation.contents import AT_ONCE, AnalysedContent, PendingTran
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 
-    from kunnafoni.engine.caller import Caller
+    from kunnafoni.engine.request_context import RequestContext
     from kunnafoni.errors import KunnafoniError
     from kunnafoni.translation.model_pool import ModelPool
     from kunnafoni.translation.sentences import SentenceTranslation
@@ -44,7 +44,7 @@ class _Request:
     source: str | None
     target: str
     decoding: Decoding
-    caller: Caller
+    context: RequestContext
 
     @property
     def code_points(self) -> int:
@@ -67,7 +67,7 @@ class Translator:
         source: str | None,
         target: str,
         decoding: Decoding,
-        caller: Caller,
+        context: RequestContext,
         rejected: Mapping[int, KunnafoniError] | None = None,
     ) -> AsyncGenerator[list[PendingTranslation]]:
         """Start translating `contents` to `target`; one PendingTranslation each, in order.
@@ -80,7 +80,7 @@ class Translator:
             source: Language of all of them; None means: detect it, for each content by itself.
             target: Language wanted.
             decoding: How the models search.
-            caller: Who waits.
+            context: Of the request that waits.
             rejected: Errors by the place of contents that are not to be translated.
 
         Raises:
@@ -89,7 +89,7 @@ class Translator:
             OverloadedError: a model's queue has no room for all of them.
             InvalidInputError: a segment is too heavy for its model with so large a beam.
         """
-        request = _Request(contents, rejected or {}, source, target, decoding, caller)
+        request = _Request(contents, rejected or {}, source, target, decoding, context)
         with self._capacity_reserved(request):
             try:
                 analysed = await self._admitted(request)
@@ -97,7 +97,7 @@ class Translator:
                 analysed = await self._admitted(request)
         tasks: list[asyncio.Task[SentenceTranslation]] = []
         try:
-            work = [await _start(content, tasks, decoding=decoding, caller=caller) for content in analysed]
+            work = [await _start(content, tasks, decoding=decoding, context=context) for content in analysed]
             yield list(map(PendingTranslation, analysed, work))
         finally:
             for task in tasks:
@@ -112,19 +112,20 @@ class Translator:
         text that needs no model is refused as well; nobody has looked at it.
         """
         models = self._model_pool.first_models(request.source, request.target)
-        if len(models) != 1 or request.caller.priority is Priority.JOB:
+        if len(models) != 1 or request.context.priority is Priority.JOB:
             yield
             return
         [model_id] = models
-        weight = round(request.code_points * request.decoding.beam_size * LEAST_TOKENS_OF_CODE_POINT)
+        tokens = round(request.code_points * request.decoding.beam_size * LEAST_TOKENS_OF_CODE_POINT)
         others = self._reserved[model_id]
-        coming = sum(min(weight, other) for other in others)
-        self._model_pool.engine(model_id).check_room(weight, caller=request.caller, coming=coming)
-        others.append(weight)
+        reserved_tokens = sum(min(tokens, other) for other in others)
+        engine = self._model_pool.engine(model_id)
+        engine.check_capacity(tokens, context=request.context, reserved_tokens=reserved_tokens)
+        others.append(tokens)
         try:
             yield
         finally:
-            others.remove(weight)
+            others.remove(tokens)
 
     async def _admitted(self, request: _Request) -> list[AnalysedContent]:
         analysed = await on_texts(request.code_points, self._analyse_all, request)
@@ -160,21 +161,21 @@ class Translator:
         return AnalysedContent(segments, language, detection, route, translator, sentences)
 
     def _admit(self, analysed: Sequence[AnalysedContent], request: _Request) -> None:
-        """Let in the whole call at the models of each route, or none of it; a later hop counts as the first."""
-        beam_size, caller = request.decoding.beam_size, request.caller
-        weights: Counter[str] = Counter()
+        """Admit the whole call at the models of each route, or nothing of it; a later hop counts like the first."""
+        beam_size, context = request.decoding.beam_size, request.context
+        token_costs: Counter[str] = Counter()
         for content in analysed:
             if content.route:
-                sequences = [weight for sentence in content.sentences.values() for weight in sentence.weights]
+                sequences = [cost for sentence in content.sentences.values() for cost in sentence.token_costs]
                 first = self._model_pool.engine(content.route[0].model_id)
-                first.check_weight(max(sequences, default=0) * beam_size)
+                first.check_token_cost(max(sequences, default=0) * beam_size)
                 for hop in content.route:
-                    weights[hop.model_id] += sum(sequences) * beam_size
-        # A caller is admitted once and for all models, so every model is asked before one lets it in.
-        for model_id, weight in weights.items():
-            self._model_pool.engine(model_id).check_room(weight, caller=caller)
-        for model_id, weight in weights.items():
-            self._model_pool.engine(model_id).admit(weight, caller=caller)
+                    token_costs[hop.model_id] += sum(sequences) * beam_size
+        # A request is admitted once for all models, so every model is asked before one admits it.
+        for model_id, token_cost in token_costs.items():
+            self._model_pool.engine(model_id).check_capacity(token_cost, context=context)
+        for model_id, token_cost in token_costs.items():
+            self._model_pool.engine(model_id).admit(token_cost, context=context)
 
 
 def _names(texts: Sequence[str]) -> dict[str, str]:
@@ -189,7 +190,7 @@ async def _start(
     tasks: list[asyncio.Task[SentenceTranslation]],
     *,
     decoding: Decoding,
-    caller: Caller,
+    context: RequestContext,
 ) -> dict[int, asyncio.Task[SentenceTranslation]]:
     """Start translating the sentences of a content; each task is added to `tasks` as well, whatever happens meanwhile.
 
@@ -200,7 +201,7 @@ async def _start(
     if content.translator is None:
         return work
     for index, sentence in content.sentences.items():
-        work[index] = asyncio.create_task(content.translator.translate(sentence, decoding=decoding, caller=caller))
+        work[index] = asyncio.create_task(content.translator.translate(sentence, decoding=decoding, context=context))
         tasks.append(work[index])
         if len(tasks) % AT_ONCE == 0:
             await asyncio.sleep(0)

@@ -11,12 +11,12 @@ from tests.service.engine.fake_backend import make_engines
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from kunnafoni.engine.engines import Engines
+    from kunnafoni.engine.engine_manager import EngineManager
     from kunnafoni_models.backend import Backend
 
 
 @pytest.fixture
-async def engines() -> AsyncIterator[Engines[Backend | Exception]]:
+async def engines() -> AsyncIterator[EngineManager[Backend | Exception]]:
     engines = make_engines()
     yield engines
     await engines.close()

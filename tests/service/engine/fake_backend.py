@@ -7,22 +7,22 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from kunnafoni.engine.caller import Caller
-from kunnafoni.engine.engines import Engines
-from kunnafoni.engine.policy import Policy
+from kunnafoni.engine.engine_manager import EngineManager
+from kunnafoni.engine.request_context import RequestContext
+from kunnafoni.engine.scheduler_config import SchedulerConfig
 from kunnafoni_models.backend import Backend, Decoding, Output, OutputCallback, Prompt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kunnafoni.engine.runner import Answer
+    from kunnafoni.engine.batch_runner import Completion
 
 
 @dataclass
 class Upper:
     """A backend that writes its prompt in capitals; it stops at `gate` while that is closed.
 
-    If it is `early` it tells of its rows before that.
+    If it is `early` it tells of its sequences before that.
     """
 
     parallel: int = 1
@@ -85,15 +85,15 @@ def load(backend: Backend | Exception) -> Backend:
     return backend
 
 
-def make_engines(*, cache_bytes: int = 0, parallel_batches: int = 1) -> Engines[Backend | Exception]:
-    return Engines(
+def make_engines(*, cache_bytes: int = 0, parallel_batches: int = 1) -> EngineManager[Backend | Exception]:
+    return EngineManager(
         load,
         warm_up=lambda _, __: prompt("warm"),
-        policy=Policy(),
+        config=SchedulerConfig(),
         cache_bytes=cache_bytes,
         parallel_batches=parallel_batches,
     )
 
 
-def submit(engines: Engines[Backend | Exception], name: str, text: str) -> asyncio.Task[Answer[Output]]:
-    return asyncio.create_task(engines.engine(name).submit(prompt(text), Decoding(), caller=Caller()))
+def submit(engines: EngineManager[Backend | Exception], name: str, text: str) -> asyncio.Task[Completion[Output]]:
+    return asyncio.create_task(engines.engine(name).submit(prompt(text), Decoding(), context=RequestContext()))

@@ -7,7 +7,7 @@ import selectors
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from kunnafoni.engine.runner import Answer
+from kunnafoni.engine.batch_runner import Completion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -56,24 +56,25 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 
 
 @dataclass(frozen=True, slots=True)
-class FakeRow:
+class FakeSequence:
     text: str
-    length: int = 10
-    weight: int = 20
+    prompt_tokens: int = 10
+    token_cost: int = 20
     decoding: str = "greedy"
-    seats: int = 1
+    slots: int = 1
     background: bool = False
 
     @property
-    def group(self) -> tuple[str, int]:
-        return self.decoding, self.length // 16
+    def batch_key(self) -> tuple[str, int]:
+        return self.decoding, self.prompt_tokens // 16
 
 
 @dataclass
 class FakeModel:
-    """Answers `<text>` after `batch_s`; fails a batch with a row of `poison`, and loses the rows of `miscount`.
+    """Outputs `<text>` after `batch_s`; fails a batch with a text of `poison`, and loses the texts of `miscount`.
 
-    It tells of a row of `early_s` so many seconds after its batch began, even if nobody waits for the batch any more.
+    It tells of a sequence of `early_s` so many seconds after its batch began, even if nobody waits for the batch any
+    more.
     """
 
     batch_s: float = 1.0
@@ -83,15 +84,15 @@ class FakeModel:
     batches: list[list[str]] = field(default_factory=list[list[str]])
     began_s: list[float] = field(default_factory=list[float])
 
-    async def __call__(self, rows: Sequence[FakeRow], answer: Callable[[int, str], None]) -> list[str]:
-        texts = [row.text for row in rows]
+    async def __call__(self, sequences: Sequence[FakeSequence], answer: Callable[[int, str], None]) -> list[str]:
+        texts = [sequence.text for sequence in sequences]
         self.batches.append(texts)
         loop = asyncio.get_running_loop()
         self.began_s.append(loop.time())
         for number, text in enumerate(texts):
             if text in self.early_s:
                 loop.call_later(self.early_s[text], answer, number, f"<{text}>")
-        assert len({row.group for row in rows}) == 1
+        assert len({sequence.batch_key for sequence in sequences}) == 1
         await asyncio.sleep(self.batch_s)
         if self.poison & set(texts):
             raise PoisonError(*sorted(self.poison & set(texts)))
@@ -102,9 +103,9 @@ class FakeModel:
         return [text for batch in self.batches for text in batch]
 
 
-def texts(results: Sequence[Answer[str] | BaseException]) -> list[str]:
-    """What became of rows: the model's text, or the name of the error."""
-    return [result.output if isinstance(result, Answer) else type(result).__name__ for result in results]
+def texts(results: Sequence[Completion[str] | BaseException]) -> list[str]:
+    """What became of sequences: the model's text, or the name of the error."""
+    return [result.output if isinstance(result, Completion) else type(result).__name__ for result in results]
 
 
 class PoisonError(Exception):

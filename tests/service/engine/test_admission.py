@@ -8,47 +8,49 @@ import pytest
 
 from kunnafoni.engine.admission import Admission
 from kunnafoni.engine.batcher import Batcher
-from kunnafoni.engine.caller import Caller, Priority
+from kunnafoni.engine.batcher_stats import StatsCollector
 from kunnafoni.engine.fair_queue import FairQueue
-from kunnafoni.engine.meter import Meter
-from kunnafoni.engine.policy import Policy
+from kunnafoni.engine.request_context import Priority, RequestContext
+from kunnafoni.engine.scheduler_config import SchedulerConfig
 from kunnafoni.errors import CancelledCallError, DeadlineError, DrainingError, OverloadedError
-from tests.service.engine.fakes import FakeModel, FakeRow, run
+from tests.service.engine.fakes import FakeModel, FakeSequence, run
 
 # Rows weigh 20: a batch holds 4 of them, and a request may find 40 before it.
-POLICY = Policy(batch_tokens=100, batch_rows=4, queue_tokens=800, window_batches=2)
+CONFIG = SchedulerConfig(max_batch_tokens=100, max_batch_sequences=4, max_queue_tokens=800, window_batches=2)
 
 
-def begin(batcher: Batcher[FakeRow, str], caller: Caller, name: str, rows: int) -> list[asyncio.Task[object]]:
+def begin(
+    batcher: Batcher[FakeSequence, str], context: RequestContext, name: str, sequences: int
+) -> list[asyncio.Task[object]]:
     async def one(text: str) -> object:
-        return (await batcher.submit(FakeRow(text), caller=caller)).output
+        return (await batcher.submit(FakeSequence(text), context=context)).output
 
-    return [asyncio.create_task(one(f"{name}{n}")) for n in range(rows)]
+    return [asyncio.create_task(one(f"{name}{n}")) for n in range(sequences)]
 
 
-def lines(batcher: Batcher[FakeRow, str], name: str, number: int) -> list[asyncio.Task[object]]:
-    """Requests of one row each, of as many callers."""
-    return [task for n in range(number) for task in begin(batcher, Caller(), f"{name}{n}-", 1)]
+def lines(batcher: Batcher[FakeSequence, str], name: str, number: int) -> list[asyncio.Task[object]]:
+    """Requests of one sequence each, of as many context."""
+    return [task for n in range(number) for task in begin(batcher, RequestContext(), f"{name}{n}-", 1)]
 
 
 def test_a_full_queue_refuses_at_once_and_says_when_to_come_back() -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        batcher = Batcher(FakeModel(), POLICY)
+        batcher = Batcher(FakeModel(), CONFIG)
         work = lines(batcher, "a", 41)
         await asyncio.sleep(0.5)
         work += lines(batcher, "b", 4)
         await asyncio.sleep(0)
         with pytest.raises(OverloadedError) as unmeasured:
-            await batcher.submit(FakeRow("c"), caller=Caller())
+            await batcher.submit(FakeSequence("c"), context=RequestContext())
         assert loop.time() == 0.5
         assert unmeasured.value.retry_after_s == 1.0
         await asyncio.sleep(1.0)
         work += lines(batcher, "d", 4)
         await asyncio.sleep(0)
-        # 41 rows of 20 tokens wait and 80 tokens are done in a second.
+        # 41 sequences of 20 tokens wait and 80 tokens are done in a second.
         with pytest.raises(OverloadedError) as measured:
-            batcher.admit(180, caller=Caller())
+            batcher.admit(180, context=RequestContext())
         assert measured.value.retry_after_s == pytest.approx(20 / 80)
         assert batcher.stats().refused_requests == 2
         await asyncio.gather(*work)
@@ -60,14 +62,14 @@ def test_a_full_queue_refuses_at_once_and_says_when_to_come_back() -> None:
 def test_the_turns_of_another_model_count_in_when_to_come_back() -> None:
     async def main() -> None:
         processor = asyncio.Semaphore(1)
-        batchers = [Batcher(FakeModel(), POLICY, turn=lambda: processor) for _ in range(2)]
+        batchers = [Batcher(FakeModel(), CONFIG, acquire_processor=lambda: processor) for _ in range(2)]
         work = [task for batcher in batchers for task in lines(batcher, "a", 40)]
         await asyncio.sleep(8.5)
         work += lines(batchers[0], "b", 21)
         await asyncio.sleep(0)
         # Each model has run every other second, batches of 80 tokens.
         with pytest.raises(OverloadedError) as refused:
-            batchers[0].admit(1000, caller=Caller())
+            batchers[0].admit(1000, context=RequestContext())
         waiting = batchers[0].stats().queued_tokens
         assert refused.value.retry_after_s == pytest.approx((waiting - 800) / 40, rel=0.1)
         await asyncio.gather(*work)
@@ -79,15 +81,15 @@ def test_the_turns_of_another_model_count_in_when_to_come_back() -> None:
 
 def test_a_request_is_admitted_as_a_whole_or_not_at_all() -> None:
     async def main() -> None:
-        batcher = Batcher(FakeModel(), POLICY)
-        first = Caller()
-        batcher.admit(20 * 41, caller=first)
+        batcher = Batcher(FakeModel(), CONFIG)
+        first = RequestContext()
+        batcher.admit(20 * 41, context=first)
         work = begin(batcher, first, "a", 41)
         await asyncio.sleep(0)
         with pytest.raises(OverloadedError):
-            batcher.admit(20 * 41, caller=Caller())
-        second = Caller()
-        batcher.admit(20 * 5, caller=second)
+            batcher.admit(20 * 41, context=RequestContext())
+        second = RequestContext()
+        batcher.admit(20 * 5, context=second)
         work += begin(batcher, second, "b", 30)  # more than it said: half a request is worse than none
         assert len(await asyncio.gather(*work)) == 71
         await batcher.close()
@@ -97,21 +99,21 @@ def test_a_request_is_admitted_as_a_whole_or_not_at_all() -> None:
 
 def test_asking_for_room_lets_nobody_in() -> None:
     async def main() -> None:
-        batcher = Batcher(FakeModel(), POLICY)
-        asking = Caller()
-        batcher.check_room(20 * 41, caller=asking)
+        batcher = Batcher(FakeModel(), CONFIG)
+        asking = RequestContext()
+        batcher.check_capacity(20 * 41, context=asking)
         with pytest.raises(OverloadedError):
-            batcher.check_room(20 * 41, caller=asking, coming=20 * 41)
-        first = Caller()
-        batcher.admit(20 * 41, caller=first)
+            batcher.check_capacity(20 * 41, context=asking, reserved_tokens=20 * 41)
+        first = RequestContext()
+        batcher.admit(20 * 41, context=first)
         work = begin(batcher, first, "a", 41)
         await asyncio.sleep(0)
-        for refuses in (batcher.check_room, batcher.admit):
+        for refuses in (batcher.check_capacity, batcher.admit):
             with pytest.raises(OverloadedError):
-                refuses(20 * 41, caller=asking)
+                refuses(20 * 41, context=asking)
         assert batcher.stats().refused_requests == 1, "once a request"
-        for comes_in in (first, Caller(priority=Priority.JOB)):
-            batcher.check_room(20 * 41, caller=comes_in)
+        for comes_in in (first, RequestContext(priority=Priority.JOB)):
+            batcher.check_capacity(20 * 41, context=comes_in)
         await asyncio.gather(*work)
         await batcher.close()
 
@@ -120,20 +122,20 @@ def test_asking_for_room_lets_nobody_in() -> None:
 
 def test_large_requests_leave_room_for_small_ones() -> None:
     async def main() -> None:
-        batcher = Batcher(FakeModel(), POLICY)
+        batcher = Batcher(FakeModel(), CONFIG)
         work: list[asyncio.Task[object]] = []
         for number in range(10):
-            caller = Caller()
+            context = RequestContext()
             try:
-                batcher.admit(20 * 10, caller=caller)
+                batcher.admit(20 * 10, context=context)
             except OverloadedError:
                 continue
-            work += begin(batcher, caller, f"archive{number}-", 10)
+            work += begin(batcher, context, f"archive{number}-", 10)
             await asyncio.sleep(0)
         stats = batcher.stats()
-        assert stats.queued_rows + stats.running_rows == 50
+        assert stats.queued_sequences + stats.running_sequences == 50
         assert stats.refused_requests == 5
-        work += begin(batcher, Caller(), "line", 1)
+        work += begin(batcher, RequestContext(), "line", 1)
         assert len(await asyncio.gather(*work)) == 51
         await batcher.close()
 
@@ -142,13 +144,13 @@ def test_large_requests_leave_room_for_small_ones() -> None:
 
 def test_a_request_larger_than_the_queue_gets_in_when_little_else_waits() -> None:
     async def main() -> None:
-        batcher = Batcher(FakeModel(), POLICY)
-        giant = Caller()
-        batcher.admit(5_000, caller=giant)
+        batcher = Batcher(FakeModel(), CONFIG)
+        giant = RequestContext()
+        batcher.admit(5_000, context=giant)
         work = begin(batcher, giant, "a", 250)
         await asyncio.sleep(0)
         with pytest.raises(OverloadedError):
-            batcher.admit(5_000, caller=Caller())
+            batcher.admit(5_000, context=RequestContext())
         assert len(await asyncio.gather(*work)) == 250
         await batcher.close()
 
@@ -157,8 +159,8 @@ def test_a_request_larger_than_the_queue_gets_in_when_little_else_waits() -> Non
 
 def test_jobs_wait_for_room_and_keep_within_it() -> None:
     async def main() -> None:
-        batcher = Batcher(FakeModel(), POLICY)
-        work = begin(batcher, Caller(priority=Priority.JOB), "a", 100)
+        batcher = Batcher(FakeModel(), CONFIG)
+        work = begin(batcher, RequestContext(priority=Priority.JOB), "a", 100)
         most = 0
         while not all(task.done() for task in work):
             most = max(most, batcher.stats().queued_tokens)
@@ -173,15 +175,15 @@ def test_jobs_wait_for_room_and_keep_within_it() -> None:
 
 def test_jobs_do_not_take_the_room_of_people() -> None:
     async def main() -> None:
-        batcher = Batcher(FakeModel(), POLICY)
-        job = Caller(priority=Priority.JOB)
+        batcher = Batcher(FakeModel(), CONFIG)
+        job = RequestContext(priority=Priority.JOB)
         begin(batcher, job, "job", 100)
         await asyncio.sleep(0.5)
-        people = begin(batcher, Caller(), "line", 30)
+        people = begin(batcher, RequestContext(), "line", 30)
         await asyncio.gather(*people)
         job.cancel()
         await asyncio.sleep(0)
-        assert batcher.stats().queued_rows == 0
+        assert batcher.stats().queued_sequences == 0
         await batcher.close()
 
     run(main())
@@ -189,11 +191,11 @@ def test_jobs_do_not_take_the_room_of_people() -> None:
 
 def test_a_job_at_the_door_is_told_of_deadlines_and_of_the_end() -> None:
     async def main() -> None:
-        batcher = Batcher(FakeModel(), POLICY)
-        work = begin(batcher, Caller(priority=Priority.JOB), "a", 30)
+        batcher = Batcher(FakeModel(), CONFIG)
+        work = begin(batcher, RequestContext(priority=Priority.JOB), "a", 30)
         await asyncio.sleep(0.5)
-        (hurried,) = begin(batcher, Caller(priority=Priority.JOB, deadline_s=0.75), "b", 1)
-        (patient,) = begin(batcher, Caller(priority=Priority.JOB), "c", 1)
+        (hurried,) = begin(batcher, RequestContext(priority=Priority.JOB, deadline_s=0.75), "b", 1)
+        (patient,) = begin(batcher, RequestContext(priority=Priority.JOB), "c", 1)
         with pytest.raises(DeadlineError):
             await hurried
         assert asyncio.get_running_loop().time() == 0.75
@@ -210,10 +212,10 @@ def test_a_job_at_the_door_is_told_of_deadlines_and_of_the_end() -> None:
 def test_room_that_a_job_leaves_goes_to_the_next_at_the_door() -> None:
     async def main() -> None:
         model = FakeModel()
-        batcher = Batcher(model, Policy(batch_tokens=100, queue_tokens=800, window_batches=1))
-        with Caller(priority=Priority.JOB) as job:
-            rows = [FakeRow(text, weight=100) for text in "abbc"]
-            work = [asyncio.create_task(batcher.submit(row, caller=job)) for row in rows]
+        batcher = Batcher(model, SchedulerConfig(max_batch_tokens=100, max_queue_tokens=800, window_batches=1))
+        with RequestContext(priority=Priority.JOB) as job:
+            sequences = [FakeSequence(text, token_cost=100) for text in "abbc"]
+            work = [asyncio.create_task(batcher.submit(sequence, context=job)) for sequence in sequences]
             answers = await asyncio.gather(*work)  # the second `b` needs no room
         assert [answer.output for answer in answers] == ["<a>", "<b>", "<b>", "<c>"]
         assert model.seen == list("abc")
@@ -224,15 +226,15 @@ def test_room_that_a_job_leaves_goes_to_the_next_at_the_door() -> None:
 
 def test_room_that_a_job_gets_when_it_has_gone_goes_to_the_next_at_the_door() -> None:
     async def main() -> None:
-        policy = Policy(batch_tokens=100, queue_tokens=800, window_batches=1)
-        jobs: FairQueue[FakeRow] = FairQueue(policy)
-        admission = Admission(policy, Meter(1), interactive=FairQueue(policy), jobs=jobs)
-        first, second = Caller(priority=Priority.JOB), Caller(priority=Priority.JOB)
-        full = jobs.add(FakeRow("a", weight=100), first)
-        waiting = [asyncio.create_task(admission.wait_for_room(100, caller)) for caller in (first, second)]
+        config = SchedulerConfig(max_batch_tokens=100, max_queue_tokens=800, window_batches=1)
+        jobs: FairQueue[FakeSequence] = FairQueue(config)
+        admission = Admission(config, StatsCollector(1), interactive=FairQueue(config), jobs=jobs)
+        first, second = RequestContext(priority=Priority.JOB), RequestContext(priority=Priority.JOB)
+        full = jobs.add(FakeSequence("a", token_cost=100), first)
+        waiting = [asyncio.create_task(admission.wait_for_capacity(100, context)) for context in (first, second)]
         await asyncio.sleep(1)
-        full.leave()
-        admission.make_room()
+        full.remove()
+        admission.admit_waiting_jobs()
         first.cancel()
         await asyncio.wait(waiting)
         assert type(waiting[0].exception()) is CancelledCallError

@@ -1,4 +1,4 @@
-"""Which rows share a batch, when it begins, and what becomes of it; how a batcher ends is in `test_shutdown`."""
+"""Which sequences share a batch, when it begins, and what becomes of it; how a batcher ends is in `test_shutdown`."""
 
 from __future__ import annotations
 
@@ -6,23 +6,25 @@ import asyncio
 
 import pytest
 
+from kunnafoni.engine.batch_runner import Completion, OutputCountError
 from kunnafoni.engine.batcher import Batcher
-from kunnafoni.engine.caller import Caller, Priority
-from kunnafoni.engine.policy import Policy
-from kunnafoni.engine.runner import Answer, OutputCountError
+from kunnafoni.engine.request_context import Priority, RequestContext
+from kunnafoni.engine.scheduler_config import SchedulerConfig
 from kunnafoni.errors import InvalidInputError
-from tests.service.engine.fakes import FakeModel, FakeRow, PoisonError, run, texts
+from tests.service.engine.fakes import FakeModel, FakeSequence, PoisonError, run, texts
 
-POLICY = Policy(batch_tokens=100, batch_rows=4, queue_tokens=10_000)
+CONFIG = SchedulerConfig(max_batch_tokens=100, max_batch_sequences=4, max_queue_tokens=10_000)
 
 
-def answers(model: FakeModel, policy: Policy, *rows: FakeRow) -> list[Answer[str] | BaseException]:
-    """Submit the rows of one caller at once, in a batcher of their own."""
+def answers(
+    model: FakeModel, config: SchedulerConfig, *sequences: FakeSequence
+) -> list[Completion[str] | BaseException]:
+    """Submit the sequences of one caller at once, in a batcher of their own."""
 
-    async def main() -> list[Answer[str] | BaseException]:
-        batcher = Batcher(model, policy)
-        with Caller() as caller:
-            work = [batcher.submit(row, caller=caller) for row in rows]
+    async def main() -> list[Completion[str] | BaseException]:
+        batcher = Batcher(model, config)
+        with RequestContext() as context:
+            work = [batcher.submit(sequence, context=context) for sequence in sequences]
             results = await asyncio.gather(*work, return_exceptions=True)
         await batcher.close()
         return results
@@ -32,21 +34,21 @@ def answers(model: FakeModel, policy: Policy, *rows: FakeRow) -> list[Answer[str
 
 def test_every_row_gets_its_own_answer_and_times() -> None:
     model = FakeModel(batch_s=2.0)
-    results = answers(model, POLICY, *(FakeRow(str(number)) for number in range(6)))
+    results = answers(model, CONFIG, *(FakeSequence(str(number)) for number in range(6)))
     assert texts(results) == [f"<{number}>" for number in range(6)]
     assert model.batches == [["0", "1", "2", "3"], ["4", "5"]]
-    waits = [(round(each.queue_ms), round(each.inference_ms)) for each in results if isinstance(each, Answer)]
+    waits = [(round(each.queue_ms), round(each.inference_ms)) for each in results if isinstance(each, Completion)]
     assert waits == [(0, 2000)] * 4 + [(2000, 2000)] * 2
 
 
 def test_a_row_that_ends_before_its_batch_is_answered_then() -> None:
     async def main() -> None:
         model = FakeModel(early_s={"b": 0.2, "c": 0.7})
-        batcher = Batcher(model, POLICY)
-        with Caller() as caller:
-            work = [asyncio.create_task(batcher.submit(FakeRow(text), caller=caller)) for text in "abc"]
+        batcher = Batcher(model, CONFIG)
+        with RequestContext() as context:
+            work = [asyncio.create_task(batcher.submit(FakeSequence(text), context=context)) for text in "abc"]
             assert (await work[1]).inference_ms == pytest.approx(200)
-            again = await batcher.submit(FakeRow("b"), caller=caller)
+            again = await batcher.submit(FakeSequence("b"), context=context)
             answers = [*await asyncio.gather(*work), again]
         assert texts(answers) == ["<a>", "<b>", "<c>", "<b>"]
         assert [round(each.inference_ms) for each in answers] == [1000, 200, 700, 200]
@@ -58,68 +60,81 @@ def test_a_row_that_ends_before_its_batch_is_answered_then() -> None:
 
 def test_what_was_told_before_a_batch_failed_stands() -> None:
     model = FakeModel(poison={"b"}, early_s={"a": 0.5})
-    assert texts(answers(model, POLICY, *map(FakeRow, "abc"))) == ["<a>", "PoisonError", "<c>"]
+    assert texts(answers(model, CONFIG, *map(FakeSequence, "abc"))) == ["<a>", "PoisonError", "<c>"]
     assert model.batches == [["a", "b", "c"], ["b"], ["c"]]
 
 
 def test_the_last_row_without_an_answer_is_tried_alone() -> None:
     model = FakeModel(miscount={"b"}, early_s={"a": 0.5})
-    assert texts(answers(model, POLICY, *map(FakeRow, "ab"))) == ["<a>", "OutputCountError"]
+    assert texts(answers(model, CONFIG, *map(FakeSequence, "ab"))) == ["<a>", "OutputCountError"]
     assert model.batches == [["a", "b"], ["b"]]
 
 
 def test_what_is_told_of_a_batch_that_has_failed_is_nobodys() -> None:
     model = FakeModel(poison={"b"}, early_s={"a": 1.5})
-    assert texts(answers(model, POLICY, *map(FakeRow, "ab"))) == ["<a>", "PoisonError"]
+    assert texts(answers(model, CONFIG, *map(FakeSequence, "ab"))) == ["<a>", "PoisonError"]
     assert model.batches == [["a", "b"], ["a"], ["b"]]
 
 
 def test_a_batch_that_fails_after_it_told_of_every_row_has_failed_nobody() -> None:
     model = FakeModel(poison={"b"}, early_s={"a": 0.5, "b": 0.5})
-    assert texts(answers(model, POLICY, *map(FakeRow, "ab"))) == ["<a>", "<b>"]
+    assert texts(answers(model, CONFIG, *map(FakeSequence, "ab"))) == ["<a>", "<b>"]
     assert model.batches == [["a", "b"]]
 
 
 def test_a_batch_is_cut_by_rows_times_the_heaviest() -> None:
     model = FakeModel()
-    answers(model, POLICY, FakeRow("a", weight=10), FakeRow("b", weight=40), FakeRow("c", weight=40), FakeRow("d"))
+    answers(
+        model,
+        CONFIG,
+        FakeSequence("a", token_cost=10),
+        FakeSequence("b", token_cost=40),
+        FakeSequence("c", token_cost=40),
+        FakeSequence("d"),
+    )
     assert model.batches == [["a", "d"], ["b", "c"]]
 
 
 def test_rows_of_like_length_share_a_batch() -> None:
     model = FakeModel()
-    rows = [FakeRow(f"{length}", length=length) for length in (15, 33, 0, 47, 10, 32, 16)]
-    answers(model, POLICY, *rows)
+    sequences = [FakeSequence(f"{length}", prompt_tokens=length) for length in (15, 33, 0, 47, 10, 32, 16)]
+    answers(model, CONFIG, *sequences)
     assert model.batches == [["15", "10", "0"], ["33", "32", "47"], ["16"]]
 
 
 def test_rows_of_like_weight_share_a_batch() -> None:
     model = FakeModel()
-    rows = [FakeRow(f"{weight}", weight=weight) for weight in (10, 24, 11, 25, 12, 23, 13, 22)]
-    answers(model, POLICY, *rows)
+    sequences = [
+        FakeSequence(f"{token_cost}", token_cost=token_cost) for token_cost in (10, 24, 11, 25, 12, 23, 13, 22)
+    ]
+    answers(model, CONFIG, *sequences)
     assert model.batches == [["10", "11", "12", "13"], ["24", "25", "23", "22"]]
 
 
 def test_a_batch_is_decoded_one_way() -> None:
     model = FakeModel()
-    rows = [FakeRow(f"{decoding}{n}", decoding=decoding) for n in range(2) for decoding in ("beam", "greedy")]
-    answers(model, POLICY, *rows)
+    sequences = [FakeSequence(f"{decoding}{n}", decoding=decoding) for n in range(2) for decoding in ("beam", "greedy")]
+    answers(model, CONFIG, *sequences)
     assert model.batches == [["beam0", "beam1"], ["greedy0", "greedy1"]]
 
 
 def test_company_is_sought_only_among_the_rows_due_soon() -> None:
     model = FakeModel()
-    policy = Policy(batch_tokens=100, batch_rows=2, window_batches=2)
-    rows = [FakeRow("0", length=10), *(FakeRow(str(n), length=90) for n in range(1, 8)), FakeRow("8", length=10)]
-    answers(model, policy, *rows)
+    config = SchedulerConfig(max_batch_tokens=100, max_batch_sequences=2, window_batches=2)
+    sequences = [
+        FakeSequence("0", prompt_tokens=10),
+        *(FakeSequence(str(n), prompt_tokens=90) for n in range(1, 8)),
+        FakeSequence("8", prompt_tokens=10),
+    ]
+    answers(model, config, *sequences)
     assert model.batches == [["0"], ["1", "2"], ["3", "4"], ["5", "6"], ["7"], ["8"]]
 
 
 def test_callers_who_were_answered_together_come_back_together() -> None:
     async def main() -> None:
         model = FakeModel()
-        batcher = Batcher(model, Policy(max_wait_ms=5))
-        # (a) finds the model idle. Then there are always two callers, at work or waiting, until (f) is alone; (g) comes
+        batcher = Batcher(model, SchedulerConfig(max_wait_ms=5))
+        # (a) finds the model idle. Then there are always two context, at work or waiting, until (f) is alone; (g) comes
         # when nobody is expected any more.
         await asyncio.gather(
             *(
@@ -139,7 +154,7 @@ def test_callers_who_were_answered_together_come_back_together() -> None:
 def test_one_caller_alone_never_waits_for_company() -> None:
     async def main() -> None:
         model = FakeModel()
-        batcher = Batcher(model, Policy(max_wait_ms=5))
+        batcher = Batcher(model, SchedulerConfig(max_wait_ms=5))
         for number in range(3):
             await late(batcher, str(number), 0.001)
         assert model.began_s == pytest.approx([0.001, 1.002, 2.003])
@@ -148,15 +163,15 @@ def test_one_caller_alone_never_waits_for_company() -> None:
     run(main())
 
 
-async def late(batcher: Batcher[FakeRow, str], text: str, delay_s: float) -> Answer[str]:
-    """Submit a row of a new caller after a while."""
+async def late(batcher: Batcher[FakeSequence, str], text: str, delay_s: float) -> Completion[str]:
+    """Submit a sequence of a new caller after a while."""
     await asyncio.sleep(delay_s)
-    return await batcher.submit(FakeRow(text), caller=Caller())
+    return await batcher.submit(FakeSequence(text), context=RequestContext())
 
 
 def test_a_full_batch_waits_for_nobody() -> None:
     model = FakeModel()
-    answers(model, POLICY, *(FakeRow(str(number)) for number in range(8)))
+    answers(model, CONFIG, *(FakeSequence(str(number)) for number in range(8)))
     assert model.began_s == [0.0, 1.0]
 
 
@@ -164,15 +179,15 @@ def test_batches_at_once_share_what_waits() -> None:
     model = FakeModel()
 
     async def main() -> tuple[float, float]:
-        batcher = Batcher(model, POLICY, parallel=2)
-        with Caller() as caller:
-            await asyncio.gather(*(batcher.submit(FakeRow(f"{n}"), caller=caller) for n in range(6)))
-            assert (batcher.stats().running_rows, batcher.stats().drain_tokens_per_s) == (0, 120)
-            first = asyncio.create_task(batcher.submit(FakeRow("first"), caller=caller))
+        batcher = Batcher(model, CONFIG, parallel=2)
+        with RequestContext() as context:
+            await asyncio.gather(*(batcher.submit(FakeSequence(f"{n}"), context=context) for n in range(6)))
+            assert (batcher.stats().running_sequences, batcher.stats().drain_tokens_per_s) == (0, 120)
+            first = asyncio.create_task(batcher.submit(FakeSequence("first"), context=context))
             await asyncio.sleep(0.5)
-            assert batcher.stats().running_rows == 1
+            assert batcher.stats().running_sequences == 1
             began_s = asyncio.get_running_loop().time()
-            await batcher.submit(FakeRow("second"), caller=caller)
+            await batcher.submit(FakeSequence("second"), context=context)
             elapsed_s = asyncio.get_running_loop().time() - began_s
             await first
         await batcher.close()
@@ -186,35 +201,35 @@ def test_batches_at_once_share_what_waits() -> None:
 
 def test_a_row_that_no_batch_holds_is_refused_at_once() -> None:
     model = FakeModel()
-    (result,) = answers(model, POLICY, FakeRow("a", weight=101))
+    (result,) = answers(model, CONFIG, FakeSequence("a", token_cost=101))
     assert isinstance(result, InvalidInputError)
     assert not model.batches
 
 
 def test_a_poisonous_row_fails_alone() -> None:
     model = FakeModel(poison={"2"})
-    results = answers(model, POLICY, *(FakeRow(str(number)) for number in range(5)))
+    results = answers(model, CONFIG, *(FakeSequence(str(number)) for number in range(5)))
     assert texts(results) == ["<0>", "<1>", "PoisonError", "<3>", "<4>"]
     assert model.batches == [["0", "1", "2", "3"], ["0", "1"], ["2", "3"], ["2"], ["3"], ["4"]]
 
 
 def test_a_batch_with_too_few_outputs_gives_nobody_a_wrong_answer() -> None:
     model = FakeModel(miscount={"1"})
-    results = answers(model, POLICY, *(FakeRow(str(number)) for number in range(4)))
+    results = answers(model, CONFIG, *(FakeSequence(str(number)) for number in range(4)))
     assert texts(results) == ["<0>", "OutputCountError", "<2>", "<3>"]
     assert isinstance(results[1], OutputCountError)
 
 
 def test_failed_batches_are_counted() -> None:
     async def main() -> None:
-        batcher = Batcher(FakeModel(poison={"a"}), POLICY)
-        caller = Caller()
-        work = [batcher.submit(FakeRow(text), caller=caller) for text in "abc"]
+        batcher = Batcher(FakeModel(poison={"a"}), CONFIG)
+        context = RequestContext()
+        work = [batcher.submit(FakeSequence(text), context=context) for text in "abc"]
         results = await asyncio.gather(*work, return_exceptions=True)
         assert [isinstance(result, PoisonError) for result in results] == [True, False, False]
         stats = batcher.stats()
-        assert (stats.batches, stats.rows, stats.failed_batches) == (3, 6, 2)
-        assert (stats.queued_rows, stats.queued_tokens, stats.running_rows) == (0, 0, 0)
+        assert (stats.batches, stats.sequences, stats.failed_batches) == (3, 6, 2)
+        assert (stats.queued_sequences, stats.queued_tokens, stats.running_sequences) == (0, 0, 0)
         await batcher.close()
 
     run(main())
@@ -222,11 +237,11 @@ def test_failed_batches_are_counted() -> None:
 
 def test_padding_and_drain_rate_are_measured() -> None:
     async def main() -> None:
-        batcher = Batcher(FakeModel(batch_s=2.0), Policy(batch_tokens=100, batch_rows=2))
-        caller = Caller()
+        batcher = Batcher(FakeModel(batch_s=2.0), SchedulerConfig(max_batch_tokens=100, max_batch_sequences=2))
+        context = RequestContext()
         assert batcher.stats().drain_tokens_per_s == 0
-        rows = FakeRow("a", weight=10), FakeRow("b", weight=30)
-        await asyncio.gather(*(batcher.submit(row, caller=caller) for row in rows))
+        sequences = FakeSequence("a", token_cost=10), FakeSequence("b", token_cost=30)
+        await asyncio.gather(*(batcher.submit(sequence, context=context) for sequence in sequences))
         stats = batcher.stats()
         assert stats.padding_share == pytest.approx(1 - 40 / 60)
         assert stats.drain_tokens_per_s == pytest.approx(40 / 2.0)
@@ -239,13 +254,13 @@ def test_rows_of_a_job_that_a_person_asks_for_share_a_batch() -> None:
     model = FakeModel(batch_s=1.0)
 
     async def main() -> None:
-        batcher = Batcher(model, POLICY)
-        with Caller() as person, Caller(priority=Priority.JOB) as job:
-            rows = [FakeRow(f"{number}") for number in range(4)]
-            work = [asyncio.create_task(batcher.submit(FakeRow("before"), caller=person))]
+        batcher = Batcher(model, CONFIG)
+        with RequestContext() as person, RequestContext(priority=Priority.JOB) as job:
+            sequences = [FakeSequence(f"{number}") for number in range(4)]
+            work = [asyncio.create_task(batcher.submit(FakeSequence("before"), context=person))]
             await asyncio.sleep(0.1)
-            for caller in (job, person):
-                work += [asyncio.create_task(batcher.submit(row, caller=caller)) for row in rows]
+            for context in (job, person):
+                work += [asyncio.create_task(batcher.submit(sequence, context=context)) for sequence in sequences]
             await asyncio.gather(*work)
         await batcher.close()
 
@@ -255,8 +270,8 @@ def test_rows_of_a_job_that_a_person_asks_for_share_a_batch() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"batch_rows": 0}, {"max_wait_ms": -1}, {"queue_tokens": 10}],
+    [{"max_batch_sequences": 0}, {"max_wait_ms": -1}, {"max_queue_tokens": 10}],
 )
 def test_a_policy_that_cannot_work_is_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="at least"):
-        Policy(**wrong)
+        SchedulerConfig(**wrong)

@@ -7,7 +7,7 @@ import tracemalloc
 
 import pytest
 
-from kunnafoni.engine.cache import OutputCache
+from kunnafoni.engine.output_cache import OutputCache
 from kunnafoni_models.backend import Decoding, Output, Prompt
 
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 
 from kunnafoni.engine.batcher import Batcher
-from kunnafoni.engine.caller import Caller, Priority
-from kunnafoni.engine.policy import Policy
-from tests.service.engine.fakes import FakeModel, FakeRow, run
+from kunnafoni.engine.request_context import Priority, RequestContext
+from kunnafoni.engine.scheduler_config import SchedulerConfig
+from tests.service.engine.fakes import FakeModel, FakeSequence, run
 
-POLICY = Policy(batch_tokens=200, batch_rows=10, queue_tokens=100_000)
+CONFIG = SchedulerConfig(max_batch_tokens=200, max_batch_sequences=10, max_queue_tokens=100_000)
 
 
 def begin(
-    batcher: Batcher[FakeRow, str], caller: Caller, name: str, rows: int, length: int = 10
+    batcher: Batcher[FakeSequence, str], context: RequestContext, name: str, sequences: int, prompt_tokens: int = 10
 ) -> asyncio.Task[list[object]]:
-    """Submit rows `name0`, `name1`, ... of one caller."""
+    """Submit sequences `name0`, `name1`, ... of one context."""
 
     async def main() -> list[object]:
-        work = [batcher.submit(FakeRow(f"{name}{n}", length), caller=caller) for n in range(rows)]
+        work = [batcher.submit(FakeSequence(f"{name}{n}", prompt_tokens), context=context) for n in range(sequences)]
         return list(await asyncio.gather(*work))
 
     return asyncio.create_task(main())
@@ -28,12 +28,12 @@ def test_a_line_behind_an_article_is_answered_within_three_batches() -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
         model = FakeModel()
-        batcher = Batcher(model, POLICY)
-        article = begin(batcher, Caller(), "article", 500)
+        batcher = Batcher(model, CONFIG)
+        article = begin(batcher, RequestContext(), "article", 500)
         await asyncio.sleep(5.1)
-        for length in (3, 10, 200):  # like the article's rows or not at all
+        for length in (3, 10, 200):  # like the article's sequences or not at all
             start_s = loop.time()
-            await begin(batcher, Caller(), f"line{length}-", 1, length)
+            await begin(batcher, RequestContext(), f"line{length}-", 1, length)
             assert loop.time() - start_s <= 3
         await article
         # The article loses what the lines took and no more: those of another length had a batch to themselves.
@@ -46,12 +46,12 @@ def test_a_line_behind_an_article_is_answered_within_three_batches() -> None:
 def test_a_line_behind_many_articles_does_not_wait_for_all_of_them() -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        batcher = Batcher(FakeModel(), POLICY)
-        articles = [begin(batcher, Caller(), f"article{n}-", 50, 10 + n) for n in range(30)]
+        batcher = Batcher(FakeModel(), CONFIG)
+        articles = [begin(batcher, RequestContext(), f"article{n}-", 50, 10 + n) for n in range(30)]
         await asyncio.sleep(35.5)
         for number in range(10):
             start_s = loop.time()
-            await begin(batcher, Caller(), f"line{number}-", 1, 100)
+            await begin(batcher, RequestContext(), f"line{number}-", 1, 100)
             assert loop.time() - start_s <= 6
             await asyncio.sleep(0.7)
         await asyncio.gather(*articles)
@@ -63,8 +63,8 @@ def test_a_line_behind_many_articles_does_not_wait_for_all_of_them() -> None:
 def test_callers_of_any_size_get_equal_shares() -> None:
     async def main() -> None:
         model = FakeModel()
-        batcher = Batcher(model, POLICY)
-        work = [begin(batcher, Caller(), name, 100 * (index + 1)) for index, name in enumerate("abc")]
+        batcher = Batcher(model, CONFIG)
+        work = [begin(batcher, RequestContext(), name, 100 * (index + 1)) for index, name in enumerate("abc")]
         await asyncio.sleep(20.5)
         shares = [sum(text.startswith(name) for text in model.seen) for name in "abc"]
         assert sum(shares) == 210
@@ -79,12 +79,12 @@ def test_a_stream_of_newcomers_and_an_article_do_not_starve_each_other() -> None
     async def main() -> None:
         loop = asyncio.get_running_loop()
         model = FakeModel()
-        batcher = Batcher(model, POLICY)
-        article = begin(batcher, Caller(), "article", 60, length=100)
+        batcher = Batcher(model, CONFIG)
+        article = begin(batcher, RequestContext(), "article", 60, prompt_tokens=100)
 
         async def one_line(number: int) -> float:
             start_s = loop.time()
-            await begin(batcher, Caller(), f"line{number}-", 1)
+            await begin(batcher, RequestContext(), f"line{number}-", 1)
             return loop.time() - start_s
 
         newcomers: list[asyncio.Task[float]] = []
@@ -101,8 +101,8 @@ def test_a_stream_of_newcomers_and_an_article_do_not_starve_each_other() -> None
 def test_rows_of_a_caller_come_in_order() -> None:
     async def main() -> None:
         model = FakeModel()
-        batcher = Batcher(model, POLICY)
-        await begin(batcher, Caller(), "", 100)
+        batcher = Batcher(model, CONFIG)
+        await begin(batcher, RequestContext(), "", 100)
         assert model.seen == [str(n) for n in range(100)]
         await batcher.close()
 
@@ -113,12 +113,12 @@ def test_people_go_before_jobs() -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
         model = FakeModel()
-        batcher = Batcher(model, POLICY)
-        job = begin(batcher, Caller(priority=Priority.JOB), "job", 100)
+        batcher = Batcher(model, CONFIG)
+        job = begin(batcher, RequestContext(priority=Priority.JOB), "job", 100)
         for number in range(5):
             await asyncio.sleep(0.3)
             start_s = loop.time()
-            await begin(batcher, Caller(), f"line{number}-", 1, length=50)
+            await begin(batcher, RequestContext(), f"line{number}-", 1, prompt_tokens=50)
             assert loop.time() - start_s <= 2
         await job
         await batcher.close()
@@ -129,9 +129,9 @@ def test_people_go_before_jobs() -> None:
 def test_jobs_are_not_starved_by_people() -> None:
     async def main() -> None:
         model = FakeModel()
-        batcher = Batcher(model, POLICY)
-        articles = [begin(batcher, Caller(), f"article{n}-", 500) for n in range(2)]
-        job = begin(batcher, Caller(priority=Priority.JOB), "job", 50)
+        batcher = Batcher(model, CONFIG)
+        articles = [begin(batcher, RequestContext(), f"article{n}-", 500) for n in range(2)]
+        job = begin(batcher, RequestContext(priority=Priority.JOB), "job", 50)
         await asyncio.sleep(39.5)
         batches = ["job" if batch[0].startswith("job") else "people" for batch in model.batches]
         assert [index for index, kind in enumerate(batches) if kind == "job"] == [7, 15, 23, 31, 39]

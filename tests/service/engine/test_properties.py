@@ -10,31 +10,31 @@ from typing import TYPE_CHECKING
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kunnafoni.engine.batch_runner import Completion, OutputCountError
 from kunnafoni.engine.batcher import Batcher
-from kunnafoni.engine.caller import Caller, Priority
-from kunnafoni.engine.policy import Policy
-from kunnafoni.engine.runner import Answer, OutputCountError
+from kunnafoni.engine.request_context import Priority, RequestContext
+from kunnafoni.engine.scheduler_config import SchedulerConfig
 from kunnafoni.errors import DeadlineError, DrainingError, InvalidInputError, OverloadedError
-from tests.service.engine.fakes import FakeModel, FakeRow, PoisonError, run
+from tests.service.engine.fakes import FakeModel, FakeSequence, PoisonError, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 TEXTS = "abcdefgh"
-POLICIES = st.builds(
-    Policy,
-    batch_tokens=st.just(100),
-    batch_rows=st.integers(1, 5),
+CONFIGS = st.builds(
+    SchedulerConfig,
+    max_batch_tokens=st.just(100),
+    max_batch_sequences=st.integers(1, 5),
     max_wait_ms=st.sampled_from([0.0, 5.0, 1500.0]),
     window_batches=st.integers(1, 3),
-    queue_tokens=st.integers(100, 400),
-    job_turn=st.integers(1, 3),
+    max_queue_tokens=st.integers(100, 400),
+    batches_per_job_batch=st.integers(1, 3),
 )
-ROWS = st.builds(
-    FakeRow,
+SEQUENCES = st.builds(
+    FakeSequence,
     text=st.sampled_from(TEXTS),
-    length=st.sampled_from([5, 10, 40]),
-    weight=st.sampled_from([1, 20, 60, 100, 101]),
+    prompt_tokens=st.sampled_from([5, 10, 40]),
+    token_cost=st.sampled_from([1, 20, 60, 100, 101]),
     decoding=st.sampled_from(["greedy", "beam"]),
 )
 DELAYS_S = st.sampled_from([0.0, 0.25, 1.0, 2.5, 7.0])
@@ -42,10 +42,10 @@ DELAYS_S = st.sampled_from([0.0, 0.25, 1.0, 2.5, 7.0])
 
 @dataclass(frozen=True)
 class Call:
-    """One caller: when it comes, what it submits, when it gives up or hangs up."""
+    """One context: when it comes, what it submits, when it gives up or hangs up."""
 
     begin_s: float
-    rows: tuple[FakeRow, ...]
+    sequences: tuple[FakeSequence, ...]
     priority: Priority
     patience_s: float | None
     hangs_up_s: float | None
@@ -55,7 +55,7 @@ CALLS = st.lists(
     st.builds(
         Call,
         begin_s=DELAYS_S,
-        rows=st.lists(ROWS, max_size=8).map(tuple),
+        sequences=st.lists(SEQUENCES, max_size=8).map(tuple),
         priority=st.sampled_from(Priority),
         patience_s=st.none() | DELAYS_S,
         hangs_up_s=st.none() | DELAYS_S,
@@ -65,34 +65,39 @@ CALLS = st.lists(
 
 
 async def make(
-    call: Call, batcher: Batcher[FakeRow, str], *, continuous_batching: bool
-) -> list[Answer[str] | BaseException]:
+    call: Call, batcher: Batcher[FakeSequence, str], *, continuous_batching: bool
+) -> list[Completion[str] | BaseException]:
     """Play one caller to its end."""
     loop = asyncio.get_running_loop()
     await asyncio.sleep(call.begin_s)
     deadline_s = None if call.patience_s is None else loop.time() + call.patience_s
-    caller = Caller(deadline_s=deadline_s, priority=call.priority)
+    context = RequestContext(deadline_s=deadline_s, priority=call.priority)
     if call.hangs_up_s is not None:
-        loop.call_later(call.hangs_up_s, caller.cancel)
-    rows = [replace(row, background=continuous_batching and call.priority is Priority.JOB) for row in call.rows]
-    work = [asyncio.create_task(batcher.submit(row, caller=caller)) for row in rows]
+        loop.call_later(call.hangs_up_s, context.cancel)
+    sequences = [
+        replace(sequence, background=continuous_batching and call.priority is Priority.JOB)
+        for sequence in call.sequences
+    ]
+    work = [asyncio.create_task(batcher.submit(sequence, context=context)) for sequence in sequences]
     results = await asyncio.gather(*work, return_exceptions=True)
-    if deadline_s is not None and call.rows:
+    if deadline_s is not None and call.sequences:
         assert loop.time() <= deadline_s
     return results
 
 
-def check(row: FakeRow, result: Answer[str] | BaseException, call: Call, model: FakeModel, *, drained: bool) -> None:
-    """Whether a row may have ended like this."""
+def check(
+    sequence: FakeSequence, result: Completion[str] | BaseException, call: Call, model: FakeModel, *, drained: bool
+) -> None:
+    """Whether a sequence may have ended like this."""
     match result:
-        case Answer():
-            assert result.output == f"<{row.text}>"
+        case Completion():
+            assert result.output == f"<{sequence.text}>"
         case PoisonError():
-            assert result.args == (row.text,), "a row failed for the sake of another"
+            assert result.args == (sequence.text,), "a sequence failed for the sake of another"
         case OutputCountError():
-            assert row.text in model.miscount
+            assert sequence.text in model.miscount
         case InvalidInputError():
-            assert row.weight > 100
+            assert sequence.token_cost > 100
         case OverloadedError():
             assert call.priority is Priority.INTERACTIVE
         case DeadlineError():
@@ -105,7 +110,7 @@ def check(row: FakeRow, result: Answer[str] | BaseException, call: Call, model: 
 
 @settings(max_examples=200, deadline=None)
 @given(
-    policy=POLICIES,
+    config=CONFIGS,
     continuous_batching=st.booleans(),
     calls=CALLS,
     poison=st.sets(st.sampled_from(TEXTS), max_size=2),
@@ -115,7 +120,7 @@ def check(row: FakeRow, result: Answer[str] | BaseException, call: Call, model: 
 )
 def test_every_future_ends_once_and_with_its_own_answer(
     *,
-    policy: Policy,
+    config: SchedulerConfig,
     continuous_batching: bool,
     calls: list[Call],
     poison: set[str],
@@ -127,19 +132,19 @@ def test_every_future_ends_once_and_with_its_own_answer(
         model = FakeModel(poison=poison, miscount=miscount - poison)
         running: Counter[bool] = Counter()
 
-        async def watched(rows: Sequence[FakeRow], answer: Callable[[int, str], None]) -> list[str]:
-            running.update(row.background for row in rows)
-            # Of a batch that failed the rows are tried again at once, whoever has their seats by then.
-            assert poison or miscount or max(running.values()) <= policy.batch_rows
+        async def watched(sequences: Sequence[FakeSequence], answer: Callable[[int, str], None]) -> list[str]:
+            running.update(sequence.background for sequence in sequences)
+            # Of a batch that failed the sequences are tried again at once, whoever has their slots by then.
+            assert poison or miscount or max(running.values()) <= config.max_batch_sequences
             try:
-                return await model(rows, answer)
+                return await model(sequences, answer)
             finally:
-                running.subtract(row.background for row in rows)
+                running.subtract(sequence.background for sequence in sequences)
 
         batcher = Batcher(
             watched,
-            policy,
-            parallel=policy.batch_rows if continuous_batching else 1,
+            config,
+            parallel=config.max_batch_sequences if continuous_batching else 1,
             continuous_batching=continuous_batching,
         )
         made = [asyncio.create_task(make(call, batcher, continuous_batching=continuous_batching)) for call in calls]
@@ -147,12 +152,12 @@ def test_every_future_ends_once_and_with_its_own_answer(
             await asyncio.sleep(drain_s)
             await batcher.drain(grace_s)
         for call, task in zip(calls, made, strict=True):
-            for row, result in zip(call.rows, await task, strict=True):
-                check(row, result, call, model, drained=drain_s is not None)
+            for sequence, result in zip(call.sequences, await task, strict=True):
+                check(sequence, result, call, model, drained=drain_s is not None)
         stats = batcher.stats()
-        assert (stats.queued_rows, stats.queued_tokens) == (0, 0)
+        assert (stats.queued_sequences, stats.queued_tokens) == (0, 0)
         await batcher.close()
         for batch in model.batches:
-            assert len(batch) <= policy.batch_rows
+            assert len(batch) <= config.max_batch_sequences
 
     run(main())

@@ -8,32 +8,32 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kunnafoni.engine.batch_runner import Completion
 from kunnafoni.engine.batcher import Batcher
-from kunnafoni.engine.caller import Caller
-from kunnafoni.engine.policy import Policy
-from kunnafoni.engine.runner import Answer
+from kunnafoni.engine.request_context import RequestContext
+from kunnafoni.engine.scheduler_config import SchedulerConfig
 from kunnafoni.errors import DrainingError
-from tests.service.engine.fakes import FakeModel, FakeRow, run, texts
+from tests.service.engine.fakes import FakeModel, FakeSequence, run, texts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-POLICY = Policy(batch_tokens=100, batch_rows=4, queue_tokens=10_000)
+CONFIG = SchedulerConfig(max_batch_tokens=100, max_batch_sequences=4, max_queue_tokens=10_000)
 
 
 def test_shutdown_in_mid_batch_resolves_everybody() -> None:
     async def main() -> None:
         model = FakeModel()
-        batcher = Batcher(model, POLICY)
-        caller = Caller()
-        work = [asyncio.create_task(batcher.submit(FakeRow(str(number)), caller=caller)) for number in range(6)]
+        batcher = Batcher(model, CONFIG)
+        context = RequestContext()
+        work = [asyncio.create_task(batcher.submit(FakeSequence(str(number)), context=context)) for number in range(6)]
         await asyncio.sleep(0.5)
-        assert batcher.stats().running_rows == 4
+        assert batcher.stats().running_sequences == 4
         await batcher.close()
         results = await asyncio.gather(*work, return_exceptions=True)
         assert [type(result) for result in results] == [DrainingError] * 6
         with pytest.raises(DrainingError):
-            await batcher.submit(FakeRow("late"), caller=caller)
+            await batcher.submit(FakeSequence("late"), context=context)
         await batcher.close()
 
     run(main())
@@ -41,9 +41,9 @@ def test_shutdown_in_mid_batch_resolves_everybody() -> None:
 
 def test_what_a_model_tells_of_a_row_after_shutdown_is_nobodys() -> None:
     async def main() -> None:
-        batcher = Batcher(FakeModel(early_s={"early": 0.25, "late": 0.75}), POLICY)
-        caller = Caller()
-        work = [asyncio.create_task(batcher.submit(FakeRow(text), caller=caller)) for text in ("late", "early")]
+        batcher = Batcher(FakeModel(early_s={"early": 0.25, "late": 0.75}), CONFIG)
+        context = RequestContext()
+        work = [asyncio.create_task(batcher.submit(FakeSequence(text), context=context)) for text in ("late", "early")]
         await asyncio.sleep(0.5)
         await batcher.close()
         await asyncio.sleep(0.5)
@@ -54,9 +54,9 @@ def test_what_a_model_tells_of_a_row_after_shutdown_is_nobodys() -> None:
 
 def test_drain_finishes_what_it_can_within_the_grace_period() -> None:
     async def main() -> None:
-        batcher = Batcher(FakeModel(), POLICY)
-        caller = Caller()
-        work = [asyncio.create_task(batcher.submit(FakeRow(str(number)), caller=caller)) for number in range(12)]
+        batcher = Batcher(FakeModel(), CONFIG)
+        context = RequestContext()
+        work = [asyncio.create_task(batcher.submit(FakeSequence(str(number)), context=context)) for number in range(12)]
         await asyncio.sleep(0)
         await batcher.drain(grace_s=2.5)
         assert asyncio.get_running_loop().time() == 2.5
@@ -68,20 +68,20 @@ def test_drain_finishes_what_it_can_within_the_grace_period() -> None:
 
 def test_while_draining_only_what_follows_from_admitted_rows_gets_in() -> None:
     async def main() -> None:
-        batcher = Batcher(FakeModel(), POLICY)
+        batcher = Batcher(FakeModel(), CONFIG)
 
         async def two_hops() -> str:
-            with Caller() as caller:
-                first = await batcher.submit(FakeRow("a"), caller=caller)
+            with RequestContext() as context:
+                first = await batcher.submit(FakeSequence("a"), context=context)
                 await asyncio.sleep(0.5)  # what lies between two hops, like a check, takes its time
-                return (await batcher.submit(FakeRow(first.output), caller=caller)).output
+                return (await batcher.submit(FakeSequence(first.output), context=context)).output
 
         hops = asyncio.create_task(two_hops())
         await asyncio.sleep(0.5)
         draining = asyncio.create_task(batcher.drain(grace_s=10))
         await asyncio.sleep(0.1)
         with pytest.raises(DrainingError):
-            await batcher.submit(FakeRow("new"), caller=Caller())
+            await batcher.submit(FakeSequence("new"), context=RequestContext())
         assert await hops == "<<a>>"
         await draining
         assert asyncio.get_running_loop().time() < 3
@@ -94,27 +94,27 @@ def test_a_bug_in_the_batcher_leaves_nobody_waiting(parallel: int, continuous_ba
     @dataclass(frozen=True)
     class Broken:
         text: str
-        weight: int = 20
-        seats: int = 1
+        token_cost: int = 20
+        slots: int = 1
         background: bool = False
-        length: int = 10
+        prompt_tokens: int = 10
 
         @property
-        def group(self) -> str:
+        def batch_key(self) -> str:
             raise ZeroDivisionError
 
-    async def model(rows: Sequence[Broken], _: object) -> list[str]:
+    async def model(sequences: Sequence[Broken], _: object) -> list[str]:
         await asyncio.sleep(10)
-        return [row.text for row in rows]
+        return [sequence.text for sequence in sequences]
 
     async def main() -> None:
-        batcher = Batcher(model, POLICY, parallel=parallel, continuous_batching=continuous_batching)
-        caller = Caller()
-        work = [asyncio.create_task(batcher.submit(Broken("alone, which asks for no group"), caller=caller))]
+        batcher = Batcher(model, CONFIG, parallel=parallel, continuous_batching=continuous_batching)
+        context = RequestContext()
+        work = [asyncio.create_task(batcher.submit(Broken("alone, which asks for no group"), context=context))]
         await asyncio.sleep(1)
-        work += [asyncio.create_task(batcher.submit(Broken(text), caller=caller)) for text in "ab"]
+        work += [asyncio.create_task(batcher.submit(Broken(text), context=context)) for text in "ab"]
         results = await asyncio.gather(*work, return_exceptions=True)
-        done = [ZeroDivisionError] if parallel == 2 else [Answer]
+        done = [ZeroDivisionError] if parallel == 2 else [Completion]
         assert [type(result) for result in results] == [*done, ZeroDivisionError, ZeroDivisionError]
         assert batcher.problem == "the batcher stopped: ZeroDivisionError"
         await batcher.close()

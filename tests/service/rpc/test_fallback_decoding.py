@@ -30,7 +30,7 @@ async def test_a_sentence_that_loops_is_translated_once_more() -> None:
         [repaired] = (await served.translation.Translate(request(f"{FINE} {LOOPS}"))).translations
         assert LOOPS.upper() in repaired.text
         assert [segment.finish_reason for segment in repaired.segments] == [result_pb2.FINISH_REASON_STOP] * 2
-        assert served.model_pool.engine("echo").stats().batcher.rows == 3
+        assert served.model_pool.engine("echo").stats().batcher.sequences == 3
         [fine] = (await served.translation.Translate(request(LOOPS.replace("drum", "horn")))).translations
         assert repaired.usage.output_tokens > 2 * fine.usage.output_tokens, "both attempts are counted"
 
@@ -64,16 +64,16 @@ async def test_a_sentence_with_an_odd_answer_is_translated_once_more(*, hears_sp
 async def test_an_answer_that_does_not_end_is_tried_in_halves() -> None:
     async with serve(echo_entry(long_on="drum")) as served:
         [translation] = (await served.translation.Translate(request(LOOPS))).translations
-        assert served.model_pool.engine("echo").stats().batcher.rows == 4
+        assert served.model_pool.engine("echo").stats().batcher.sequences == 4
         assert [segment.finish_reason for segment in translation.segments] == [result_pb2.FINISH_REASON_LENGTH]
         await served.translation.Translate(request(FINE))
-        assert served.model_pool.engine("echo").stats().batcher.rows == 5
+        assert served.model_pool.engine("echo").stats().batcher.sequences == 5
 
 
 async def test_without_fallback_decoding_what_looks_wrong_is_only_marked() -> None:
     async with serve(echo_entry(loop_on="drum"), fallback_decoding=False) as served:
         [translation] = (await served.translation.Translate(request(f"{FINE} {LOOPS}"))).translations
-        assert served.model_pool.engine("echo").stats().batcher.rows == 2
+        assert served.model_pool.engine("echo").stats().batcher.sequences == 2
         fine, looping = translation.segments
         assert fine.finish_reason == result_pb2.FINISH_REASON_STOP
         assert looping.finish_reason == result_pb2.FINISH_REASON_LENGTH
@@ -86,4 +86,4 @@ async def test_a_direction_whose_model_loops_often_is_decoded_with_a_penalty_at_
     async with serve(replace(entry, directions=directions)) as served:
         [translation] = (await served.translation.Translate(request(LOOPS))).translations
         assert LOOPS.upper() in translation.text
-        assert served.model_pool.engine("echo").stats().batcher.rows == 1
+        assert served.model_pool.engine("echo").stats().batcher.sequences == 1

@@ -85,7 +85,12 @@ async def test_calls_batches_and_cache_hits_are_counted() -> None:
 
 async def test_the_page_shows_what_waits_and_who_was_refused() -> None:
     address = free_address()
-    settings = {"max_batch_rows": 1, "max_batch_tokens": 1024, "max_queue_tokens": 1024, "metrics_address": address}
+    settings = {
+        "max_batch_sequences": 1,
+        "max_batch_tokens": 1024,
+        "max_queue_tokens": 1024,
+        "metrics_address": address,
+    }
     async with serve(echo_entry(), **settings) as served:
         with served.held():
             texts = [f"The market number {number} opens today." for number in range(60)]

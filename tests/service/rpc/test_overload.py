@@ -40,7 +40,7 @@ async def fill(served: Served, model_id: str, *, target: str = "fr") -> list[grp
 
     def came_in() -> int:
         stats = served.model_pool.engine(model_id).stats().batcher
-        return stats.queued_rows + stats.rows
+        return stats.queued_sequences + stats.sequences
 
     calls: list[grpc.aio.UnaryUnaryCall[Any, Any]] = []
     for number in range(100):
@@ -138,7 +138,7 @@ async def test_a_segment_too_heavy_for_any_batch_is_refused_before_any_runs() ->
 
 
 async def test_thousands_of_sentences_leave_the_event_loop_to_others() -> None:
-    async with serve(echo_entry(), max_batch_rows=1000, max_queue_tokens=1_000_000) as served:
+    async with serve(echo_entry(), max_batch_sequences=1000, max_queue_tokens=1_000_000) as served:
         checked, turns, most = 0, 0, 0
         check = direct.check
 

@@ -11,7 +11,7 @@ import grpc
 import pytest
 
 from kunnafoni.checks.finding import Finding, FindingType
-from kunnafoni.engine.caller import Caller
+from kunnafoni.engine.request_context import RequestContext
 from kunnafoni.text.spans import Span
 from kunnafoni.translation.pivot import PivotTranslator
 from kunnafoni.translation.routes import Hop
@@ -120,7 +120,7 @@ async def test_a_model_that_is_unloaded_lets_calls_make_their_second_hop() -> No
     async with serve(pivoting(*BY_WAY_OF_ENGLISH, batch_delay_ms=300)) as served:
         call = asyncio.ensure_future(served.translation.Translate(request()))
         engine = served.model_pool.engine("echo")
-        await until_async(lambda: engine.stats().batcher.running_rows > 0)
+        await until_async(lambda: engine.stats().batcher.running_sequences > 0)
         await served.engines.unload("echo", grace_s=30)
         assert len((await call).translations[0].route) == 2
         assert engine.stats().batcher.batches == 2
@@ -137,18 +137,18 @@ class Fixed:
         return TokenizedSentence(sentence, ())
 
     async def translate(
-        self, sentence: TokenizedSentence, *, decoding: Decoding, caller: Caller
+        self, sentence: TokenizedSentence, *, decoding: Decoding, context: RequestContext
     ) -> SentenceTranslation:
-        del sentence, decoding, caller
+        del sentence, decoding, context
         self.asked += 1
         return self.answer
 
 
 async def pivoted(first: Fixed, second: Fixed) -> SentenceTranslation:
     route = Hop("a", "1", "fr", "en"), Hop("b", "1", "en", "bm")
-    with Caller() as caller:
+    with RequestContext() as context:
         hop = PivotTranslator(first, second, route=route, mark_pivoted=False)
-        return await hop.translate(TokenizedSentence(FRENCH, ()), decoding=Decoding(), caller=caller)
+        return await hop.translate(TokenizedSentence(FRENCH, ()), decoding=Decoding(), context=context)
 
 
 async def test_words_left_in_the_third_language_are_told() -> None:

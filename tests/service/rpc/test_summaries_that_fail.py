@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import grpc
 import pytest
 
-from kunnafoni.engine.engines import Engines
-from kunnafoni.engine.policy import Policy
+from kunnafoni.engine.engine_manager import EngineManager
+from kunnafoni.engine.scheduler_config import SchedulerConfig
 from kunnafoni.rpc.requests import Limits
 from kunnafoni.rpc.summarization import SummarizationServicer
 from kunnafoni.summarization.summarizer import Summarizer
@@ -85,14 +85,16 @@ async def scripted(
 ) -> AsyncGenerator[summarization_pb2_grpc.SummarizationServiceAsyncStub]:
     """Stub of a server with that model."""
     entry = replace(echo_entry(), id="scripted")
-    engines: Engines[CatalogEntry] = Engines(
+    engines: EngineManager[CatalogEntry] = EngineManager(
         lambda entry: ScriptedBackend(entry, beam, greedy, mistranslated),
         warm_up=lambda _, backend: backend.summary_prompt("x", language="en"),
-        policy=Policy(**policy),
+        config=SchedulerConfig(**policy),
         cache_bytes=0,
     )
     model_pool = ModelPool({entry.id: entry}, engines)
-    summarizer = Summarizer(model_pool, Translator(model_pool), max_row_weight=Policy(**policy).batch_tokens)
+    summarizer = Summarizer(
+        model_pool, Translator(model_pool), max_sequence_tokens=SchedulerConfig(**policy).max_batch_tokens
+    )
     server = grpc.aio.server()
     summarization_pb2_grpc.add_SummarizationServiceServicer_to_server(SummarizationServicer(summarizer, LIMITS), server)
     port = server.add_insecure_port("localhost:0")
@@ -235,7 +237,7 @@ async def test_bambara_goes_by_way_of_french() -> None:
 
 
 async def test_an_engine_for_small_batches_gets_a_narrower_search() -> None:
-    async with scripted(BAD["number"], GOOD, batch_tokens=300, queue_tokens=10_000) as stub:
+    async with scripted(BAD["number"], GOOD, max_batch_tokens=300, max_queue_tokens=10_000) as stub:
         [edition] = (await stub.Summarize(request("en"), timeout=60)).editions
     assert edition.summary.startswith(GOOD)
     assert edition.summary_method == summarization_pb2.SUMMARY_METHOD_GENERATED

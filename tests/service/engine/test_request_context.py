@@ -9,18 +9,18 @@ from weakref import WeakSet
 import pytest
 
 from kunnafoni.engine.batcher import Batcher
-from kunnafoni.engine.caller import Caller, Priority
-from kunnafoni.engine.fair_queue import Slot
-from kunnafoni.engine.policy import Policy
+from kunnafoni.engine.fair_queue import QueueEntry
+from kunnafoni.engine.request_context import Priority, RequestContext
+from kunnafoni.engine.scheduler_config import SchedulerConfig
 from kunnafoni.errors import CancelledCallError, DeadlineError
-from tests.service.engine.fakes import FakeModel, FakeRow, PoisonError, run
+from tests.service.engine.fakes import FakeModel, FakeSequence, PoisonError, run
 
-POLICY = Policy(batch_tokens=100, batch_rows=4, queue_tokens=100_000)
+CONFIG = SchedulerConfig(max_batch_tokens=100, max_batch_sequences=4, max_queue_tokens=100_000)
 
 
-def begin(batcher: Batcher[FakeRow, str], caller: Caller, *texts: str) -> list[asyncio.Task[object]]:
+def begin(batcher: Batcher[FakeSequence, str], context: RequestContext, *texts: str) -> list[asyncio.Task[object]]:
     async def one(text: str) -> object:
-        return (await batcher.submit(FakeRow(text), caller=caller)).output
+        return (await batcher.submit(FakeSequence(text), context=context)).output
 
     return [asyncio.create_task(one(text)) for text in texts]
 
@@ -28,18 +28,18 @@ def begin(batcher: Batcher[FakeRow, str], caller: Caller, *texts: str) -> list[a
 def test_queued_rows_of_a_cancelled_caller_never_reach_the_model() -> None:
     async def main() -> None:
         model = FakeModel()
-        batcher = Batcher(model, POLICY)
-        with Caller() as gone:
+        batcher = Batcher(model, CONFIG)
+        with RequestContext() as gone:
             lost = begin(batcher, gone, *"abcdefgh")
             await asyncio.sleep(0.5)
-            stays = begin(batcher, Caller(), "z")
+            stays = begin(batcher, RequestContext(), "z")
             await asyncio.sleep(0)
         await asyncio.gather(*stays)
         assert model.batches == [["a", "b", "c", "d"], ["z"]]
         assert all(task.cancelled() for task in lost)
-        assert batcher.stats().dropped_rows == 4
+        assert batcher.stats().dropped_sequences == 4
         with pytest.raises(CancelledCallError):
-            await batcher.submit(FakeRow("later"), caller=gone)
+            await batcher.submit(FakeSequence("later"), context=gone)
         await batcher.close()
 
     run(main())
@@ -48,8 +48,8 @@ def test_queued_rows_of_a_cancelled_caller_never_reach_the_model() -> None:
 def test_cancelling_one_task_drops_its_row_only() -> None:
     async def main() -> None:
         model = FakeModel()
-        batcher = Batcher(model, POLICY)
-        tasks = begin(batcher, Caller(), *"abcdef")
+        batcher = Batcher(model, CONFIG)
+        tasks = begin(batcher, RequestContext(), *"abcdef")
         await asyncio.sleep(0.5)
         tasks[4].cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -62,10 +62,10 @@ def test_cancelling_one_task_drops_its_row_only() -> None:
 def test_a_row_cancelled_in_the_instant_of_its_batch_does_not_run() -> None:
     async def main() -> None:
         model = FakeModel()
-        batcher = Batcher(model, Policy(batch_tokens=100, batch_rows=4, max_wait_ms=5))
-        before = begin(batcher, Caller(), "0")
+        batcher = Batcher(model, SchedulerConfig(max_batch_tokens=100, max_batch_sequences=4, max_wait_ms=5))
+        before = begin(batcher, RequestContext(), "0")
         await asyncio.sleep(0.5)
-        tasks = begin(batcher, Caller(), *"ab")
+        tasks = begin(batcher, RequestContext(), *"ab")
         # The batch is cut when the model has waited for company; this timer is set first, so it fires just before.
         asyncio.get_running_loop().call_at(1.005, tasks[0].cancel)
         await asyncio.gather(*before, *tasks, return_exceptions=True)
@@ -78,26 +78,26 @@ def test_a_row_cancelled_in_the_instant_of_its_batch_does_not_run() -> None:
 def test_a_thousand_cancelled_calls_leave_nothing_behind() -> None:
     async def main() -> None:
         model = FakeModel()
-        batcher = Batcher(model, POLICY)
-        busy = begin(batcher, Caller(), "busy")
+        batcher = Batcher(model, CONFIG)
+        busy = begin(batcher, RequestContext(), "busy")
         await asyncio.sleep(0.1)
-        callers: WeakSet[Caller] = WeakSet()
+        contexts: WeakSet[RequestContext] = WeakSet()
 
         async def call_and_go(name: str) -> None:
-            with Caller(deadline_s=1000.0) as caller:
-                callers.add(caller)
-                work = begin(batcher, caller, *(f"{name}-{n}" for n in range(5)))
+            with RequestContext(deadline_s=1000.0) as context:
+                contexts.add(context)
+                work = begin(batcher, context, *(f"{name}-{n}" for n in range(5)))
                 await asyncio.sleep(0.1)
             await asyncio.gather(*work, return_exceptions=True)
 
         await asyncio.gather(*(call_and_go(f"gone{n}") for n in range(1000)))
         await asyncio.sleep(0)  # the step that gather woke still holds its tasks
         gc.collect()
-        assert not callers
-        assert sum(type(each) is Slot for each in gc.get_objects()) == 1, "the busy one"
+        assert not contexts
+        assert sum(type(each) is QueueEntry for each in gc.get_objects()) == 1, "the busy one"
         stats = batcher.stats()
-        assert (stats.queued_rows, stats.queued_tokens, stats.dropped_rows) == (0, 0, 5000)
-        await asyncio.gather(*busy, *begin(batcher, Caller(), "after"))
+        assert (stats.queued_sequences, stats.queued_tokens, stats.dropped_sequences) == (0, 0, 5000)
+        await asyncio.gather(*busy, *begin(batcher, RequestContext(), "after"))
         assert model.seen == ["busy", "after"]
         await batcher.close()
 
@@ -109,12 +109,12 @@ def test_a_deadline_passes_when_it_passes_and_not_when_the_turn_comes() -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
         model = FakeModel()
-        batcher = Batcher(model, POLICY)
-        others = begin(batcher, Caller(), *(str(n) for n in range(40)))
+        batcher = Batcher(model, CONFIG)
+        others = begin(batcher, RequestContext(), *(str(n) for n in range(40)))
         await asyncio.sleep(0.1)
-        hurried = Caller(deadline_s=1.25)
+        hurried = RequestContext(deadline_s=1.25)
         (late,) = begin(batcher, hurried, *"x")
-        impatient = Caller(deadline_s=0.5)
+        impatient = RequestContext(deadline_s=0.5)
         with pytest.raises(DeadlineError):
             await asyncio.gather(*begin(batcher, impatient, *"ab"))
         assert loop.time() == 0.5
@@ -122,7 +122,7 @@ def test_a_deadline_passes_when_it_passes_and_not_when_the_turn_comes() -> None:
             await late  # it is on the model by then; the answer comes too late
         assert loop.time() == 1.25
         with pytest.raises(DeadlineError):
-            await batcher.submit(FakeRow("y"), caller=hurried)
+            await batcher.submit(FakeSequence("y"), context=hurried)
         assert "a" not in model.seen
         assert "b" not in model.seen
         await asyncio.gather(*others)
@@ -134,17 +134,19 @@ def test_a_deadline_passes_when_it_passes_and_not_when_the_turn_comes() -> None:
 def test_equal_rows_in_flight_run_once() -> None:
     async def main() -> None:
         model = FakeModel()
-        batcher = Batcher(model, POLICY)
-        queued = [*begin(batcher, Caller(), "a", "b"), *begin(batcher, Caller(), "a")]
+        batcher = Batcher(model, CONFIG)
+        queued = [*begin(batcher, RequestContext(), "a", "b"), *begin(batcher, RequestContext(), "a")]
         await asyncio.sleep(0.5)
-        running = begin(batcher, Caller(), "a")
+        running = begin(batcher, RequestContext(), "a")
         results = await asyncio.gather(*queued, *running)
         assert results == ["<a>", "<b>", "<a>", "<a>"]
         assert model.batches == [["a", "b"]]
-        assert batcher.stats().shared_rows == 2
-        twice = await asyncio.gather(*(batcher.submit(FakeRow("c"), caller=Caller()) for _ in range(2)))
+        assert batcher.stats().shared_sequences == 2
+        twice = await asyncio.gather(*(batcher.submit(FakeSequence("c"), context=RequestContext()) for _ in range(2)))
         assert [answer.cached for answer in twice] == [False, True]
-        assert await asyncio.gather(*begin(batcher, Caller(), "a")) == ["<a>"], "a finished row is not remembered here"
+        assert await asyncio.gather(*begin(batcher, RequestContext(), "a")) == ["<a>"], (
+            "a finished sequence is not remembered here"
+        )
         assert model.batches == [["a", "b"], ["c"], ["a"]]
         await batcher.close()
 
@@ -154,12 +156,12 @@ def test_equal_rows_in_flight_run_once() -> None:
 def test_whoever_shares_a_row_survives_the_others() -> None:
     async def main() -> None:
         model = FakeModel()
-        batcher = Batcher(model, POLICY)
-        begin(batcher, Caller(), *"1234")
+        batcher = Batcher(model, CONFIG)
+        begin(batcher, RequestContext(), *"1234")
         await asyncio.sleep(0.1)
-        with Caller() as first:
+        with RequestContext() as first:
             gone = begin(batcher, first, "a", "b")
-            stays = begin(batcher, Caller(), "a")
+            stays = begin(batcher, RequestContext(), "a")
             await asyncio.sleep(0.1)
         assert await asyncio.gather(*stays) == ["<a>"]
         assert all(task.cancelled() for task in gone)
@@ -172,10 +174,10 @@ def test_whoever_shares_a_row_survives_the_others() -> None:
 def test_a_person_who_shares_the_row_of_a_job_does_not_wait_like_one() -> None:
     async def main() -> None:
         model = FakeModel()
-        batcher = Batcher(model, POLICY)
-        job = begin(batcher, Caller(priority=Priority.JOB), *(str(n) for n in range(40)))
+        batcher = Batcher(model, CONFIG)
+        job = begin(batcher, RequestContext(priority=Priority.JOB), *(str(n) for n in range(40)))
         await asyncio.sleep(0.5)
-        assert await asyncio.gather(*begin(batcher, Caller(), "39")) == ["<39>"]
+        assert await asyncio.gather(*begin(batcher, RequestContext(), "39")) == ["<39>"]
         assert model.batches[:2] == [["0", "1", "2", "3"], ["39"]]
         await asyncio.gather(*job)
         await batcher.close()
@@ -185,8 +187,8 @@ def test_a_person_who_shares_the_row_of_a_job_does_not_wait_like_one() -> None:
 
 def test_all_who_share_a_poisonous_row_learn_of_it() -> None:
     async def main() -> None:
-        batcher = Batcher(FakeModel(poison={"a"}), POLICY)
-        work = [*begin(batcher, Caller(), "a"), *begin(batcher, Caller(), "a", "b")]
+        batcher = Batcher(FakeModel(poison={"a"}), CONFIG)
+        work = [*begin(batcher, RequestContext(), "a"), *begin(batcher, RequestContext(), "a", "b")]
         results = await asyncio.gather(*work, return_exceptions=True)
         assert [type(result) for result in results] == [PoisonError, PoisonError, str]
         await batcher.close()
@@ -197,8 +199,8 @@ def test_all_who_share_a_poisonous_row_learn_of_it() -> None:
 def test_rows_of_a_failed_batch_that_nobody_waits_for_are_not_tried_again() -> None:
     async def main() -> None:
         model = FakeModel(poison={"a"})
-        batcher = Batcher(model, POLICY)
-        work = begin(batcher, Caller(), *"abcd")
+        batcher = Batcher(model, CONFIG)
+        work = begin(batcher, RequestContext(), *"abcd")
         await asyncio.sleep(0.5)
         work[2].cancel()
         work[3].cancel()
@@ -213,10 +215,10 @@ def test_rows_of_a_failed_batch_that_nobody_waits_for_are_not_tried_again() -> N
 
 async def test_small_work_of_one_caller_keeps_nobody_elses_waiting() -> None:
     done: list[str] = []
-    many, one = Caller(), Caller()
-    crowd = [asyncio.create_task(many.in_turn(lambda: done.append("many"))) for _ in range(100)]
+    many, one = RequestContext(), RequestContext()
+    crowd = [asyncio.create_task(many.run_and_yield(lambda: done.append("many"))) for _ in range(100)]
     await asyncio.sleep(0)
-    await one.in_turn(lambda: done.append("one"))
+    await one.run_and_yield(lambda: done.append("one"))
     assert done.index("one") < 5
     await asyncio.gather(*crowd)
     assert done.count("many") == 100

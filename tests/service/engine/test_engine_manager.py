@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kunnafoni.engine.caller import Caller, Priority
-from kunnafoni.engine.engines import Engines, State, Status
-from kunnafoni.engine.policy import Policy
+from kunnafoni.engine.engine_manager import EngineManager, ModelState, ModelStatus
+from kunnafoni.engine.request_context import Priority, RequestContext
+from kunnafoni.engine.scheduler_config import SchedulerConfig
 from kunnafoni.errors import DrainingError, LoadingError, ModelChangedError, NotFoundError
 from kunnafoni_models.backend import Decoding, ModelFileError
 from tests.service.engine.fake_backend import Upper, make_engines, prompt, submit
@@ -18,38 +18,38 @@ if TYPE_CHECKING:
     from kunnafoni_models.backend import Backend
 
 
-async def test_a_model_is_ready_when_it_is_warm(engines: Engines[Backend | Exception]) -> None:
+async def test_a_model_is_ready_when_it_is_warm(engines: EngineManager[Backend | Exception]) -> None:
     backend = Upper()
     backend.gate.clear()
     engines.load("upper", backend)
-    assert engines.statuses() == {"upper": Status(State.LOADING)}
+    assert engines.statuses() == {"upper": ModelStatus(ModelState.LOADING)}
     with pytest.raises(LoadingError):
         engines.engine("upper")
     with pytest.raises(ValueError, match="upper"):
         engines.load("upper", backend)
     backend.gate.set()
     await engines.wait()
-    assert engines.statuses() == {"upper": Status(State.READY)}
+    assert engines.statuses() == {"upper": ModelStatus(ModelState.READY)}
     assert backend.batches == [["warm"]]
 
 
-async def test_answers_come_from_the_thread_of_the_model(engines: Engines[Backend | Exception]) -> None:
+async def test_answers_come_from_the_thread_of_the_model(engines: EngineManager[Backend | Exception]) -> None:
     backend = Upper()
     engines.load("upper", backend)
     await engines.wait()
     engine = engines.engine("upper")
     texts = [f"news {number}" for number in range(100)]
-    with Caller() as caller:
-        answers = await asyncio.gather(*(engine.submit(prompt(text), Decoding(), caller=caller) for text in texts))
+    with RequestContext() as context:
+        answers = await asyncio.gather(*(engine.submit(prompt(text), Decoding(), context=context) for text in texts))
     assert [answer.output.text for answer in answers] == [text.upper() for text in texts]
     assert backend.threads == {"model-upper_0"}
     assert len(backend.batches) < 10
-    assert engine.stats().batcher.rows == 100
+    assert engine.stats().batcher.sequences == 100
     assert engine.stats().cache is None
 
 
 async def test_a_model_that_fails_leaves_the_others_alone(
-    engines: Engines[Backend | Exception], caplog: pytest.LogCaptureFixture
+    engines: EngineManager[Backend | Exception], caplog: pytest.LogCaptureFixture
 ) -> None:
     engines.load("broken", ModelFileError("broken: weights.01 is missing"))
     engines.load("upper", Upper())
@@ -58,8 +58,8 @@ async def test_a_model_that_fails_leaves_the_others_alone(
     assert record.getMessage() == "the model broken cannot be loaded: weights.01 is missing"
     assert not record.exc_info
     assert engines.statuses() == {
-        "broken": Status(State.FAILED, "weights.01 is missing"),
-        "upper": Status(State.READY),
+        "broken": ModelStatus(ModelState.FAILED, "weights.01 is missing"),
+        "upper": ModelStatus(ModelState.READY),
     }
     with pytest.raises(ModelChangedError):
         engines.engine("broken")
@@ -68,15 +68,17 @@ async def test_a_model_that_fails_leaves_the_others_alone(
     await engines.unload("broken")
     engines.load("broken", Upper())
     await engines.wait()
-    assert engines.statuses()["broken"] == Status(State.READY)
+    assert engines.statuses()["broken"] == ModelStatus(ModelState.READY)
 
 
 async def test_a_model_that_cannot_be_warmed_is_closed(caplog: pytest.LogCaptureFixture) -> None:
     backend = Upper()
-    engines = Engines[Upper](lambda entry: entry, warm_up=lambda _, __: prompt("stop"), policy=Policy(), cache_bytes=0)
+    engines = EngineManager[Upper](
+        lambda entry: entry, warm_up=lambda _, __: prompt("stop"), config=SchedulerConfig(), cache_bytes=0
+    )
     engines.load("upper", backend)
     await engines.wait()
-    assert engines.statuses()["upper"].state is State.FAILED
+    assert engines.statuses()["upper"].state is ModelState.FAILED
     assert "Traceback" in caplog.text, "it is a bug"
     assert backend.closed == 1
     await engines.close()
@@ -88,10 +90,10 @@ async def test_recent_outputs_are_remembered() -> None:
     engines.load("upper", backend)
     await engines.wait()
     engine = engines.engine("upper")
-    caller = Caller()
-    first = await engine.submit(prompt("news"), Decoding(), caller=caller)
-    again = await engine.submit(prompt("news"), Decoding(), caller=caller)
-    other = await engine.submit(prompt("news"), Decoding(beam_size=2), caller=caller)
+    context = RequestContext()
+    first = await engine.submit(prompt("news"), Decoding(), context=context)
+    again = await engine.submit(prompt("news"), Decoding(), context=context)
+    other = await engine.submit(prompt("news"), Decoding(beam_size=2), context=context)
     assert [answer.cached for answer in (first, again, other)] == [False, True, False]
     assert again.output == first.output
     assert again.queue_ms == again.inference_ms == 0
@@ -102,20 +104,22 @@ async def test_recent_outputs_are_remembered() -> None:
     await engines.close()
 
 
-async def test_a_backend_that_raises_stop_iteration_hangs_nobody(engines: Engines[Backend | Exception]) -> None:
+async def test_a_backend_that_raises_stop_iteration_hangs_nobody(engines: EngineManager[Backend | Exception]) -> None:
     engines.load("upper", Upper())
     await engines.wait()
     with pytest.raises(RuntimeError, match="StopIteration"):
-        await engines.engine("upper").submit(prompt("stop"), Decoding(), caller=Caller())
+        await engines.engine("upper").submit(prompt("stop"), Decoding(), context=RequestContext())
 
 
-async def test_unloading_waits_for_the_batch_on_the_model_and_no_longer(engines: Engines[Backend | Exception]) -> None:
+async def test_unloading_waits_for_the_batch_on_the_model_and_no_longer(
+    engines: EngineManager[Backend | Exception],
+) -> None:
     backend = Upper()
     engines.load("upper", backend)
     await engines.wait()
     engine = engines.engine("upper")
     backend.gate.clear()
-    work = asyncio.create_task(engine.submit(prompt("news"), Decoding(), caller=Caller()))
+    work = asyncio.create_task(engine.submit(prompt("news"), Decoding(), context=RequestContext()))
     await asyncio.to_thread(backend.running.wait, 10)
     unloading = engines.unload("upper")
     with pytest.raises(DrainingError):
@@ -137,7 +141,8 @@ async def test_a_model_that_runs_two_batches_at_once_is_closed_when_both_are_don
     backend.gate.clear()
     texts = ("news", "more")
     work = [
-        asyncio.create_task(engines.engine("upper").submit(prompt(text), Decoding(), caller=Caller())) for text in texts
+        asyncio.create_task(engines.engine("upper").submit(prompt(text), Decoding(), context=RequestContext()))
+        for text in texts
     ]
     while backend.inside < 2:  # noqa: ASYNC110 - the backend is in other threads
         await asyncio.sleep(0.01)
@@ -151,7 +156,7 @@ async def test_a_model_that_runs_two_batches_at_once_is_closed_when_both_are_don
     assert (backend.closed, backend.inside) == (1, 0)
 
 
-async def test_unloading_a_model_that_is_still_loading_frees_it(engines: Engines[Backend | Exception]) -> None:
+async def test_unloading_a_model_that_is_still_loading_frees_it(engines: EngineManager[Backend | Exception]) -> None:
     backend = Upper()
     backend.gate.clear()
     engines.load("upper", backend)
@@ -162,12 +167,14 @@ async def test_unloading_a_model_that_is_still_loading_frees_it(engines: Engines
     assert backend.closed == 1
 
 
-async def test_a_model_that_is_replaced_loads_when_the_old_one_is_gone(engines: Engines[Backend | Exception]) -> None:
+async def test_a_model_that_is_replaced_loads_when_the_old_one_is_gone(
+    engines: EngineManager[Backend | Exception],
+) -> None:
     old, new = Upper(), Upper()
     engines.load("upper", old)
     await engines.wait()
     old.gate.clear()
-    work = asyncio.create_task(engines.engine("upper").submit(prompt("news"), Decoding(), caller=Caller()))
+    work = asyncio.create_task(engines.engine("upper").submit(prompt("news"), Decoding(), context=RequestContext()))
     await asyncio.to_thread(old.running.wait, 10)
     leaving = engines.unload("upper", grace_s=10)
     engines.load("upper", new, after=[leaving])
@@ -179,7 +186,7 @@ async def test_a_model_that_is_replaced_loads_when_the_old_one_is_gone(engines: 
     assert (await work).output.text == "NEWS"
     await engines.wait()
     assert (new.batches, old.closed) == ([["warm"]], 1)
-    assert engines.statuses()["upper"] == Status(State.READY)
+    assert engines.statuses()["upper"] == ModelStatus(ModelState.READY)
 
 
 async def test_a_row_may_begin_before_the_batch_of_the_one_it_replaces_has_ended() -> None:
@@ -204,8 +211,8 @@ async def test_rows_of_jobs_run_in_the_background_where_rows_join(continuous: bo
     await engines.wait()
     for text in ("of a job", "remembered"):
         for priority in (Priority.JOB, Priority.INTERACTIVE):
-            await engines.engine("upper").submit(prompt(text), Decoding(), caller=Caller(priority=priority))
-    await engines.engine("upper").submit(prompt("a line"), Decoding(), caller=Caller())
+            await engines.engine("upper").submit(prompt(text), Decoding(), context=RequestContext(priority=priority))
+    await engines.engine("upper").submit(prompt("a line"), Decoding(), context=RequestContext())
     assert backend.batches == [["warm"], ["of a job"], ["remembered"], ["a line"]]
     assert backend.background == [False, continuous, continuous, False]
     await engines.close()

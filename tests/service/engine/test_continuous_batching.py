@@ -1,4 +1,4 @@
-"""A model whose rows join those that run: when they begin, how many, and what becomes of them."""
+"""A model whose sequences join those that run: when they begin, how many, and what becomes of them."""
 
 from __future__ import annotations
 
@@ -9,38 +9,40 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kunnafoni.engine.batcher import Batcher
-from kunnafoni.engine.caller import Caller, Priority
-from kunnafoni.engine.policy import Policy
-from tests.service.engine.fakes import FakeModel, FakeRow, run, texts
+from kunnafoni.engine.request_context import Priority, RequestContext
+from kunnafoni.engine.scheduler_config import SchedulerConfig
+from tests.service.engine.fakes import FakeModel, FakeSequence, run, texts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from kunnafoni.engine.batcher import OthersWait
-    from kunnafoni.engine.runner import Answer
+    from kunnafoni.engine.batch_runner import Completion
+    from kunnafoni.engine.batcher import IsContended
 
-POLICY = Policy(batch_tokens=10_000, batch_rows=4, queue_tokens=20_000)
+CONFIG = SchedulerConfig(max_batch_tokens=10_000, max_batch_sequences=4, max_queue_tokens=20_000)
 
 
-def submit(batcher: Batcher[FakeRow, str], caller: Caller, *rows: str) -> list[asyncio.Task[Answer[str]]]:
-    background = caller.priority is Priority.JOB
-    made = [FakeRow(text, background=background) for text in rows]
-    return [asyncio.create_task(batcher.submit(row, caller=caller)) for row in made]
+def submit(
+    batcher: Batcher[FakeSequence, str], context: RequestContext, *sequences: str
+) -> list[asyncio.Task[Completion[str]]]:
+    background = context.priority is Priority.JOB
+    made = [FakeSequence(text, background=background) for text in sequences]
+    return [asyncio.create_task(batcher.submit(sequence, context=context)) for sequence in made]
 
 
 def test_a_row_begins_when_it_comes_and_not_when_a_batch_has_ended() -> None:
     async def main() -> None:
         model = FakeModel()
-        batcher = Batcher(model, POLICY, parallel=4, continuous_batching=True)
-        with Caller() as caller, Caller() as other:
-            work = submit(batcher, caller, "a", "b")
+        batcher = Batcher(model, CONFIG, parallel=4, continuous_batching=True)
+        with RequestContext() as context, RequestContext() as other:
+            work = submit(batcher, context, "a", "b")
             await asyncio.sleep(0.4)
             [late] = submit(batcher, other, "late")
             answers = [await each for each in (*work, late)]
         assert texts(answers) == ["<a>", "<b>", "<late>"]
         assert model.batches == [["a", "b"], ["late"]]
         assert model.began_s == pytest.approx([0, 0.4])
-        assert batcher.stats().running_rows == 0
+        assert batcher.stats().running_sequences == 0
         await batcher.close()
 
     run(main())
@@ -50,11 +52,11 @@ def test_a_row_begins_when_it_comes_and_not_when_a_batch_has_ended() -> None:
 def test_no_more_rows_run_than_there_are_seats(parallel: int, most: int) -> None:
     async def main() -> None:
         model = FakeModel()
-        batcher = Batcher(model, POLICY, parallel=parallel, continuous_batching=True)
-        with Caller() as caller:
-            work = submit(batcher, caller, *"abcdefg")
+        batcher = Batcher(model, CONFIG, parallel=parallel, continuous_batching=True)
+        with RequestContext() as context:
+            work = submit(batcher, context, *"abcdefg")
             await asyncio.sleep(0.5)
-            assert batcher.stats().running_rows == most
+            assert batcher.stats().running_sequences == most
             await asyncio.gather(*work)
         assert next(len(batch) for batch in model.batches) == most
         await batcher.close()
@@ -65,16 +67,16 @@ def test_no_more_rows_run_than_there_are_seats(parallel: int, most: int) -> None
 def test_a_beam_takes_as_many_seats_as_it_is_wide() -> None:
     async def main() -> None:
         model = FakeModel(early_s={"1": 0.1, "3": 0.1})
-        batcher = Batcher(model, POLICY, parallel=4, continuous_batching=True)
-        wide = [FakeRow(text, decoding="beam", seats=3) for text in "1234"]
-        with Caller() as caller, Caller() as other:
-            work = [asyncio.create_task(batcher.submit(row, caller=caller)) for row in wide]
+        batcher = Batcher(model, CONFIG, parallel=4, continuous_batching=True)
+        wide = [FakeSequence(text, decoding="beam", slots=3) for text in "1234"]
+        with RequestContext() as context, RequestContext() as other:
+            work = [asyncio.create_task(batcher.submit(sequence, context=context)) for sequence in wide]
             await asyncio.sleep(0)
             work += submit(batcher, other, "line")
             answers = await asyncio.gather(*work)
         assert texts(answers) == ["<1>", "<2>", "<3>", "<4>", "<line>"]
         assert model.batches == [["1"], ["line"], ["2"], ["3"], ["4"]]
-        assert batcher.stats().running_rows == 0
+        assert batcher.stats().running_sequences == 0
         await batcher.close()
 
     run(main())
@@ -83,9 +85,9 @@ def test_a_beam_takes_as_many_seats_as_it_is_wide() -> None:
 def test_a_row_that_is_answered_early_makes_room_for_the_next() -> None:
     async def main() -> None:
         model = FakeModel(early_s={"b": 0.2})
-        batcher = Batcher(model, POLICY, parallel=4, continuous_batching=True)
-        with Caller() as caller:
-            await asyncio.gather(*submit(batcher, caller, *"abcde"))
+        batcher = Batcher(model, CONFIG, parallel=4, continuous_batching=True)
+        with RequestContext() as context:
+            await asyncio.gather(*submit(batcher, context, *"abcde"))
         assert model.batches == [["a", "b", "c", "d"], ["e"]]
         assert model.began_s == pytest.approx([0, 0.2])
         await batcher.close()
@@ -97,9 +99,14 @@ def test_rows_join_a_few_together_while_nearly_all_seats_are_taken() -> None:
     async def main() -> None:
         early_s = {str(number): 0.1 * (number + 1) for number in range(9)}
         model = FakeModel(early_s=early_s)
-        batcher = Batcher(model, Policy(batch_tokens=10_000, batch_rows=16), parallel=16, continuous_batching=True)
-        with Caller() as caller:
-            await asyncio.gather(*submit(batcher, caller, *map(str, range(20))))
+        batcher = Batcher(
+            model,
+            SchedulerConfig(max_batch_tokens=10_000, max_batch_sequences=16),
+            parallel=16,
+            continuous_batching=True,
+        )
+        with RequestContext() as context:
+            await asyncio.gather(*submit(batcher, context, *map(str, range(20))))
         assert [len(batch) for batch in model.batches] == [16, 2, 2]
         assert model.began_s == pytest.approx([0, 0.2, 0.4])
         await batcher.close()
@@ -110,17 +117,17 @@ def test_rows_join_a_few_together_while_nearly_all_seats_are_taken() -> None:
 def test_a_line_runs_beside_an_article_and_at_once_beside_a_job() -> None:
     async def main() -> None:
         model = FakeModel()
-        batcher = Batcher(model, POLICY, parallel=4, continuous_batching=True)
-        with Caller() as article, Caller(priority=Priority.JOB) as job, Caller() as line:
+        batcher = Batcher(model, CONFIG, parallel=4, continuous_batching=True)
+        with RequestContext() as article, RequestContext(priority=Priority.JOB) as job, RequestContext() as line:
             work = submit(batcher, job, *(f"job {number}" for number in range(40)))
             await asyncio.sleep(0.25)
             [early] = submit(batcher, line, "early")
             await early
             assert asyncio.get_running_loop().time() == pytest.approx(1.25)
-            assert batcher.stats().running_rows == 4
+            assert batcher.stats().running_sequences == 4
             work += submit(batcher, article, *(f"article {number}" for number in range(20)))
             await asyncio.sleep(0.25)
-            assert batcher.stats().running_rows == 8
+            assert batcher.stats().running_sequences == 8
             [late] = submit(batcher, line, "late")
             await late
             assert asyncio.get_running_loop().time() == pytest.approx(3.25)
@@ -133,15 +140,15 @@ def test_a_line_runs_beside_an_article_and_at_once_beside_a_job() -> None:
 def test_whoever_asks_for_the_row_of_a_job_does_not_wait_like_one() -> None:
     async def main() -> None:
         model = FakeModel()
-        batcher = Batcher(model, POLICY, parallel=4, continuous_batching=True)
-        with Caller(priority=Priority.JOB) as job, Caller() as line:
+        batcher = Batcher(model, CONFIG, parallel=4, continuous_batching=True)
+        with RequestContext(priority=Priority.JOB) as job, RequestContext() as line:
             work = submit(batcher, job, *"abcdefgh")
             await asyncio.sleep(0.5)
             assert texts([*await asyncio.gather(*submit(batcher, line, *"ah"))]) == ["<a>", "<h>"]
             assert asyncio.get_running_loop().time() == pytest.approx(1.5)
             await asyncio.gather(*work)
         assert model.batches == [list("abcd"), list("ah"), list("efgh")]
-        assert batcher.stats().running_rows == 0
+        assert batcher.stats().running_sequences == 0
         await batcher.close()
 
     run(main())
@@ -149,14 +156,14 @@ def test_whoever_asks_for_the_row_of_a_job_does_not_wait_like_one() -> None:
 
 def test_jobs_have_one_turn_in_so_many_while_other_models_wait_for_theirs() -> None:
     @asynccontextmanager
-    async def turn() -> AsyncGenerator[OthersWait]:
+    async def acquire_processor() -> AsyncGenerator[IsContended]:
         yield lambda: True
 
     async def main() -> None:
         model = FakeModel()
-        policy = Policy(batch_tokens=10_000, batch_rows=4, job_turn=3)
-        batcher = Batcher(model, policy, parallel=4, continuous_batching=True, turn=turn)
-        with Caller(priority=Priority.JOB) as job, Caller() as line:
+        config = SchedulerConfig(max_batch_tokens=10_000, max_batch_sequences=4, batches_per_job_batch=3)
+        batcher = Batcher(model, config, parallel=4, continuous_batching=True, acquire_processor=acquire_processor)
+        with RequestContext(priority=Priority.JOB) as job, RequestContext() as line:
             work = submit(batcher, job, *"abcdef") + submit(batcher, line, *map(str, range(16)))
             await asyncio.gather(*work)
         assert ["".join(batch) for batch in model.batches] == ["0123", "4567", "abcd", "891011", "12131415", "ef"]
@@ -167,13 +174,13 @@ def test_jobs_have_one_turn_in_so_many_while_other_models_wait_for_theirs() -> N
 
 def test_others_do_not_keep_a_heavy_row_waiting_for_ever() -> None:
     async def main() -> None:
-        early_s = {f"row {number}": 0.1 + number % 97 / 100 for number in range(1000)}
-        policy = Policy(batch_tokens=640, batch_rows=64, queue_tokens=100_000)
-        batcher = Batcher(FakeModel(early_s=early_s), policy, parallel=64, continuous_batching=True)
-        with Caller() as archive, Caller() as caller:
+        early_s = {f"sequence {number}": 0.1 + number % 97 / 100 for number in range(1000)}
+        config = SchedulerConfig(max_batch_tokens=640, max_batch_sequences=64, max_queue_tokens=100_000)
+        batcher = Batcher(FakeModel(early_s=early_s), config, parallel=64, continuous_batching=True)
+        with RequestContext() as archive, RequestContext() as context:
             work = submit(batcher, archive, *early_s)
             await asyncio.sleep(0.5)
-            await batcher.submit(FakeRow("heavy", weight=600), caller=caller)
+            await batcher.submit(FakeSequence("heavy", token_cost=600), context=context)
             assert asyncio.get_running_loop().time() < 3
             await asyncio.gather(*work)
         await batcher.close()
@@ -184,11 +191,11 @@ def test_others_do_not_keep_a_heavy_row_waiting_for_ever() -> None:
 def test_one_poisonous_row_costs_its_neighbours_no_answer() -> None:
     async def main() -> None:
         model = FakeModel(poison={"b"}, miscount={"e"})
-        batcher = Batcher(model, POLICY, parallel=4, continuous_batching=True)
-        with Caller() as caller:
-            results = await asyncio.gather(*submit(batcher, caller, *"abcdef"), return_exceptions=True)
+        batcher = Batcher(model, CONFIG, parallel=4, continuous_batching=True)
+        with RequestContext() as context:
+            results = await asyncio.gather(*submit(batcher, context, *"abcdef"), return_exceptions=True)
         assert texts(results) == ["<a>", "PoisonError", "<c>", "<d>", "OutputCountError", "<f>"]
-        assert batcher.stats().running_rows == 0
+        assert batcher.stats().running_sequences == 0
         await batcher.close()
 
     run(main())
@@ -197,18 +204,18 @@ def test_one_poisonous_row_costs_its_neighbours_no_answer() -> None:
 def test_rows_nobody_waits_for_are_not_run() -> None:
     async def main() -> None:
         model = FakeModel()
-        batcher = Batcher(model, POLICY, parallel=4, continuous_batching=True)
-        with Caller() as stays:
+        batcher = Batcher(model, CONFIG, parallel=4, continuous_batching=True)
+        with RequestContext() as stays:
             kept = submit(batcher, stays, *"abcd")
             await asyncio.sleep(0.5)
-            with Caller() as leaves:
+            with RequestContext() as leaves:
                 left = submit(batcher, leaves, *"efgh")
                 await asyncio.sleep(0)
                 for each in left:
                     each.cancel()
             await asyncio.gather(*kept)
         assert model.seen == list("abcd")
-        assert batcher.stats().dropped_rows == 4
+        assert batcher.stats().dropped_sequences == 4
         await batcher.close()
 
     run(main())
@@ -216,9 +223,9 @@ def test_rows_nobody_waits_for_are_not_run() -> None:
 
 def test_shutdown_fails_what_waits_and_what_runs() -> None:
     async def main() -> None:
-        batcher = Batcher(FakeModel(), POLICY, parallel=4, continuous_batching=True)
-        with Caller() as caller:
-            work = submit(batcher, caller, *"abcdef")
+        batcher = Batcher(FakeModel(), CONFIG, parallel=4, continuous_batching=True)
+        with RequestContext() as context:
+            work = submit(batcher, context, *"abcdef")
             await asyncio.sleep(0.5)
             await batcher.close()
             results = await asyncio.gather(*work, return_exceptions=True)
@@ -229,13 +236,13 @@ def test_shutdown_fails_what_waits_and_what_runs() -> None:
 
 def test_the_drain_rate_is_that_of_all_seats_together() -> None:
     async def main() -> None:
-        batcher = Batcher(FakeModel(batch_s=2.0), POLICY, parallel=4, continuous_batching=True)
-        with Caller() as caller:
-            await asyncio.gather(*submit(batcher, caller, *"abcdefghijkl"))
+        batcher = Batcher(FakeModel(batch_s=2.0), CONFIG, parallel=4, continuous_batching=True)
+        with RequestContext() as context:
+            await asyncio.gather(*submit(batcher, context, *"abcdefghijkl"))
         assert batcher.stats().drain_tokens_per_s == pytest.approx(4 * 20 / 2.0, rel=0.1)
         await asyncio.sleep(100)  # time at rest is not counted
-        with Caller() as caller:
-            await asyncio.gather(*submit(batcher, caller, "lone"))
+        with RequestContext() as context:
+            await asyncio.gather(*submit(batcher, context, "lone"))
         assert 30 < batcher.stats().drain_tokens_per_s < 40
         await batcher.close()
 
@@ -246,20 +253,23 @@ def test_the_rows_that_run_weigh_no_more_than_a_batch_may() -> None:
     async def main() -> None:
         model = FakeModel()
         batcher = Batcher(
-            model, Policy(batch_tokens=100, batch_rows=64, queue_tokens=10_000), parallel=64, continuous_batching=True
+            model,
+            SchedulerConfig(max_batch_tokens=100, max_batch_sequences=64, max_queue_tokens=10_000),
+            parallel=64,
+            continuous_batching=True,
         )
-        with Caller() as article, Caller() as line:
+        with RequestContext() as article, RequestContext() as line:
             work = [
-                asyncio.create_task(batcher.submit(FakeRow(str(number), weight=weight), caller=article))
-                for number, weight in enumerate([30] * 9 + [90])
+                asyncio.create_task(batcher.submit(FakeSequence(str(number), token_cost=token_cost), context=article))
+                for number, token_cost in enumerate([30] * 9 + [90])
             ]
             await asyncio.sleep(0.5)
-            assert batcher.stats().running_rows == 3
+            assert batcher.stats().running_sequences == 3
             [late] = submit(batcher, line, "line")
             await late
             assert asyncio.get_running_loop().time() == pytest.approx(2)
             await asyncio.gather(*work)
-        assert batcher.stats().running_rows == 0
+        assert batcher.stats().running_sequences == 0
         await batcher.close()
 
     run(main())

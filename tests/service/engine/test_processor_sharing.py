@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from kunnafoni.engine.caller import Caller
+from kunnafoni.engine.request_context import RequestContext
 from kunnafoni_models.backend import Backend, Decoding
 from tests.service.engine.fake_backend import Upper, make_engines, prompt, submit
 
 if TYPE_CHECKING:
-    from kunnafoni.engine.engines import Engines
+    from kunnafoni.engine.engine_manager import EngineManager
 
 
 async def test_a_backend_that_runs_one_batch_at_a_time_takes_all_turns() -> None:
@@ -20,9 +20,9 @@ async def test_a_backend_that_runs_one_batch_at_a_time_takes_all_turns() -> None
     engines.load("narrow", narrow)
     await engines.wait()
     wide.gate.clear()
-    first = asyncio.create_task(engines.engine("wide").submit(prompt("news"), Decoding(), caller=Caller()))
+    first = asyncio.create_task(engines.engine("wide").submit(prompt("news"), Decoding(), context=RequestContext()))
     await asyncio.to_thread(wide.running.wait, 10)
-    second = asyncio.create_task(engines.engine("narrow").submit(prompt("news"), Decoding(), caller=Caller()))
+    second = asyncio.create_task(engines.engine("narrow").submit(prompt("news"), Decoding(), context=RequestContext()))
     await asyncio.sleep(0.05)
     assert narrow.batches == [["warm"]]
     wide.gate.set()
@@ -53,16 +53,16 @@ async def test_rows_that_join_share_a_turn_until_another_model_waits_for_one() -
     await engines.close()
 
 
-async def test_models_share_the_processor_batch_by_batch(engines: Engines[Backend | Exception]) -> None:
+async def test_models_share_the_processor_batch_by_batch(engines: EngineManager[Backend | Exception]) -> None:
     first, second = Upper(), Upper()
     engines.load("first", first)
     engines.load("second", second)
     await engines.wait()
     first.gate.clear()
-    caller = Caller()
-    slow = asyncio.create_task(engines.engine("first").submit(prompt("news"), Decoding(), caller=caller))
+    context = RequestContext()
+    slow = asyncio.create_task(engines.engine("first").submit(prompt("news"), Decoding(), context=context))
     await asyncio.to_thread(first.running.wait, 10)
-    waiting = asyncio.create_task(engines.engine("second").submit(prompt("news"), Decoding(), caller=caller))
+    waiting = asyncio.create_task(engines.engine("second").submit(prompt("news"), Decoding(), context=context))
     await asyncio.sleep(0.05)
     assert second.batches == [["warm"]]
     first.gate.set()

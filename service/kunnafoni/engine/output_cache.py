@@ -1,4 +1,4 @@
-"""Remembers recent outputs, bounded in bytes. It knows neither models nor callers."""
+"""A cache of recent outputs, bounded in bytes. It knows no models and no requests."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from kunnafoni_models.backend import Decoding, Output, Prompt
 
-# What CPython 3.11 needs for one entry besides the text: key, value, node and table share, measured with tracemalloc.
+# What CPython 3.11 needs per entry besides the text: key, value, node and share of the table, measured with
+# tracemalloc.
 ENTRY_BYTES = 330
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheStats:
-    """A snapshot: hits and misses since the start, entries and bytes of now."""
+    """A snapshot: hits and misses since the start, current entries and bytes."""
 
     hits: int
     misses: int
@@ -26,7 +27,7 @@ class CacheStats:
 
 
 class OutputCache:
-    """The outputs of one model that were used last, at most `max_bytes` of them; 0 remembers nothing."""
+    """The most recently used outputs of one model, at most `max_bytes`; 0 caches nothing."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
@@ -37,14 +38,14 @@ class OutputCache:
 
     @staticmethod
     def key(prompt: Prompt, decoding: Decoding) -> bytes:
-        """Everything that decides the output, in 16 bytes instead of the prompt's tokens.
+        """A digest of 16 bytes of everything that the output depends on.
 
-        It hashes the representations because they hold every field, also those that the types get later.
+        It hashes the representations because they have all fields, also those that the types may get later.
         """
         return blake2b(f"{prompt!r} {decoding!r}".encode(), digest_size=16).digest()
 
     def get(self, key: bytes) -> Output | None:
-        """The remembered output, or None."""
+        """The cached output, or None."""
         output = self._outputs.get(key)
         if output is None:
             self._misses += 1
@@ -54,7 +55,7 @@ class OutputCache:
         return output
 
     def put(self, key: bytes, output: Output) -> None:
-        """Remember an output and forget the ones not used for longest; one above the bound by itself is not kept."""
+        """Cache an output and evict the least recently used ones; an output above the bound by itself is not cached."""
         if key in self._outputs or _size_bytes(output) > self._max_bytes:
             return
         self._outputs[key] = output
