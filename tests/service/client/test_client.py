@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import math
 import threading
 from concurrent.futures import Future
@@ -226,3 +227,15 @@ async def test_a_stream_that_stays_refused_says_why(server: dict[str, Any], call
         with pytest.raises(OverloadedError):
             await asyncio.to_thread(stream, address)
         assert servicer.calls == calls
+
+
+def test_both_clients_have_the_same_calls() -> None:
+    def calls(client: type) -> dict[str, list[tuple[str, Any]]]:
+        functions = inspect.getmembers(client, inspect.isfunction)
+        return {
+            name: [(parameter.name, parameter.default) for parameter in inspect.signature(function).parameters.values()]
+            for name, function in functions
+            if not name.startswith("_")
+        }
+
+    assert calls(Client) == calls(AsyncClient)
