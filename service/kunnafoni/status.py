@@ -14,8 +14,7 @@ from google.rpc import error_details_pb2  # pyright: ignore[reportMissingTypeStu
 from google.rpc.code_pb2 import Code
 from google.rpc.status_pb2 import Status
 
-from kunnafoni import errors
-from kunnafoni.errors import DOMAIN, KunnafoniError, Violation
+from kunnafoni.errors import DOMAIN, ERRORS, KunnafoniError, Violation
 
 # The trailer in which a Status travels with all its details.
 DETAILS_KEY = "grpc-status-details-bin"
@@ -55,14 +54,14 @@ def _violation_message(violation: Violation, language: str) -> error_details_pb2
 
 
 class RemoteError(KunnafoniError):
-    """An error that no class of `errors.py` describes: gRPC's own, or one of a newer server."""
+    """An error that no class of `kunnafoni.errors` describes: gRPC's own, or one of a newer server."""
 
 
 def from_status(status: Status) -> KunnafoniError:
     """Rebuild the error that a server described.
 
-    The result is an instance of the class in `errors.py` with that reason, or, for a reason that this version does not
-    know, of the first with that code. Without a reason gRPC itself or a proxy speaks: only what can mean one thing
+    The result is an instance of the class in `kunnafoni.errors` with that reason, or, for a reason that this version does
+    not know, of the first with that code. Without a reason gRPC itself or a proxy speaks: only what can mean one thing
     keeps its class (`RESOURCE_EXHAUSTED` may be a message that is too large: no reason to try again).
     """
     info, violations, retry_after_s = error_details_pb2.ErrorInfo(), (), None
@@ -106,8 +105,7 @@ def _literal(text: str) -> str:
 
 
 def _class_of(code: str, reason: str) -> type[KunnafoniError]:
-    known = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, KunnafoniError)]
-    of_code = [kind for kind in known if kind.code == code]
+    of_code = [kind for kind in ERRORS if kind.code == code]
     if not reason and code not in PLAIN_CODES:
         return RemoteError
     return next((kind for kind in of_code if kind.reason == reason), (*of_code, RemoteError)[0])

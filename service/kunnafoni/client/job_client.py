@@ -249,7 +249,7 @@ class JobClient:
 
     @contextmanager
     def _errors(self) -> Generator[None]:
-        """Turn gRPC's errors into those of `errors.py`."""
+        """Raise gRPC's errors as those of `kunnafoni.errors`."""
         try:
             yield
         except grpc.RpcError as error:
