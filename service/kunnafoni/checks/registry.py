@@ -27,7 +27,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kunnafoni.checks.analysed_text import AnalysedText
+from kunnafoni.checks.comparison import check_comparison
 from kunnafoni.checks.date_mismatch import check_dates
+from kunnafoni.checks.direction import check_direction
+from kunnafoni.checks.fractions_and_multiples import check_fractions
 from kunnafoni.checks.length_ratio import check_length_ratio
 from kunnafoni.checks.missing_names import check_names
 from kunnafoni.checks.number_mismatch import check_numbers
@@ -46,6 +49,9 @@ CHECKS: tuple[Callable[[AnalysedText, AnalysedText], Iterator[Finding]], ...] = 
     check_numbers,
     check_units,
     check_dates,
+    check_fractions,
+    check_comparison,
+    check_direction,
     check_names,
     check_repetition,
     check_length_ratio,

@@ -45,6 +45,8 @@ CLASSIFICATIONS = {
     "REPETITION": Classification(Category.FLUENCY, Severity.MAJOR),
     "LENGTH_RATIO": Classification(Category.OMISSION, Severity.MAJOR),  # if shorter; if longer, the finding says so
     "UNTRANSLATED": Classification(Category.UNTRANSLATED, Severity.MAJOR),
+    "COMPARISON_MISMATCH": Classification(Category.MISTRANSLATION, Severity.CRITICAL),
+    "DIRECTION_MISMATCH": Classification(Category.MISTRANSLATION, Severity.CRITICAL),
     "GLOSSARY_MISSED": Classification(Category.TERMINOLOGY, Severity.MAJOR),
     "PIVOTED": Classification(Category.NONE, Severity.NEUTRAL),
     "UNSUPPORTED_NUMBER": Classification(Category.ADDITION, Severity.MAJOR),

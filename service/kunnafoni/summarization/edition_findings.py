@@ -37,6 +37,8 @@ WORST_FIRST: tuple[Kind, ...] = (
     *FindingKind,
     FindingType.NUMBER_MISMATCH,
     FindingType.NAME_MISSING,
+    FindingType.COMPARISON_MISMATCH,
+    FindingType.DIRECTION_MISMATCH,
     FindingType.REPETITION,
     Mark.OUTPUT_CAP,
     FindingType.UNTRANSLATED,

@@ -32,7 +32,13 @@ if TYPE_CHECKING:
 # 23.8 without repeated trigrams; other directions within 0.2 but for bm-fr, 24.3 as it is, 24.2 with 1.3.
 FALLBACK_REPETITION_PENALTY = 1.3
 # Findings that another prompt or decoding can repair; a wrong number is as wrong with a beam.
-RETRIED_FINDINGS = {FindingType.REPETITION, FindingType.UNTRANSLATED, FindingType.LENGTH_RATIO}
+RETRIED_FINDINGS = {
+    FindingType.REPETITION,
+    FindingType.UNTRANSLATED,
+    FindingType.LENGTH_RATIO,
+    FindingType.COMPARISON_MISMATCH,
+    FindingType.DIRECTION_MISMATCH,
+}
 
 
 class DirectTranslator:

@@ -92,7 +92,9 @@ class _WarningTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WarningTy
     WARNING_TYPE_UNSPECIFIED: _WarningType.ValueType  # 0
     """Never sent."""
     WARNING_TYPE_NUMBER_MISMATCH: _WarningType.ValueType  # 1
-    """A number, month or day of the week of one side is not found on the other, or has another unit or sign there."""
+    """A number, month or day of the week of one side is not found on the other, or has another unit or sign there, or a
+    fraction or multiple in words is another one.
+    """
     WARNING_TYPE_NAME_MISSING: _WarningType.ValueType  # 2
     """A name of one side is not found on the other."""
     WARNING_TYPE_REPETITION: _WarningType.ValueType  # 3
@@ -125,6 +127,10 @@ class _WarningTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WarningTy
     """Editions: the summariser did not read the whole article; `coverage` says how much of it."""
     WARNING_TYPE_OUTPUT_CAP: _WarningType.ValueType  # 15
     """Editions: an output cap was reached, so the end of the text may be missing."""
+    WARNING_TYPE_COMPARISON_MISMATCH: _WarningType.ValueType  # 16
+    """Between English and French: a comparison is turned round, such as fewer for more, or at most for at least."""
+    WARNING_TYPE_DIRECTION_MISMATCH: _WarningType.ValueType  # 17
+    """Between English and French: a rise became a fall, or a fall a rise."""
 
 class WarningType(_WarningType, metaclass=_WarningTypeEnumTypeWrapper):
     """What a warning is about. Warnings inform and never block: good translations get some too.
@@ -149,12 +155,16 @@ class WarningType(_WarningType, metaclass=_WarningTypeEnumTypeWrapper):
     | TOO_SHORT             | UNSPECIFIED             | NEUTRAL  |
     | PARTIAL_COVERAGE      | ACCURACY_OMISSION       | MINOR    |
     | OUTPUT_CAP            | ACCURACY_OMISSION       | MAJOR    |
+    | COMPARISON_MISMATCH   | ACCURACY_MISTRANSLATION | CRITICAL |
+    | DIRECTION_MISMATCH    | ACCURACY_MISTRANSLATION | CRITICAL |
     """
 
 WARNING_TYPE_UNSPECIFIED: WarningType.ValueType  # 0
 """Never sent."""
 WARNING_TYPE_NUMBER_MISMATCH: WarningType.ValueType  # 1
-"""A number, month or day of the week of one side is not found on the other, or has another unit or sign there."""
+"""A number, month or day of the week of one side is not found on the other, or has another unit or sign there, or a
+fraction or multiple in words is another one.
+"""
 WARNING_TYPE_NAME_MISSING: WarningType.ValueType  # 2
 """A name of one side is not found on the other."""
 WARNING_TYPE_REPETITION: WarningType.ValueType  # 3
@@ -187,6 +197,10 @@ WARNING_TYPE_PARTIAL_COVERAGE: WarningType.ValueType  # 14
 """Editions: the summariser did not read the whole article; `coverage` says how much of it."""
 WARNING_TYPE_OUTPUT_CAP: WarningType.ValueType  # 15
 """Editions: an output cap was reached, so the end of the text may be missing."""
+WARNING_TYPE_COMPARISON_MISMATCH: WarningType.ValueType  # 16
+"""Between English and French: a comparison is turned round, such as fewer for more, or at most for at least."""
+WARNING_TYPE_DIRECTION_MISMATCH: WarningType.ValueType  # 17
+"""Between English and French: a rise became a fall, or a fall a rise."""
 Global___WarningType: _TypeAlias = WarningType  # noqa: Y015
 
 class _WarningCategory:
