@@ -1,11 +1,11 @@
 """Scores language identification on text that it was not trained on, and times it.
 
-    python tests/bench/language_id.py --shared ../shared [--flores dev]
+    python -m tests.bench.language_id --shared ../shared [--flores dev]
 
 Prints tables and writes `bench-results/language_id.json`. The held-out languages are those that
-`train_language_id.split_of` keeps out of training. Some lines of the Bambara column of FLORES-200 are in Kikuyu, 66 of
-dev and 70 of devtest; they are found by the letters ĩ and ũ, which Bambara does not have. Bambara is scored with them
-and without.
+`scripts.train_language_id.split_of` keeps out of training. Some lines of the Bambara column of FLORES-200 are in
+Kikuyu, 66 of dev and 70 of devtest; they are found by the letters ĩ and ũ, which Bambara does not have. Bambara is
+scored with them and without.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from kunnafoni.text.language_id import CONFIDENCE_FLOOR, LANGUAGES, UNDETERMINED, WEIGHTS_PATH, Weights, identify
-from kunnafoni.text.train_language_id import plain, read_others
+from scripts.train_language_id import plain, read_others
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -29,10 +29,18 @@ from rich.table import Table
 from kunnafoni.engine.engine_manager import EngineManager
 from kunnafoni.engine.request_context import RequestContext
 from kunnafoni.engine.scheduler_config import SchedulerConfig
-from kunnafoni.summarization.article_analysis import LONG, MEDIUM, SHORT, Article, Draft, Length, read
-from kunnafoni.summarization.model_input import Reader
+from kunnafoni.summarization.article_analysis import (
+    LONG,
+    MEDIUM,
+    SHORT,
+    AnalysedArticle,
+    Article,
+    Length,
+    analyse_article,
+)
+from kunnafoni.summarization.model_input import ModelInputMaker
 from kunnafoni.summarization.ranking import extract
-from kunnafoni.summarization.summaries import SEARCHES, Method, Summary, SummaryWriter, extractive
+from kunnafoni.summarization.summaries import DECODINGS, Method, Summary, SummaryWriter, extractive
 from kunnafoni.translation.model_pool import ModelPool
 from kunnafoni.translation.routes import Hop
 from kunnafoni.translation.translator import Translator
@@ -66,8 +74,10 @@ class Product:
     def __init__(self, model_pool: ModelPool, model: str) -> None:
         self._model_pool = model_pool
         self._entry = model_pool.entries[model]
-        self._reader = Reader(model_pool, Translator(model_pool))
-        self._writer = SummaryWriter(model_pool, self._reader, max_sequence_tokens=SchedulerConfig().max_batch_tokens)
+        self._input_maker = ModelInputMaker(model_pool, Translator(model_pool))
+        self._writer = SummaryWriter(
+            model_pool, self._input_maker, max_sequence_tokens=SchedulerConfig().max_batch_tokens
+        )
 
     @classmethod
     @asynccontextmanager
@@ -93,15 +103,15 @@ class Product:
         finally:
             await engines.close()
 
-    async def write(self, draft: Draft, length: Length) -> tuple[str, Summary]:
+    async def write(self, article: AnalysedArticle, length: Length) -> tuple[str, Summary]:
         """What the model writes first, and the summary as it goes out; by the model even where extraction is better."""
-        hop = Hop(self._entry.id, self._entry.revision, draft.language, draft.language)
+        hop = Hop(self._entry.id, self._entry.revision, article.language, article.language)
         engine = self._model_pool.engine(hop.model_id)
         with RequestContext() as context:
-            reading = await self._reader.read(draft, hop, context=context)
-            prompt = engine.backend.summary_prompt(" ".join(reading.sentences), language=draft.language)
-            answer = await engine.submit(prompt, SEARCHES[0], context=context)
-            return answer.output.text, await self._writer.write(draft, length, hop=hop, context=context)
+            model_input = await self._input_maker.make(article, hop, context=context)
+            prompt = engine.backend.summary_prompt(" ".join(model_input.sentences), language=article.language)
+            answer = await engine.submit(prompt, DECODINGS[0], context=context)
+            return answer.output.text, await self._writer.write(article, length, hop=hop, context=context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +130,20 @@ class Made:
 async def make(product: Product, documents: Sequence[Document], language: str, length: Length) -> Made:
     made = Made({name: [] for name in METHODS}, [])
     for document in documents:
-        draft = await asyncio.to_thread(read, Article("", document.article, language), points=0)
-        written, summary = await product.write(draft, length)
-        extracted = extractive(draft, length, why="").text
+        article = await asyncio.to_thread(analyse_article, Article("", document.article, language), points=0)
+        written, summary = await product.write(article, length)
+        extracted = extractive(article, length, why="").text
         words = word_count({"filled": summary.text, "extracted": extracted}[SHIPPED[language]])
-        best = " ".join(draft.texts[place] for place in extract(draft.texts, words) or [0])
-        texts = (written, summary.opening, summary.text, extracted, lead_of(words, draft.texts), best, document.summary)
+        best = " ".join(article.texts[place] for place in extract(article.texts, words) or [0])
+        texts = (
+            written,
+            summary.opening,
+            summary.text,
+            extracted,
+            lead_of(words, article.texts),
+            best,
+            document.summary,
+        )
         for name, text in zip(METHODS, texts, strict=True):
             made.texts[name].append(text)
         made.summaries.append(summary)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 from rouge_score.rouge_scorer import RougeScorer  # pyright: ignore[reportMissingTypeStubs]
 from rouge_score.tokenizers import Tokenizer  # pyright: ignore[reportMissingTypeStubs]
 
-from kunnafoni.checks.faithfulness import FindingKind, unsupported
+from kunnafoni.checks.faithfulness import UnsupportedFactType, unsupported_facts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,12 +71,14 @@ def rouge(document: Document, summary: str) -> dict[str, float]:
 def measure(language: str, method: str, documents: Sequence[Document], summaries: Sequence[str]) -> Row:
     findings = [
         {
-            finding.kind
-            for finding in unsupported(summary, document.article, summary_language=language, article_language=language)
+            finding.type
+            for finding in unsupported_facts(
+                summary, document.article, summary_language=language, article_language=language
+            )
         }
         for document, summary in zip(documents, summaries, strict=True)
     ]
-    numbers_and_names = {FindingKind.UNSUPPORTED_NUMBER, FindingKind.UNSUPPORTED_NAME}
+    numbers_and_names = {UnsupportedFactType.UNSUPPORTED_NUMBER, UnsupportedFactType.UNSUPPORTED_NAME}
     scores = [rouge(document, summary) for document, summary in zip(documents, summaries, strict=True)]
     return Row(
         language,

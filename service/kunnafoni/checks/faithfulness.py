@@ -1,12 +1,14 @@
-"""Finds what a summary tells and its article does not: numbers, dates, names and quotations.
+"""Finds the facts of a summary that its article does not have: numbers, dates, names and quotations.
 
-Each is looked up in any form: `3 millions` is `3,000,000`, *mardi 26 novembre* is *Tuesday, November 26*, *Malian* is
-*Mali*. What is not found is a finding with its place. Editors know more than the article tells: half of the human
-summaries of OrangeSum dev (French) and a quarter of those of GUM (English) have one, so a finding says "check this".
-Of those in 250 French ones, looked through by hand, 98 % are true, of names 84 %: the rest are first words of sentences
-and labels (`VIDÉO.`), which a model hardly writes. Some rules were mended on those same 250.
+Each fact is looked up in any form: `3 millions` is `3,000,000`, *mardi 26 novembre* is *Tuesday, November 26*, *Malian*
+is *Mali*. A fact that is not found is a finding with its span. Editors know more than the article says: half of the
+human summaries of OrangeSum dev (French) and a quarter of those of GUM (English) have a finding, so it means "check
+this". The findings in 250 French summaries were read by hand: 98 % of them are right, and 84 % of those about names;
+the others are first words of sentences and labels (`VIDÉO.`), which models hardly write. Some rules were corrected on
+those same 250.
 
-It does not know whether a sentence is true: all its names and numbers may be in the article and who did what be wrong.
+It does not know whether a sentence is true: its names and numbers may all be in the article while it says wrongly who
+did what.
 """
 
 from __future__ import annotations
@@ -22,15 +24,15 @@ from kunnafoni.checks.mentions.units import Measure, measures_in, with_another_u
 from kunnafoni.checks.names.forms import folded
 from kunnafoni.checks.names.lookup import missing_names
 from kunnafoni.checks.names.mentions import WORD
-from kunnafoni.checks.names.phonetic import unheard_names
+from kunnafoni.checks.names.phonetic import unmatched_names
 from kunnafoni.text.spans import Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
-class FindingKind(StrEnum):
-    """What kind of thing the article lacks."""
+class UnsupportedFactType(StrEnum):
+    """What kind of fact the article lacks; the names are those of the wire."""
 
     UNSUPPORTED_NUMBER = "UNSUPPORTED_NUMBER"
     UNSUPPORTED_DATE = "UNSUPPORTED_DATE"
@@ -39,22 +41,24 @@ class FindingKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """Something in a summary that its article does not have; `span` is where it stands in the summary."""
+class UnsupportedFact:
+    """A fact of a summary that its article does not have; `span` says where it stands in the summary."""
 
-    kind: FindingKind
+    type: UnsupportedFactType
     span: Span
 
 
-def unsupported(summary: str, article: str, *, summary_language: str, article_language: str) -> list[Finding]:
-    """Find what `summary` tells and `article` does not, in the order of the summary.
+def unsupported_facts(
+    summary: str, article: str, *, summary_language: str, article_language: str
+) -> list[UnsupportedFact]:
+    """Find the facts of `summary` that `article` does not have, in the order of the summary.
 
     Args:
         summary: A headline or summary.
         article: Headline and body of what it summarises.
         summary_language: `en`, `fr` or `bm`.
-        article_language: `en`, `fr` or `bm`. If it differs, names are compared as in `name_sounds`: one word of a name
-            is enough; and of quotations only those from an article that quotes nobody are found.
+        article_language: `en`, `fr` or `bm`. If it differs, names are compared as in `names.phonetic`, where one word
+            of a name is enough, and quotations are found only if the article has none at all.
     """
     same_language = summary_language == article_language
     dates, numbers = dates_in(summary, summary_language), numbers_in(summary, summary_language)
@@ -62,7 +66,7 @@ def unsupported(summary: str, article: str, *, summary_language: str, article_la
     if same_language:
         names = missing_names(summary, article)
     else:
-        names = unheard_names(summary, article, text_language=summary_language, other_language=article_language)
+        names = unmatched_names(summary, article, text_language=summary_language, other_language=article_language)
     names = [name for name in names if not _touches(name, no_names, summary)]
     no_numbers = [date.span for date in dates] + names
     numbers = [number for number in numbers if not _touches(number.span, no_numbers, summary)]
@@ -71,22 +75,22 @@ def unsupported(summary: str, article: str, *, summary_language: str, article_la
     article_measures = measures_in(article, article_numbers, article_language)
     article_dates = dates_in(article, article_language)
     spans = {
-        FindingKind.UNSUPPORTED_NUMBER: _missing_numbers(measures, article_measures, summary),
-        FindingKind.UNSUPPORTED_DATE: _missing_dates(dates, article_dates, article_numbers),
-        FindingKind.UNSUPPORTED_NAME: names,
-        FindingKind.UNSUPPORTED_QUOTATION: _missing_quotations(summary, article, same_language=same_language),
+        UnsupportedFactType.UNSUPPORTED_NUMBER: _missing_numbers(measures, article_measures, summary),
+        UnsupportedFactType.UNSUPPORTED_DATE: _missing_dates(dates, article_dates, article_numbers),
+        UnsupportedFactType.UNSUPPORTED_NAME: names,
+        UnsupportedFactType.UNSUPPORTED_QUOTATION: _missing_quotations(summary, article, same_language=same_language),
     }
-    findings = {Finding(kind, span) for kind, found in spans.items() for span in found}
-    return sorted(findings, key=lambda finding: (finding.span, finding.kind))
+    facts = {UnsupportedFact(fact_type, span) for fact_type, found in spans.items() for span in found}
+    return sorted(facts, key=lambda fact: (fact.span, fact.type))
 
 
 def _touches(span: Span, others: Iterable[Span], text: str) -> bool:
-    """Whether a span overlaps one of others, or only a hyphen stands between them, as in `Covid-19`."""
+    """Whether `span` overlaps one of `others`, or only a hyphen stands between them, as in `Covid-19`."""
     pairs = (sorted((span, other)) for other in others)
     return any(first.end >= second.start or text[first.end : second.start] == "-" for first, second in pairs)
 
 
-_NO_CLAIM = re.compile(
+_NOT_A_FACT = re.compile(
     r"neuf|second|seconde|premi[eè]re?s?|first|once|one|une?|(?<=\bles )deux|(?<=\bthe )two"
     r"|noon|midnight|midi|minuit|half|quarters?|moitié|quarts?|kelen?|f[ɔo]l[ɔo]|[sc][ɛe]+gin?",
     re.IGNORECASE,
@@ -95,14 +99,14 @@ _CENTURY = re.compile(r"(?:st|nd|rd|th|e|ᵉ|è|ème|er)?[ \u00a0-](?:century|ce
 
 
 def _missing_numbers(measures: Iterable[Measure], article_measures: list[Measure], summary: str) -> Iterator[Span]:
-    """The numbers that the article lacks or has with another unit only.
+    """Yield the numbers that the article lacks, or has only with another unit.
 
-    Not counted are words that are often no number; a century is there with its years.
+    Words that are often no number are left out. A century is found if the article has one of its years.
     """
     for measure in measures:
         number = measure.number
         start, end = number.span.start, number.span.end
-        if number.written_as is Writing.WORDS and _NO_CLAIM.fullmatch(summary, start, end):
+        if number.written_as is Writing.WORDS and _NOT_A_FACT.fullmatch(summary, start, end):
             continue
         years = range(int(100 * number.value) - 99, int(100 * number.value) + 1) if _CENTURY.match(summary, end) else ()
         there = any(number.agrees(other.number) or other.number.value in years for other in article_measures)
@@ -113,7 +117,7 @@ def _missing_numbers(measures: Iterable[Measure], article_measures: list[Measure
 def _missing_dates(
     dates: Iterable[DateMention], article_dates: list[DateMention], article_numbers: list[NumberMention]
 ) -> Iterator[Span]:
-    """The dates of which the article lacks a part; the day and the month must stand together there."""
+    """Yield the dates of which the article lacks a part; day and month must stand together in the article."""
     days = {(date.day, date.month) for date in article_dates}
     months = {date.month for date in article_dates}
     weekdays = {date.weekday for date in article_dates}
@@ -129,13 +133,13 @@ def _missing_dates(
 
 
 _QUOTATION = re.compile(r"«[^«»]+»|“[^“”]+”|„[^„“”]+[“”]|(?<!\w)\"(?=[\w(\[…])[^\"]+(?<!\s)\"(?!\w)")
-"""Of two straight quotation marks the first must look like one that opens and the second like one that closes."""
+"""The first of two straight quotation marks must look like an opening mark and the second like a closing one."""
 _OMISSION = re.compile(r"\.\.\.|…|\[[^\]]*\]|\([^)]*\)")
 """Where an editor left something out of a quotation or put something in."""
 
 
 def _missing_quotations(summary: str, article: str, *, same_language: bool) -> Iterator[Span]:
-    """The quotations whose words do not follow each other in the article; parts may be left out where marked."""
+    """Yield the quotations whose words do not stand in this order in the article; marked omissions are allowed."""
     quotations = list(_QUOTATION.finditer(summary))
     if not quotations:
         return
@@ -151,6 +155,6 @@ def _missing_quotations(summary: str, article: str, *, same_language: bool) -> I
 
 
 def _spaced_words(text: str) -> str:
-    """The folded words of a text, one space before and after each; empty if it has none."""
+    """The folded words of a text with a space before and after each; empty if there are none."""
     words = [folded(match[0]) for match in WORD.finditer(text)]
     return f" {' '.join(words)} " if words else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kunnafoni.checks.finding import Finding, FindingType
-from kunnafoni.checks.names.phonetic import unheard_names
+from kunnafoni.checks.names.phonetic import unmatched_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 def check_names(source: AnalysedText, target: AnalysedText) -> Iterator[Finding]:
     """Names of the source that the translation lacks, and names in it that sound like nothing in the source."""
-    missing = unheard_names(source.text, target.text, text_language=source.language, other_language=target.language)
+    missing = unmatched_names(source.text, target.text, text_language=source.language, other_language=target.language)
     for span in missing:
         yield Finding(FindingType.NAME_MISSING, span, None, "name not found in the translation")
-    invented = unheard_names(
+    invented = unmatched_names(
         target.text, source.text, text_language=target.language, other_language=source.language, invented=True
     )
     for span in invented:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kunnafoni.summarization.edition import Edition, KeyPoint
-    from kunnafoni.summarization.passages import Passage
+    from kunnafoni.summarization.edition_text import EditionText
 
 
 def edition_message(
@@ -38,19 +38,19 @@ def edition_message(
 
 
 def _warning_messages(
-    part: summarization_pb2.EditionPart.ValueType, passage: Passage, encoding_type: result_pb2.EncodingType.ValueType
+    part: summarization_pb2.EditionPart.ValueType, text: EditionText, encoding_type: result_pb2.EncodingType.ValueType
 ) -> Iterator[summarization_pb2.EditionWarning]:
-    spans = SpanConverter(encoding_type, passage.text)
-    for remark in passage.remarks:
-        kind = warning_class(remark.kind, remark.category)
+    spans = SpanConverter(encoding_type, text.text)
+    for finding in text.findings:
+        classification = warning_class(finding.type, finding.category)
         yield summarization_pb2.EditionWarning(
-            type=kind.type,
-            category=kind.category,
-            severity=kind.severity,
+            type=classification.type,
+            category=classification.category,
+            severity=classification.severity,
             part=part,
-            span=spans.optional(remark.span),
-            detail=remark.detail,
-            source_words=remark.source_words,
+            span=spans.optional(finding.span),
+            detail=finding.detail,
+            source_words=finding.source_words,
         )
 
 
@@ -58,7 +58,7 @@ def _key_point_message(
     point: KeyPoint, article: SpanConverter, encoding_type: result_pb2.EncodingType.ValueType
 ) -> summarization_pb2.KeyPoint:
     return summarization_pb2.KeyPoint(
-        text=point.passage.text,
+        text=point.edition_text.text,
         source_text=point.source_text,
         span=article.message(point.span),
         warnings=_key_point_warnings(point, encoding_type),
@@ -69,14 +69,14 @@ def _key_point_warnings(
     point: KeyPoint, encoding_type: result_pb2.EncodingType.ValueType
 ) -> Iterator[result_pb2.Warning]:
     source = SpanConverter(encoding_type, point.source_text)
-    target = SpanConverter(encoding_type, point.passage.text)
-    for remark in point.passage.remarks:
-        kind = warning_class(remark.kind, remark.category)
+    target = SpanConverter(encoding_type, point.edition_text.text)
+    for finding in point.edition_text.findings:
+        classification = warning_class(finding.type, finding.category)
         yield result_pb2.Warning(
-            type=kind.type,
-            category=kind.category,
-            severity=kind.severity,
-            source_span=source.optional(remark.source_span),
-            target_span=target.optional(remark.span),
-            detail=remark.detail,
+            type=classification.type,
+            category=classification.category,
+            severity=classification.severity,
+            source_span=source.optional(finding.source_span),
+            target_span=target.optional(finding.span),
+            detail=finding.detail,
         )

@@ -16,7 +16,7 @@ from kunnafoni.rpc.requests import (
 )
 from kunnafoni.rpc.translation_messages import StreamedTranslation, failed_translation_message, translation_message
 from kunnafoni.status import to_status
-from kunnafoni.text.executor import on_texts
+from kunnafoni.text.executor import run_in_text_executor
 from kunnafoni.text.language_id import identify
 from kunnafoni.v1 import translation_pb2, translation_pb2_grpc
 from kunnafoni_models.backend import Decoding
@@ -80,7 +80,7 @@ class TranslationServicer(translation_pb2_grpc.TranslationServiceServicer):
     ) -> translation_pb2.DetectLanguageResponse:
         """See the proto."""
         rejected, language = check_contents(request.contents, self._limits), language_of(context)
-        found = await on_texts(
+        found = await run_in_text_executor(
             sum(map(len, request.contents)),
             lambda: [None if place in rejected else identify(text) for place, text in enumerate(request.contents)],
         )

@@ -1,6 +1,7 @@
-"""What an article holds before any model has seen it: language, sentences, key points, and whether it is too short.
+"""Analyses an article without a model: its language, sentences and key points, and whether it is too short.
 
-It runs no model and translates nothing. All of it is deterministic, and blocking: up to a second for 20,000 words.
+It runs no model and translates nothing. Its functions are deterministic and blocking; they take up to a second for
+20,000 words.
 """
 
 from __future__ import annotations
@@ -20,16 +21,16 @@ if TYPE_CHECKING:
 
     from kunnafoni.text.language_id import Detection
 
-FEWEST_SENTENCES = 2
-FEWEST_WORDS = 25
-HEADLINE_WORDS = 14
-FEWEST_HEADLINE_WORDS = 8
+MIN_SENTENCES = 2
+MIN_WORDS = 25
+MAX_HEADLINE_WORDS = 14
+MIN_HEADLINE_WORDS = 8
 _CLAUSE_END = (",", ";", ":", "–", "—")
 
 
 @dataclass(frozen=True, slots=True)
 class Article:
-    """An article as it was sent; `language` is a known code, or None: detect it."""
+    """An article as it was sent; `language` is `en`, `fr` or `bm`, or None if it has to be detected."""
 
     headline: str
     body: str
@@ -38,23 +39,27 @@ class Article:
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """Words of a summary: how many it should have about, and how many it never exceeds."""
+    """Length of a summary in words: about how many it should have, and how many it never exceeds."""
 
-    aim: int
-    most: int
+    target_words: int
+    max_words: int
 
 
 SHORT, MEDIUM, LONG = Length(30, 45), Length(70, 84), Length(150, 180)
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
-    """An article that was read without a model.
+class AnalysedArticle:
+    """What is known of an article without a model.
 
     Attributes:
+        headline: On one line; empty if the article has none.
+        body: As it was sent.
+        language: `en`, `fr`, `bm`, or `und` if the article has no letters.
+        detection: How the language was detected; None if it was given.
         sentences: The whole sentences of the body, in order; spans count from its beginning.
-        distinct: Places in `sentences` of those that repeat none before them.
-        key_points: Places in `sentences`, rising.
+        distinct: Indices into `sentences`, rising, without the sentences that repeat an earlier one.
+        key_points: Indices into `sentences`, rising.
     """
 
     headline: str
@@ -71,22 +76,23 @@ class Draft:
         return [on_one_line(self.sentences[place].text) for place in self.distinct]
 
     @property
-    def everything(self) -> str:
-        """Headline and body: what a summary may tell."""
+    def full_text(self) -> str:
+        """Headline and body: the text that a summary may take its facts from."""
         return f"{self.headline}\n\n{self.body}"
 
     def too_short(self, length: Length) -> bool:
-        """Whether there is nothing to summarise: one sentence, too few words, or no more of them than asked for."""
+        """Whether there is nothing to summarise: one sentence, too few words, or no more words than asked for."""
         words = sum(len(text.split()) for text in self.texts)
-        return len(self.distinct) < FEWEST_SENTENCES or words < max(FEWEST_WORDS, length.aim + 1)
+        return len(self.distinct) < MIN_SENTENCES or words < max(MIN_WORDS, length.target_words + 1)
 
     def whole(self) -> str:
-        """The article itself in place of a summary: its body without the sentences that repeat another.
+        """The article itself in place of a summary: its body without repeated sentences; the headline if that is empty.
 
-        What stands between a repeat and the text before it, a list mark too, goes with it; all else stays as it is.
+        A repeated sentence is removed with whatever stands between it and the text before it, such as a list mark.
+        Everything else stays as it is.
         """
-        told = (segment for segment in split(self.body, self.language) if segment.kind is not SegmentKind.GAP)
-        ends = sorted({segment.end for segment in (*self.sentences, *told)})
+        segments = (segment for segment in split(self.body, self.language) if segment.kind is not SegmentKind.GAP)
+        ends = sorted({segment.end for segment in (*self.sentences, *segments)})
         kept, start = "", 0
         for place in sorted(set(range(len(self.sentences))) - set(self.distinct)):
             repeat = self.sentences[place]
@@ -95,11 +101,11 @@ class Draft:
         return (kept + self.body[start:]).strip() or self.headline
 
 
-def read(article: Article, *, points: int) -> Draft:
-    """Read `article` and choose `points` key points, fewer if it has no more.
+def analyse_article(article: Article, *, points: int) -> AnalysedArticle:
+    """Analyse `article` and choose `points` key points, or fewer if it has fewer.
 
     Raises:
-        UndetectedLanguageError: its language was not named and is not recognised.
+        UndetectedLanguageError: its language was not given and is not recognised.
     """
     headline = on_one_line(article.headline)
     text = f"{headline}\n\n{article.body}"
@@ -111,37 +117,37 @@ def read(article: Article, *, points: int) -> Draft:
     first_at = {on_one_line(sentence.text): place for place, sentence in reversed(list(enumerate(sentences)))}
     distinct = tuple(sorted(first_at.values()))
     chosen = key_points([on_one_line(sentences[place].text) for place in distinct], points) if points else []
-    return Draft(
+    return AnalysedArticle(
         headline, article.body, language, detection, sentences, distinct, tuple(distinct[place] for place in chosen)
     )
 
 
 def best_extract(sentences: Sequence[str], length: Length) -> list[str]:
-    """The best sentences of an article as its summary, in order; the best one alone if none is as short as asked."""
-    if places := extract(sentences, length.aim, max_words=length.most):
+    """Choose the sentences of an extractive summary, in order; the best one alone if none is short enough."""
+    if places := extract(sentences, length.target_words, max_words=length.max_words):
         return [sentences[place] for place in places]
     ranks = rank(sentences)
     return [sentences[max(range(len(sentences)), key=ranks.__getitem__)]]
 
 
 def clipped(text: str, max_words: int) -> str:
-    """`text`, or its first `max_words` words and an ellipsis if it has more."""
+    """Cut `text` after `max_words` words and add an ellipsis; a text with no more words is returned unchanged."""
     words = text.split()
     return " ".join(words[:max_words]) + "…" if len(words) > max_words else text
 
 
 def made_headline(text: str, language: str) -> str:
-    """A headline out of the first sentence of `text`: whole if it is short, else up to the end of a clause."""
+    """Make a headline from the first sentence of `text`: the whole if it is short, else up to the end of a clause."""
     first = on_one_line(next((sentence.text for sentence in sentences_in(text, language)), text))
     words = first.split()
-    if len(words) <= HEADLINE_WORDS:
+    if len(words) <= MAX_HEADLINE_WORDS:
         return first.removesuffix(".") if not first.endswith("..") else first
-    for count in range(HEADLINE_WORDS, FEWEST_HEADLINE_WORDS - 1, -1):
+    for count in range(MAX_HEADLINE_WORDS, MIN_HEADLINE_WORDS - 1, -1):
         if words[count - 1].endswith(_CLAUSE_END):
             return " ".join(words[:count]).rstrip("".join(_CLAUSE_END) + " ")
-    return clipped(first, HEADLINE_WORDS)
+    return clipped(first, MAX_HEADLINE_WORDS)
 
 
 def on_one_line(text: str) -> str:
-    """`text` with every run of white space as one space, none at its ends."""
+    """Replace each run of white space in `text` by one space, and remove it at both ends."""
     return " ".join(text.split())

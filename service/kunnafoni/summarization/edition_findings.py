@@ -1,6 +1,6 @@
-"""What an editor is told about a text of an edition: findings of all kinds under the names of the wire, worst first.
+"""Findings about a text of an edition, of all types, under the names of the wire, worst first.
 
-It only names, places and orders them: `faithfulness`, `checks` and `summaries` find them.
+This module names, places and orders them. `checks/` finds what looks wrong; `summaries` says how a text was made.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from kunnafoni.checks.faithfulness import FindingKind, unsupported
+from kunnafoni.checks.faithfulness import UnsupportedFactType, unsupported_facts
 from kunnafoni.checks.finding import FindingType
 from kunnafoni.languages import LANGUAGES, UNDETERMINED
 from kunnafoni.text.language_id import identify
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from kunnafoni.checks.severity import Category
 
 
-class Mark(StrEnum):
-    """What is said of a text because of how it was made; the names are those of the wire."""
+class EditionFindingType(StrEnum):
+    """What a finding says about how a text was made; the names are those of the wire."""
 
     OUTPUT_CAP = "OUTPUT_CAP"
     TOO_SHORT = "TOO_SHORT"
@@ -32,44 +32,45 @@ class Mark(StrEnum):
     PARTIAL_COVERAGE = "PARTIAL_COVERAGE"
 
 
-Kind = Mark | FindingType | FindingKind
-WORST_FIRST: tuple[Kind, ...] = (
-    *FindingKind,
+AnyFindingType = EditionFindingType | FindingType | UnsupportedFactType
+WORST_FIRST: tuple[AnyFindingType, ...] = (
+    *UnsupportedFactType,
     FindingType.NUMBER_MISMATCH,
     FindingType.NAME_MISSING,
     FindingType.COMPARISON_MISMATCH,
     FindingType.DIRECTION_MISMATCH,
     FindingType.REPETITION,
-    Mark.OUTPUT_CAP,
+    EditionFindingType.OUTPUT_CAP,
     FindingType.UNTRANSLATED,
     FindingType.LENGTH_RATIO,
     FindingType.GLOSSARY_MISSED,
-    Mark.TOO_SHORT,
-    Mark.EXTRACTIVE,
-    Mark.PARTIAL_COVERAGE,
+    EditionFindingType.TOO_SHORT,
+    EditionFindingType.EXTRACTIVE,
+    EditionFindingType.PARTIAL_COVERAGE,
     FindingType.PIVOTED,
 )
 _DETAILS = {
-    FindingKind.UNSUPPORTED_NUMBER: "number not found in the article",
-    FindingKind.UNSUPPORTED_DATE: "date not found in the article",
-    FindingKind.UNSUPPORTED_NAME: "name not found in the article",
-    FindingKind.UNSUPPORTED_QUOTATION: "quotation not found in the article",
+    UnsupportedFactType.UNSUPPORTED_NUMBER: "number not found in the article",
+    UnsupportedFactType.UNSUPPORTED_DATE: "date not found in the article",
+    UnsupportedFactType.UNSUPPORTED_NAME: "name not found in the article",
+    UnsupportedFactType.UNSUPPORTED_QUOTATION: "quotation not found in the article",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Remark:
-    """One thing to look at in a text.
+class EditionFinding:
+    """One thing that an editor should look at in a text of an edition.
 
     Attributes:
+        type: What it is about.
         span: Where it is in that text; None if it concerns the whole of it, or something that it lacks.
-        source_span: Where it is in the text that was translated; None likewise, or if nothing was.
+        source_span: Where it is in the text that was translated; None likewise, or if nothing was translated.
         detail: A few English words for people. They never quote a text.
-        source_words: What it is about in a text before translation that the reader does not have; else empty.
+        source_words: What it is about in a text before translation that the input_maker does not have; else empty.
         category: The kind of error, where its kind has more than one; None: see `severity.CLASSIFICATIONS`.
     """
 
-    kind: Kind
+    type: AnyFindingType
     detail: str
     span: Span | None = None
     source_span: Span | None = None
@@ -77,40 +78,42 @@ class Remark:
     category: Category | None = None
 
 
-def not_in_article(text: str, article: str, *, language: str, article_language: str) -> list[Remark]:
-    """What `text` tells and `article` does not; blocking, in proportion to the length of both."""
-    findings = unsupported(text, article, summary_language=language, article_language=article_language)
-    return [Remark(finding.kind, _DETAILS[finding.kind], finding.span) for finding in findings]
+def not_in_article(text: str, article: str, *, language: str, article_language: str) -> list[EditionFinding]:
+    """Find the facts of `text` that `article` does not have; blocking, in proportion to the length of both."""
+    facts = unsupported_facts(text, article, summary_language=language, article_language=article_language)
+    return [EditionFinding(fact.type, _DETAILS[fact.type], fact.span) for fact in facts]
 
 
-_FEWEST_WORDS, _SURE = 5, 0.9
-"""Of a sentence with fewer words, and with less confidence than that, its language is not told.
+_MIN_WORDS, _MIN_CONFIDENCE = 5, 0.9
+"""A sentence with fewer words, or identified with less confidence, is no finding.
 
-Of the 2,991 lines of FLORES-200 dev and 3,309 sentences of articles (OrangeSum, GUM) it finds 2: one is French in an
-English article, one a Spanish name with its English translation.
+Among the 2,991 lines of FLORES-200 dev and 3,309 sentences of articles (OrangeSum, GUM) there are 2 findings: a French
+sentence in an English article, and a Spanish name with its English translation.
 """
 
 
-def in_another_language(text: str, language: str) -> list[Remark]:
-    """The sentences of `text` that are surely not in `language`; blocking, in proportion to its length."""
+def in_another_language(text: str, language: str) -> list[EditionFinding]:
+    """Find the sentences of `text` that are surely not in `language`; blocking, in proportion to its length."""
     ends = [0, *sentence_ends(text, language)] if text else []
-    sentences = [Span(start, end) for start, end in pairwise(ends) if len(text[start:end].split()) >= _FEWEST_WORDS]
+    sentences = [Span(start, end) for start, end in pairwise(ends) if len(text[start:end].split()) >= _MIN_WORDS]
     found = [(sentence, identify(text[sentence.start : sentence.end])) for sentence in sentences]
     return [
-        Remark(FindingType.UNTRANSLATED, f"this sentence is in {LANGUAGES[guess.language_code].english_name}", sentence)
+        EditionFinding(
+            FindingType.UNTRANSLATED, f"this sentence is in {LANGUAGES[guess.language_code].english_name}", sentence
+        )
         for sentence, guess in found
-        if guess.language_code not in {language, UNDETERMINED} and guess.confidence >= _SURE
+        if guess.language_code not in {language, UNDETERMINED} and guess.confidence >= _MIN_CONFIDENCE
     ]
 
 
-def in_order(remarks: Iterable[Remark]) -> tuple[Remark, ...]:
-    """Each remark once, worst first; of two about the same words only the worse one."""
-    ordered = sorted(dict.fromkeys(remarks), key=lambda remark: WORST_FIRST.index(remark.kind))
-    told: set[Span] = set()
-    kept: list[Remark] = []
-    for remark in ordered:
-        if remark.span is None or remark.span not in told:
-            kept.append(remark)
-        if remark.span:
-            told.add(remark.span)
+def worst_first(findings: Iterable[EditionFinding]) -> tuple[EditionFinding, ...]:
+    """Order findings, each once, worst first; if two are about the same span, only the worse one is kept."""
+    ordered = sorted(dict.fromkeys(findings), key=lambda finding: WORST_FIRST.index(finding.type))
+    spans_seen: set[Span] = set()
+    kept: list[EditionFinding] = []
+    for finding in ordered:
+        if finding.span is None or finding.span not in spans_seen:
+            kept.append(finding)
+        if finding.span:
+            spans_seen.add(finding.span)
     return tuple(kept)

@@ -1,7 +1,7 @@
-"""Tells how well each line of an article stands alone: whether it is a sentence of the story that needs no other.
+"""Rates how self-contained each line of an article is: whether it is a sentence of the story that can stand alone.
 
-It knows lengths, marks and a few openings in English, French and Bambara. It does not know grammar or what a sentence
-says.
+It looks at length, punctuation and a few first words in English, French and Bambara. It does not know grammar or
+meaning.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_FEWEST_WORDS, _FEW_WORDS, _MANY_WORDS = 5, 8, 55
+_VERY_FEW_WORDS, _FEW_WORDS, _MANY_WORDS = 5, 8, 55
 _SENTENCE_END = re.compile(r"[.!?…][\"»”’')\]\s]*$")
-_NO_STORY = re.compile(
+_NOT_STORY = re.compile(
     r"""
     \W*(?:(?:à\ )?(?:lire|voir|écouter)\ aussi|(?:read|see|watch)\ also|read\ more|publié\ le|published\ (?:on|by)
     |abonnez-vous|subscribe|copyright)\b
@@ -22,61 +22,61 @@ _NO_STORY = re.compile(
     |\s*©
     |[^.!?,]{2,50},\s*(?:le\s+)?\d{1,2}(?:er|st|nd|rd|th)?\s+[^\W\d_]+(?:\s+\d{4})?  # a dateline
         \s*(?:\([^)]*\)\s*)?[.:–—-]*\s*$
-    |.*:\s*$  # what leads to a list
+    |.*:\s*$  # a line that introduces a list
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-_LEANS_ON_ANOTHER = re.compile(
+_OPENS_WITH_PRONOUN = re.compile(
     r"\W*(?:ils?|elles?|ce|cet|cette|ces|cela|ceux|he|she|it|they|this|that|these|those|u|o|olu|nin)\b", re.IGNORECASE
 )
 
 
-def stand_alone(sentences: Sequence[str]) -> list[float]:
-    """Weigh each line, from 0 (no letters) to 1 (a whole sentence of ordinary length); one weight a line, in order.
+def self_containedness(sentences: Sequence[str]) -> list[float]:
+    """Weigh each line from 0 (no letters) to 1 (a whole sentence of ordinary length); one weight per line, in order.
 
-    Lighter are what is very short or long, what does not end like a sentence (headings, bylines), questions, pointers,
-    credits, datelines, what leads to a list, what opens with a pronoun, and pieces of a quotation that was cut between
-    its sentences.
+    The weight is lower for very short and very long lines, lines that do not end like a sentence (headings, bylines),
+    questions, links to other articles, credits, datelines, introductions of lists, sentences that open with a pronoun,
+    and parts of a quotation that was divided between its sentences.
     """
-    weights = [_form(sentence) for sentence in sentences]
-    for place in _pieces_of_quotations(sentences):
+    weights = [_weight(sentence) for sentence in sentences]
+    for place in _parts_of_quotations(sentences):
         weights[place] *= 0.4
     return weights
 
 
-def _form(sentence: str) -> float:
-    """The weight of a line by itself."""
+def _weight(sentence: str) -> float:
+    """The weight of a line without regard to the others."""
     if not any(map(str.isalpha, sentence)):
         return 0.0
     words = len(sentence.split())
     weight = 1.0
     if words < _FEW_WORDS:
-        weight *= 0.5 if words >= _FEWEST_WORDS else 0.1
+        weight *= 0.5 if words >= _VERY_FEW_WORDS else 0.1
     elif words > _MANY_WORDS:
         weight *= 0.6
     if not _SENTENCE_END.search(sentence):
         weight *= 0.3
     elif sentence.rstrip().endswith("?"):
         weight *= 0.4
-    if _NO_STORY.match(sentence):
+    if _NOT_STORY.match(sentence):
         weight *= 0.05
-    elif _LEANS_ON_ANOTHER.match(sentence):
+    elif _OPENS_WITH_PRONOUN.match(sentence):
         weight *= 0.7
     return weight
 
 
-_MOST_QUOTED = 5  # sentences; a mark that opens nothing must not turn the rest of the article into a quotation
+_MAX_QUOTED = 5  # sentences; a stray quotation mark must not turn the rest of the article into a quotation
 
 
-def _pieces_of_quotations(sentences: Sequence[str]) -> list[int]:
-    """Places of sentences that a quotation of several sentences is cut into: alone they lack a mark, or both."""
-    pieces: list[int] = []
-    opened = -_MOST_QUOTED
+def _parts_of_quotations(sentences: Sequence[str]) -> list[int]:
+    """Indices of the sentences of a quotation of several sentences: each alone lacks one quotation mark or both."""
+    parts: list[int] = []
+    opened = -_MAX_QUOTED
     for place in (place for place, sentence in enumerate(sentences) if _is_half_quoted(sentence)):
-        closes = place - opened < _MOST_QUOTED
-        pieces += range(opened + 1, place + 1) if closes else (place,)
-        opened = -_MOST_QUOTED if closes else place
-    return pieces
+        closes = place - opened < _MAX_QUOTED
+        parts += range(opened + 1, place + 1) if closes else (place,)
+        opened = -_MAX_QUOTED if closes else place
+    return parts
 
 
 def _is_half_quoted(sentence: str) -> bool:

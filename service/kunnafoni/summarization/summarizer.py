@@ -1,6 +1,6 @@
-"""Article -> headline, summary, key points -> one edition a language.
+"""Makes the editions of an article: it analyses the article, writes one summary, and makes one edition per language.
 
-It plans the way and puts the parts of `editions` together. It knows no gRPC and runs no model itself.
+It knows no gRPC and runs no model itself.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kunnafoni.languages import UNDETERMINED
-from kunnafoni.summarization.article_analysis import read
+from kunnafoni.summarization.article_analysis import analyse_article
 from kunnafoni.summarization.edition import EditionMaker
-from kunnafoni.summarization.model_input import Reader
+from kunnafoni.summarization.model_input import ModelInputMaker
 from kunnafoni.summarization.summaries import SummaryWriter
-from kunnafoni.text.executor import on_texts
+from kunnafoni.text.executor import run_in_text_executor
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
     from kunnafoni.engine.request_context import RequestContext
-    from kunnafoni.summarization.article_analysis import Article, Draft, Length
+    from kunnafoni.summarization.article_analysis import AnalysedArticle, Article, Length
     from kunnafoni.summarization.edition import Edition
     from kunnafoni.summarization.summaries import Summary
     from kunnafoni.text.language_id import Detection
@@ -30,36 +30,42 @@ if TYPE_CHECKING:
     from kunnafoni.translation.translator import Translator
 
 PIVOTS = ("fr", "en")
-"""Languages by way of which an article is summarised that no model summarises in its own, first choice first."""
+"""Pivot languages for an article that no model summarises in its own language, first choice first."""
 
 
 @dataclass(frozen=True, slots=True)
 class PendingEditions:
-    """Editions that are being made."""
+    """Editions that are being made.
+
+    Attributes:
+        source: Language of the article: `en`, `fr`, `bm` or `und`.
+        detection: How it was detected; None if it was given.
+        tasks: One task per edition, in the order asked for.
+    """
 
     source: str
     detection: Detection | None
-    work: Sequence[asyncio.Task[Edition]]
+    tasks: Sequence[asyncio.Task[Edition]]
 
     async def editions(self) -> AsyncIterator[Edition]:
-        """The editions in the order asked for, each as soon as it and all before it are done.
+        """Yield the editions in the order asked for, each as soon as it and all before it are done.
 
         Raises:
             KunnafoniError: an engine refused or dropped the work.
         """
-        for task in self.work:
+        for task in self.tasks:
             yield await task
 
 
 class Summarizer:
-    """Makes editions with whatever models are ready."""
+    """Makes editions with the models that are ready."""
 
     def __init__(self, model_pool: ModelPool, translator: Translator, *, max_sequence_tokens: int) -> None:
         """Connect it; `max_sequence_tokens` is the highest `Engine.token_cost` that an engine accepts."""
         self._model_pool = model_pool
         self._translator = translator
         self._writer = SummaryWriter(
-            model_pool, Reader(model_pool, translator), max_sequence_tokens=max_sequence_tokens
+            model_pool, ModelInputMaker(model_pool, translator), max_sequence_tokens=max_sequence_tokens
         )
 
     @asynccontextmanager
@@ -75,25 +81,25 @@ class Summarizer:
             UnsupportedPairError: no ready model translates it to one of `targets`.
             OverloadedError: a model's queue has no room.
         """
-        draft = await on_texts(len(article.body), read, article, points=key_points)
-        hop = self._plan(draft.language, targets)
-        summary = asyncio.create_task(self._writer.write(draft, length, hop=hop, context=context))
+        analysed = await run_in_text_executor(len(article.body), analyse_article, article, points=key_points)
+        hop = self._plan(analysed.language, targets)
+        summary = asyncio.create_task(self._writer.write(analysed, length, hop=hop, context=context))
         editions = [
-            asyncio.create_task(self._edition(draft, summary, target, first=not place, context=context))
+            asyncio.create_task(self._edition(analysed, summary, target, first=not place, context=context))
             for place, target in enumerate(targets)
         ]
         try:
-            yield PendingEditions(draft.language, draft.detection, editions)
+            yield PendingEditions(analysed.language, analysed.detection, editions)
         finally:
             for task in (summary, *editions):
                 task.cancel()
             await asyncio.gather(summary, *editions, return_exceptions=True)
 
     def _plan(self, language: str, targets: Sequence[str]) -> Hop | None:
-        """The model that summarises an article in `language`.
+        """Choose the model that summarises an article in `language`.
 
-        None if its best sentences are better than what models write, or if none writes, by way of another language
-        neither.
+        None if the article's best sentences are better than what models write, or if no model summarises in `language`
+        or in a pivot language that all `targets` can be reached from.
 
         Raises:
             UnsupportedPairError: see `begin`.
@@ -115,8 +121,14 @@ class Summarizer:
         return None
 
     async def _edition(
-        self, draft: Draft, summary: asyncio.Task[Summary], target: str, *, first: bool, context: RequestContext
+        self,
+        article: AnalysedArticle,
+        summary: asyncio.Task[Summary],
+        target: str,
+        *,
+        first: bool,
+        context: RequestContext,
     ) -> Edition:
-        made = await summary
-        edition = await EditionMaker(self._translator, draft, made, context=context).make(target)
-        return replace(edition, usage=made.usage + edition.usage) if first else edition
+        written = await summary
+        edition = await EditionMaker(self._translator, article, written, context=context).make(target)
+        return replace(edition, usage=written.usage + edition.usage) if first else edition

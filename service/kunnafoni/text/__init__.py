@@ -1,4 +1,4 @@
-"""Text rules: segments, orthography, language identification, warnings.
+"""Functions over strings: segments, masking, letter case, orthography, language identification.
 
-Functions over strings. Nothing here runs a transformer model, waits, or knows of requests.
+Nothing here runs a transformer model or knows requests.
 """

@@ -1,7 +1,7 @@
-"""Threads for the work on texts that the event loop has no time for: detecting, splitting, counting tokens.
+"""Threads for text work that would block the event loop: identifying languages, splitting, counting tokens.
 
-Python runs one of them at a time. Long texts wait for each other, one after the other, so that a line is read at once
-however many archives are being read: eight contents of 430,000 code points in as many threads made it wait for 40 s.
+Python runs one thread at a time, so long texts share one thread and are processed one after the other. Otherwise short
+texts would wait for all of them: with eight contents of 430,000 code points in eight threads, one line waited for 40 s.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 Arguments = ParamSpec("Arguments")
 ResultT = TypeVar("ResultT")
 
-# From here on a text is long; one as long as this takes up to 0.3 s.
+# A text of this length or more is long; one of exactly this length takes up to 0.3 s.
 LONG_CODE_POINTS = 20_000
 _LONG = ThreadPoolExecutor(1, thread_name_prefix="long-texts")
 
 
-async def on_texts(
+async def run_in_text_executor(
     code_points: int, work: Callable[Arguments, ResultT], *args: Arguments.args, **kwargs: Arguments.kwargs
 ) -> ResultT:
-    """What `work` returns, in a thread: some free one, or that of the long if it is about many `code_points`.
+    """Run `work` in a thread and return its result; work on long texts, by `code_points`, shares one thread.
 
-    If the task that waits here is cancelled before its turn, the work is never begun.
+    If the waiting task is cancelled before `work` starts, it never runs.
     """
     pool = _LONG if code_points >= LONG_CODE_POINTS else None
     return await asyncio.get_running_loop().run_in_executor(pool, partial(work, *args, **kwargs))

@@ -1,12 +1,13 @@
-"""Tells whether a text is English, French or Bambara, or says that it does not know.
+"""Identifies whether a text is English, French or Bambara, or neither.
 
 A linear softmax over hashed character n-grams (after Cavnar & Trenkle 1994 and Joulin et al. 2016, without word
-vectors), with four classes: `en`, `fr`, `bm` and every other language. What sets it apart is that the n-grams it has
-*no* weight for count too, one weight an order: a language that was never seen is made of n-grams that were never seen.
-The weights are in `language_id.npz`, made by `train_language_id.py`.
+vectors), with four classes: `en`, `fr`, `bm` and every other language. Unlike
+those, it also counts the n-grams that have *no* weight of their own, with one weight per order: a language that is not
+in the training data consists of n-grams that are not there either.
+`scripts/train_language_id.py` makes the weights, `language_id.npz`.
 
-It does not know which other language a text is in, nor that a text has several: it answers for the text as a whole.
-Close relatives of the three that were not in its training data (Jula beside Bambara) are taken for them.
+It does not know which other language a text is in, or whether a text has several languages: it answers for the text as
+a whole. Close relatives of the three languages that were not in its training data (Jula) are taken for one of them.
 """
 
 from __future__ import annotations
@@ -31,11 +32,11 @@ LANGUAGES = ("en", "fr", "bm")
 UNDETERMINED = "und"
 
 CONFIDENCE_FLOOR = 0.6
-"""Probability under which no language is named; chosen on FLORES-200 dev and on languages kept out of training."""
+"""Below this probability the answer is `und`; chosen on FLORES-200 dev and on languages kept out of training."""
 
 WEIGHTS_PATH = Path(__file__).with_name("language_id.npz")
 
-_WINDOW = 2_000  # code points; three windows bound the work on a text of any length to a few milliseconds
+_WINDOW = 2_000  # code points; at most three windows are read, so a text of any length takes a few milliseconds
 _MAX_ORDER = 5  # length of the longest n-gram, in code points
 _END_OF_IPA, _LATIN_ADDITIONAL, _GREEK_EXTENDED = 0x2B0, 0x1E00, 0x1F00  # Unicode blocks: Latin is below and between
 _OTHER_SCRIPT = np.uint32(0xFFFF)  # stands for every letter that is not Latin; no character has this code
@@ -53,8 +54,8 @@ class Detection:
 
     Attributes:
         language_code: `en`, `fr`, `bm`, or `und` where none of them reaches `CONFIDENCE_FLOOR`.
-        confidence: Probability in [0, 1] that `language_code` is right; for `und`, that the best guess would be wrong.
-        scores: Probability of each of `en`, `fr` and `bm`; what they leave of 1 is that of all other languages.
+        confidence: Probability, 0 to 1, that `language_code` is right; for `und`, that the best guess would be wrong.
+        scores: Probability of each of `en`, `fr` and `bm`; the rest up to 1 is the probability of any other language.
     """
 
     language_code: str
@@ -68,10 +69,10 @@ class Weights:
 
     Attributes:
         keys: Hashes of the n-grams that have a weight of their own, ascending.
-        weights: int8, one row a key, then one row an order for n-grams without a key; one column a language of
-            `LANGUAGES`, relative to the class of all other languages, which is zero throughout.
-        scale: What one step of a weight is worth, a language.
-        bias: Added once, a language.
+        weights: int8; one row per key, then one row per order for n-grams without a key; one column per language of
+            `LANGUAGES`, relative to the class of all other languages, whose weights are zero.
+        scale: The value of one step of a weight, one per language.
+        bias: Added once per text, one per language.
     """
 
     keys: NDArray[np.uint32]
@@ -81,12 +82,12 @@ class Weights:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read what `save` wrote."""
+        """Read a file that `save` wrote."""
         with np.load(path, allow_pickle=False) as arrays:
             return cls(arrays["keys"], arrays["weights"], arrays["scale"], arrays["bias"])
 
     def save(self, path: Path) -> None:
-        """Write an `.npz` whose bytes depend on nothing but the values."""
+        """Write an `.npz` file; its bytes depend only on the values."""
         np.savez_compressed(path, keys=self.keys, weights=self.weights, scale=self.scale, bias=self.bias)
 
     def probabilities(self, normalised: str) -> NDArray[np.float64]:
@@ -99,12 +100,12 @@ class Weights:
 
 
 def identify(text: str) -> Detection:
-    """The language of `text`, a word or a whole article.
+    """Identify the language of `text`, a word or a whole article.
 
-    Any string is taken. Of more than 6,000 code points only the first, middle and last 2,000 are read. Letter case,
-    Unicode form, digits, punctuation, URLs, e-mail addresses and handles make no difference. What is not recognised is
-    looked at once more as Bambara with tone marks or in old spelling. A text without letters is `und` with confidence
-    1.
+    Any string is accepted. If it has more than 6,000 code points, only the first, middle and last 2,000 are read.
+    Letter case, Unicode form, digits, punctuation, URLs, e-mail addresses and handles make no difference. A text that
+    is not recognised is tried again as Bambara with tone marks or in old spelling. A text without letters is `und`
+    with confidence 1.
     """
     sample = _sample(text)
     detection = _identify(sample)
@@ -126,10 +127,10 @@ def _identify(sample: str) -> Detection:
 
 
 def normalise(text: str) -> str:
-    """The words of `text` in lower case, one space between; empty if it has no letters.
+    """The words of `text` in lower case with one space between them; empty if it has no letters.
 
-    Apostrophes inside words stay (`l'eau`, `k'a`). Marks that NFKC does not compose (tones on `ɔ`) are dropped, and
-    letters that keyboards offer in place of ɛ and ɲ are put right.
+    Apostrophes inside words stay (`l'eau`, `k'a`). Marks that NFKC does not compose (tones on `ɔ`) are removed, and
+    lookalikes that keyboards offer for ɛ and ɲ are replaced by these.
     """
     text = unicodedata.normalize("NFKC", text).lower()
     text = " ".join(word for word in text.split() if not _is_address(word))
@@ -139,7 +140,7 @@ def normalise(text: str) -> str:
 
 
 def ngram_hashes(normalised: str) -> list[NDArray[np.uint32]]:
-    """Hashes of the n-grams of a text that `normalise` returned: one array an order, 1 to 5, in reading order.
+    """Hashes of the n-grams of a text that `normalise` returned: one array per order, 1 to 5, in reading order.
 
     The text counts as having a space before and after it.
     """
@@ -153,7 +154,7 @@ def ngram_hashes(normalised: str) -> list[NDArray[np.uint32]]:
 
 
 def feature_rows(normalised: str, keys: NDArray[np.uint32]) -> NDArray[np.intp]:
-    """For each n-gram of a text its place in `keys`, or `len(keys) + order - 1` if it is not there."""
+    """For each n-gram of a text its index in `keys`, or `len(keys) + order - 1` if it is not there."""
     by_order = ngram_hashes(normalised)
     hashes = np.concatenate(by_order)
     unknown = np.repeat(len(keys) + np.arange(len(by_order)), [len(part) for part in by_order])

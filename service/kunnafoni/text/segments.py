@@ -1,4 +1,4 @@
-"""Cut a content into segments: sentences for the model, and everything else to be copied as it is.
+"""Splits a content into segments: sentences for the model, and everything else, which is copied as it is.
 
 `"".join(segment.text for segment in split(content, language)) == content` for every string.
 
@@ -6,12 +6,12 @@ Line breaks: a blank line, a list item, a heading or a quoted line (`>`) begins 
 also ends a segment, as headlines and captions stand on lines of their own, unless the paragraph is hard-wrapped: a
 line of 40 code points or more is followed by one that begins in lower case. The lines of such a paragraph are joined
 where the next begins in lower case or with a word that would not have fitted the longest line, so that a TEXT segment
-may hold line breaks; `orthography.normalise_input` folds them to spaces for the model. Tabs inside a line stand between
-the cells of a table, each of which is a segment of its own, and so do bars in a line that begins with one or that have
-spaces around.
+may contain line breaks; `orthography.normalise_input` replaces them by spaces for the model. Tabs inside a line
+separate the cells of a table, each of which is a segment of its own. So do bars, if the line begins with one or they
+have spaces around them.
 
-It does not know models, tokens or glossaries. `sentences` knows where a sentence ends; `cuts` divides sentences that
-a model cannot take in one piece.
+It does not know models, tokens or glossaries. `sentences` knows where a sentence ends; `subsegments` divides sentences
+that are too long for a model.
 """
 
 from __future__ import annotations
@@ -32,25 +32,25 @@ if TYPE_CHECKING:
 
 
 class SegmentKind(StrEnum):
-    """What happens to a segment."""
+    """Whether a segment is translated or copied."""
 
     TEXT = "text"
-    """A sentence, or what is left of one between copied parts: goes to the model."""
+    """A sentence, or a part of one between copied parts: translated."""
     COPIED = "copied"
-    """URL, e-mail address, code, or no letter but a digit, emoji or currency sign: copied and reported."""
+    """A URL, an e-mail address, code, or a digit, emoji or currency sign without letters: copied and reported."""
     GAP = "gap"
     """White space, bullets, list numbers, heading marks, punctuation alone: copied and not reported."""
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One piece of a content; pieces follow each other without hole or overlap.
+    """One part of a content; segments follow each other without gap or overlap.
 
     Attributes:
-        text: The piece itself, never empty. TEXT neither begins nor ends with white space or control characters.
+        text: The text of the segment, never empty. TEXT neither begins nor ends with white space or control characters.
         start: Offset of its first code point in the content.
         end: Offset after its last code point.
-        kind: What happens to it.
+        kind: Whether it is translated or copied.
     """
 
     text: str
@@ -63,7 +63,7 @@ _Range = tuple[int, int, SegmentKind]
 
 
 def split(text: str, language: str) -> list[Segment]:
-    """Cut `text` into segments in order; joined they are `text`. Two GAP segments never stand side by side.
+    """Split `text` into segments in order; joined they are `text`. Two GAP segments never follow each other.
 
     Args:
         text: Any string, of any length; time is linear in it.
@@ -79,20 +79,20 @@ def split(text: str, language: str) -> list[Segment]:
 
 
 def sentences_in(text: str, language: str) -> list[Segment]:
-    """The whole sentences of `text` in order, each with the addresses and code inside it, which `split` cuts out.
+    """The whole sentences of `text` in order, with the addresses and code in them, which `split` keeps apart.
 
     Args:
         text: Any string, of any length; time is linear in it.
         language: As for `split`.
 
     Returns:
-        TEXT segments, between which `text` has gaps and what is copied on lines of its own.
+        TEXT segments. Between them `text` has gaps, and lines that are copied.
     """
     found: list[Segment] = []
     for start, end, kind in _blocks(text):
         for pieces in _sentences(text, start, end, language) if kind is SegmentKind.TEXT else ():
             if any(piece_kind is SegmentKind.TEXT for _, _, piece_kind in pieces):
-                _, (left, right, _), _ = carve(text, pieces[0][0], pieces[-1][1])
+                _, (left, right, _), _ = core_and_edges(text, pieces[0][0], pieces[-1][1])
                 found.append(Segment(text[left:right], left, right, SegmentKind.TEXT))
     return found
 
@@ -106,11 +106,11 @@ def _ranges(text: str, language: str) -> Iterator[_Range]:
             yield start, end, kind
 
 
-def carve(text: str, start: int, end: int) -> Iterator[_Range]:
-    """Yield the range `start` to `end` of `text` as its core between its edges, white space and controls, as GAP.
+def core_and_edges(text: str, start: int, end: int) -> Iterator[_Range]:
+    """Yield three ranges from `start` to `end`: the left edge, the core, and the right edge.
 
-    The core is TEXT if it has a letter, COPIED if it has a digit, emoji or currency sign, else GAP. Ranges may be
-    empty.
+    The edges are white space and control characters (GAP). The core is TEXT if it has a letter, COPIED if it has a
+    digit, emoji or currency sign, else GAP. Ranges may be empty.
     """
     core = text[start:end]
     left = start + len(core) - len(core.lstrip(_EDGES))
@@ -135,7 +135,7 @@ _COPIED_CATEGORIES = frozenset({"Nd", "Nl", "No", "So", "Sc"})
 
 _BREAKS = r"\n\r\v\f\x1c-\x1e\x85\u2028\u2029"
 _LINE = re.compile(rf"\s*[{_BREAKS}]|[^{_BREAKS}]+(?:\r\n|[{_BREAKS}])?")
-"""A run of blank lines, or one line with its break: what `str.splitlines` takes for one, or CR LF."""
+"""A run of blank lines, or one line with its line break, as in `str.splitlines`."""
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
 _MARKER = re.compile(
     r"[ \t]*(?:[•◦▪‣⁃■●○►][ \t\u00a0]*|(?:[-–—*+·]|\#{1,6}|>+|\(?\d{1,3}[.)]|\(?[A-Za-z]\))[ \t\u00a0]+)+(?=\S)"
@@ -178,7 +178,7 @@ def _blocks(text: str) -> Iterator[_Range]:
 
 
 def _cell_ends(text: str, start: int, end: int) -> Iterator[re.Match[str]]:
-    """What stands between the cells of a row; a bar in code stands between none."""
+    """Yield the separators between the cells of a row; a bar in code separates nothing."""
     yield from (row := list(_TABS.finditer(text, start, end)))
     if not row and text[start:end].lstrip().startswith("|"):
         yield from _BAR.finditer(text, start, end)
@@ -187,7 +187,7 @@ def _cell_ends(text: str, start: int, end: int) -> Iterator[re.Match[str]]:
 
 
 def _fenced(text: str, lines: list[int]) -> Iterator[tuple[int, int]]:
-    """Yield start and end of each fenced code block; a fence that is never closed fences nothing."""
+    """Yield start and end of each fenced code block; a fence that is never closed opens none."""
     opening: tuple[int, str] | None = None
     for start, end in pairwise(lines):
         fence = _FENCE.match(text, start, end)
@@ -214,13 +214,13 @@ def _unwrapped(text: str, lines: list[tuple[int, int]]) -> Iterator[_Range]:
 
 
 def _is_wrap(line: str, following: str, longest: int) -> bool:
-    """Whether the break after a line may be a wrap: the next goes on in lower case, or its first word had no room."""
+    """Whether the break may be a wrap: the next line begins in lower case, or its first word would not have fitted."""
     no_room = len(line) + 1 + len(following.split(maxsplit=1)[0]) > longest
     return len(line) >= _WRAPPED_LINE_LENGTH and (following[:1].islower() or no_room)
 
 
 def _sentences(text: str, start: int, end: int, language: str) -> Iterator[list[_Range]]:
-    """Cut one block, line breaks in which mean nothing, into sentences, each a list of its pieces."""
+    """Split one block, in which line breaks have no meaning, into sentences, each a list of its pieces."""
     block = text[start:end]
     ahead = deque((start + left, start + right) for left, right in addresses_in(block))
     done = start
@@ -235,7 +235,7 @@ def _sentences(text: str, start: int, end: int, language: str) -> Iterator[list[
 
 
 def _pieces(text: str, start: int, end: int, copied: deque[tuple[int, int]]) -> Iterator[_Range]:
-    """A sentence without the addresses and code that it begins or ends with; those inside it stay in it."""
+    """Separate the addresses and code at the beginning and end of a sentence; those inside stay in it."""
     while copied and not text[start : copied[0][0]].strip(_EDGES):
         piece = copied.popleft()
         yield start, piece[0], SegmentKind.GAP
@@ -246,7 +246,7 @@ def _pieces(text: str, start: int, end: int, copied: deque[tuple[int, int]]) -> 
     while copied and not any(map(str.isalnum, text[copied[-1][1] : ends])):
         last.appendleft(copied.pop())
         ends = last[0][0]
-    yield from carve(text, start, ends)
+    yield from core_and_edges(text, start, ends)
     for index, piece in enumerate(last, 1):
         yield *piece, SegmentKind.COPIED
-        yield from carve(text, piece[1], last[index][0] if index < len(last) else end)
+        yield from core_and_edges(text, piece[1], last[index][0] if index < len(last) else end)

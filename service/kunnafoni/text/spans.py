@@ -1,4 +1,4 @@
-"""A piece of a text, by offsets."""
+"""A part of a text, as offsets in code points."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ class Span:
     end: int
 
     def shifted(self, offset: int) -> Span:
-        """The same piece in a text that has `offset` code points more before it."""
+        """The same part of a text that has `offset` more code points before it."""
         return Span(self.start + offset, self.end + offset)

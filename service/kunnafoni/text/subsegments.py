@@ -1,7 +1,7 @@
-"""Divide a sentence that is too long for the model, at the best place near its middle; nothing is lost or truncated.
+"""Divides a sentence that is too long for the model, at the best place near its middle, without losing anything.
 
-It does not know tokens: the caller's `fits` does. It does not know languages either: the conjunctions of English,
-French and Bambara are looked for together.
+It does not know tokens: the caller's `fits` does. It does not know languages either: it looks for the conjunctions of
+English, French and Bambara together.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
-from kunnafoni.text.segments import Segment, SegmentKind, carve
+from kunnafoni.text.segments import Segment, SegmentKind, core_and_edges
 from kunnafoni.text.sentences import is_abbreviation
 
 if TYPE_CHECKING:
@@ -21,7 +21,9 @@ _CONJUNCTIONS = (
     "|et|mais|ou|donc|car|qui|que|dont|où|alors|parce|tandis|lorsque|quand|si|afin|pour"
     "|ani|nka|walima|walasa|sabu|barisa|katuguni|kasɔrɔ|min|minnu|minw|ko|ni|fo|o"
 )
-_SENTENCE_END = re.compile(r"(?<!\.[^\W\d_])[.!?…]+[»”\"')\]]*\s+")  # inside a quotation; not the last point of U.S.
+_SENTENCE_END = re.compile(
+    r"(?<!\.[^\W\d_])[.!?…]+[»”\"')\]]*\s+"
+)  # inside a quotation; not after the last point of U.S.
 _PLACES = (
     _SENTENCE_END,
     re.compile(r"[;:][»”\"')\]]*\s+|[»”)\]]\s+|\s+(?=[«“(\[]|[–—-]\s)|[–—]\s+"),
@@ -29,45 +31,46 @@ _PLACES = (
     re.compile(rf"\s+(?=(?:{_CONJUNCTIONS})\b)", re.IGNORECASE),
     re.compile(r"(?<!\d)\s+|\s+(?!\d)"),  # not inside 1 234
 )
-"""Where a sentence may be cut, best first; the cut is at the end of the match, so white space stays on the left."""
+"""Where a sentence may be divided, best first: at the end of the match, so that white space stays on the left."""
 
 _MIDDLE = 0.25
-"""A clause end is taken if it leaves each side at least this share, else the halves would not both become shorter."""
+"""A clause end is used only if each side keeps at least this share; else one side would hardly become shorter."""
 
 
-def cut(segment: Segment, fits: Callable[[str], bool]) -> list[Segment]:
+def subsegments(segment: Segment, fits: Callable[[str], bool]) -> list[Segment]:
     """Divide `segment` until each TEXT piece fits; joined the pieces are its text and offsets continue its own.
 
-    A segment that fits comes back alone. One that does not is halved, and its halves again, so that pieces are of
-    similar length; the white space between them becomes GAP. `fits` sees every code point once a level, that is
+    A segment that fits is returned alone. One that does not is halved, and its halves again, so that pieces have
+    similar lengths; the white space between them becomes GAP. `fits` reads every code point once per level, that is
     about log2(length / longest piece) times.
 
     Args:
-        segment: A TEXT segment; others come back alone.
-        fits: Whether the model takes this text. A single character that it does not take is kept as it is.
+        segment: A TEXT segment; others are returned alone.
+        fits: Whether the model accepts this text. A single character that it does not accept is kept as it is.
     """
     if segment.kind is not SegmentKind.TEXT or fits(segment.text):
         return [segment]
-    left, right = halve(segment.text)
+    left, right = split_near_middle(segment.text)
     if not right:
         return [segment]
     pieces: list[Segment] = []
     bounds = ((0, len(left)), (len(left), len(segment.text)))
-    for start, end, kind in (piece for bound in bounds for piece in carve(segment.text, *bound)):
+    for start, end, kind in (piece for bound in bounds for piece in core_and_edges(segment.text, *bound)):
         if start < end:
             piece = Segment(segment.text[start:end], segment.start + start, segment.start + end, kind)
-            pieces += cut(piece, fits)
+            pieces += subsegments(piece, fits)
     return pieces
 
 
-def halve(text: str) -> tuple[str, str]:
-    """Cut `text` in two near its middle; joined they are `text`, and the white space at the cut is on the left.
+def split_near_middle(text: str) -> tuple[str, str]:
+    """Split `text` in two near its middle; joined they are `text`, and white space between them is on the left.
 
-    In order of preference: a sentence end, a semicolon, colon, dash, bracket or quotation mark, a comma, before a
-    conjunction (each only in the middle half of the text), the space nearest to the middle, between two characters.
+    The places, in order of preference: a sentence end, a semicolon, colon, dash, bracket or quotation mark, a comma,
+    before a conjunction (each only in the middle half of the text), the space nearest to the middle, between two
+    characters.
 
     Returns:
-        Both sides; the right one is empty if there is no more than one character besides white space.
+        The left and the right side; the right one is empty if there is at most one character besides white space.
     """
     first = len(text) - len(text.lstrip())
     last = len(text.rstrip())
@@ -91,8 +94,8 @@ def _character_boundary(text: str, first: int, last: int) -> int:
     """The offset nearest to the middle of `first` and `last` that is not inside a character of several code points.
 
     Such characters follow the main rules of Unicode's extended grapheme clusters (UAX 29): combining marks, joiners,
-    skin tones, pairs of regional indicators. Without a boundary within 32 code points it is the middle itself, or the
-    length of `text` if that is a single character.
+    skin tones, pairs of regional indicators. If there is no boundary within 32 code points, it is the middle, or the
+    length of `text` if `text` is a single character.
     """
     middle = (first + last) // 2
     nearby = range(max(first + 1, middle - _LONGEST_CHARACTER), min(last, middle + _LONGEST_CHARACTER))

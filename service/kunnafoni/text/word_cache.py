@@ -1,4 +1,4 @@
-"""Remembers what a function makes of words, of which most texts have the same."""
+"""Caches the results of functions over words: most texts consist of the same words."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ if TYPE_CHECKING:
 
 OptionsP = ParamSpec("OptionsP")
 ResultT = TypeVar("ResultT")
-# Longer ones are no words, and thousands of them would fill the memory.
-_LONGEST = 40
+# Longer strings are not words, and thousands of them would fill the memory.
+_MAX_LENGTH = 40
 
 
 def word_cache(
     function: Callable[Concatenate[str, OptionsP], ResultT],
 ) -> Callable[Concatenate[str, OptionsP], ResultT]:
-    """Have `function`, which gives what nobody changes, remember its results for 8,192 words."""
+    """Cache the results of `function`, which must be immutable, for the 8,192 words used last."""
     remembered = lru_cache(maxsize=8192)(function)
 
     @wraps(function)
     def cached(word: str, *options: OptionsP.args, **named: OptionsP.kwargs) -> ResultT:
-        return (remembered if len(word) <= _LONGEST else function)(word, *options, **named)
+        return (remembered if len(word) <= _MAX_LENGTH else function)(word, *options, **named)
 
     return cached

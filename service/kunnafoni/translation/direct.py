@@ -15,7 +15,7 @@ from kunnafoni.checks.finding import FindingType
 from kunnafoni.checks.registry import check
 from kunnafoni.text.orthography import normalise_input, standardise_bambara
 from kunnafoni.text.segments import Segment, SegmentKind
-from kunnafoni.text.subsegments import cut, halve
+from kunnafoni.text.subsegments import split_near_middle, subsegments
 from kunnafoni.translation.sentences import FinishReason, SentenceTranslation, TokenizedSentence, Usage
 from kunnafoni_models.backend import InputTooLongError
 
@@ -62,7 +62,7 @@ class DirectTranslator:
     def tokenize(self, sentence: str) -> TokenizedSentence:
         """See SentenceTranslator."""
         text = normalise_input(sentence)
-        pieces = cut(Segment(text, 0, len(text), SegmentKind.TEXT), self._fits)
+        pieces = subsegments(Segment(text, 0, len(text), SegmentKind.TEXT), self._fits)
         prompts = [self._prompt(piece.text) if piece.kind is SegmentKind.TEXT else None for piece in pieces]
         return TokenizedSentence(sentence, tuple(zip([piece.text for piece in pieces], prompts, strict=True)))
 
@@ -125,7 +125,7 @@ class DirectTranslator:
             return prompt
 
     async def _in_halves(self, piece: str, *, decoding: Decoding, context: RequestContext) -> SentenceTranslation:
-        halves = [half.strip() for half in halve(piece) if half.strip()]
+        halves = [half.strip() for half in split_near_middle(piece) if half.strip()]
         parts = await asyncio.gather(
             *(self._once(half, self._prompt(half), decoding=decoding, context=context) for half in halves)
         )

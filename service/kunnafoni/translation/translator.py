@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from kunnafoni.engine.request_context import Priority
 from kunnafoni.errors import ModelChangedError, UndetectedLanguageError, UnsupportedPairError
 from kunnafoni.languages import UNDETERMINED
-from kunnafoni.text.executor import on_texts
+from kunnafoni.text.executor import run_in_text_executor
 from kunnafoni.text.language_id import identify
 from kunnafoni.text.letter_case import LetterCase, letter_case, names_in
 from kunnafoni.text.segments import SegmentKind, split
@@ -128,7 +128,7 @@ class Translator:
             others.remove(tokens)
 
     async def _admitted(self, request: _Request) -> list[AnalysedContent]:
-        analysed = await on_texts(request.code_points, self._analyse_all, request)
+        analysed = await run_in_text_executor(request.code_points, self._analyse_all, request)
         self._admit(analysed, request)
         return analysed
 

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kunnafoni.checks.faithfulness import FindingKind, unsupported
+from kunnafoni.checks.faithfulness import UnsupportedFactType, unsupported_facts
 
-NUMBER, DATE = FindingKind.UNSUPPORTED_NUMBER, FindingKind.UNSUPPORTED_DATE
-NAME, QUOTATION = FindingKind.UNSUPPORTED_NAME, FindingKind.UNSUPPORTED_QUOTATION
+NUMBER, DATE = UnsupportedFactType.UNSUPPORTED_NUMBER, UnsupportedFactType.UNSUPPORTED_DATE
+NAME, QUOTATION = UnsupportedFactType.UNSUPPORTED_NAME, UnsupportedFactType.UNSUPPORTED_QUOTATION
 
 FRENCH = """Le fleuve Niger a débordé mardi 26 novembre à Mopti, au centre du Mali. Plus de 2.500 familles maliennes ont
 quitté leurs maisons, selon la Croix-Rouge. Le gouverneur Sidi Kanté a promis 3 millions de francs et quarante tentes.
@@ -17,9 +17,9 @@ date de 1998."""
 
 def found(
     summary: str, article: str = FRENCH, *, language: str = "fr", article_language: str = "fr"
-) -> list[tuple[FindingKind, str]]:
-    findings = unsupported(summary, article, summary_language=language, article_language=article_language)
-    return [(finding.kind, summary[finding.span.start : finding.span.end]) for finding in findings]
+) -> list[tuple[UnsupportedFactType, str]]:
+    findings = unsupported_facts(summary, article, summary_language=language, article_language=article_language)
+    return [(finding.type, summary[finding.span.start : finding.span.end]) for finding in findings]
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,9 @@ def test_what_the_article_says_in_other_words_is_supported(summary: str) -> None
         ("Elle n'a « plus d'eau à boire ».", (QUOTATION, "« plus d'eau à boire »")),
     ],
 )
-def test_what_the_article_does_not_say_is_found_with_its_place(summary: str, finding: tuple[FindingKind, str]) -> None:
+def test_what_the_article_does_not_say_is_found_with_its_place(
+    summary: str, finding: tuple[UnsupportedFactType, str]
+) -> None:
     assert found(summary) == [finding]
 
 
@@ -86,7 +88,7 @@ def test_the_century_of_a_year_is_supported() -> None:
     ],
 )
 def test_a_summary_in_another_language_is_looked_up_too(
-    language: str, summary: str, findings: list[tuple[FindingKind, str]]
+    language: str, summary: str, findings: list[tuple[UnsupportedFactType, str]]
 ) -> None:
     assert found(summary, language=language) == findings
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kunnafoni.checks.summary import failures
+from kunnafoni.checks.generated_summary import blocking_findings
 from kunnafoni.client import Client
 from kunnafoni.errors import InvalidInputError
 from kunnafoni.v1.summarization_pb2 import SUMMARY_METHOD_EXTRACTIVE, SUMMARY_METHOD_GENERATED
@@ -44,7 +44,7 @@ def test_three_editions(embedded: LocalServer, source: str) -> None:
         assert len(edition.key_points) == 3
         if edition.language_code == source:
             assert edition.headline == headline
-            assert not failures(edition.summary, f"{headline}\n\n{body}", language=source) or warned(edition)
+            assert not blocking_findings(edition.summary, f"{headline}\n\n{body}", language=source) or warned(edition)
         elif edition.summary_method == SUMMARY_METHOD_GENERATED:
             assert edition.route[-1].target_language_code == edition.language_code
 

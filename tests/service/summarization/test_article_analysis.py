@@ -1,4 +1,4 @@
-"""What is read off an article without a model."""
+"""What is known of an article without a model."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from kunnafoni.summarization.article_analysis import (
     SHORT,
     Article,
     Length,
+    analyse_article,
     best_extract,
     clipped,
     made_headline,
-    read,
 )
 
 LETTERS = st.text(st.sampled_from("aé .\n-1«»"), max_size=200)
@@ -23,20 +23,20 @@ LETTERS = st.text(st.sampled_from("aé .\n-1«»"), max_size=200)
 
 @given(LETTERS, st.integers(0, 7))
 def test_key_points_are_sentences_in_order(body: str, points: int) -> None:
-    draft = read(Article("", body, "fr"), points=points)
-    assert list(draft.key_points) == sorted(set(draft.key_points))
-    assert len(draft.key_points) <= points
-    assert set(draft.key_points) <= set(draft.distinct)
-    for sentence in draft.sentences:
+    article = analyse_article(Article("", body, "fr"), points=points)
+    assert list(article.key_points) == sorted(set(article.key_points))
+    assert len(article.key_points) <= points
+    assert set(article.key_points) <= set(article.distinct)
+    for sentence in article.sentences:
         assert body[sentence.start : sentence.end] == sentence.text
 
 
 def test_repeated_sentences_count_once() -> None:
-    draft = read(
+    article = analyse_article(
         Article("", "Rain fell in Gao. Roads are closed. Rain fell  in Gao. Rain fell in Gao.", "en"), points=7
     )
-    assert draft.distinct == (0, 1)
-    assert draft.whole() == "Rain fell in Gao. Roads are closed."
+    assert article.distinct == (0, 1)
+    assert article.whole() == "Rain fell in Gao. Roads are closed."
 
 
 def test_a_body_without_its_repeats_keeps_all_else() -> None:
@@ -49,7 +49,7 @@ Appelez le numéro vert :
 - Les inscriptions sont ouvertes.
 - Ou allez sur https://inscription.ml.
 - Écrivez aussi."""
-    assert read(Article("", body, "fr"), points=0).whole() == (
+    assert analyse_article(Article("", body, "fr"), points=0).whole() == (
         "Les inscriptions sont ouvertes.\n\nAppelez le numéro vert :\n80 00 12 34\n\n"
         "- Ou allez sur https://inscription.ml.\n- Écrivez aussi."
     )
@@ -57,15 +57,15 @@ Appelez le numéro vert :
 
 def test_a_key_point_is_a_whole_sentence_with_the_address_in_it() -> None:
     body = "Les candidats écrivent à concours@sante.ml avant le vendredi 12 juin au plus tard. Le reste suivra."
-    draft = read(Article("", body, "fr"), points=1)
-    assert [draft.sentences[place].text for place in draft.key_points] == [body.removesuffix(" Le reste suivra.")]
+    article = analyse_article(Article("", body, "fr"), points=1)
+    assert [article.sentences[place].text for place in article.key_points] == [body.removesuffix(" Le reste suivra.")]
 
 
 @pytest.mark.parametrize(("words", "length", "too_short"), [(24, SHORT, True), (30, SHORT, True), (31, SHORT, False)])
 def test_too_short(words: int, length: Length, *, too_short: bool) -> None:
     body = f"One two three. {' '.join(f'w{number}x' for number in range(words - 3))}."
-    assert read(Article("", body, "en"), points=0).too_short(length) == too_short
-    assert read(Article("", body, "en"), points=0).too_short(LONG)
+    assert analyse_article(Article("", body, "en"), points=0).too_short(length) == too_short
+    assert analyse_article(Article("", body, "en"), points=0).too_short(LONG)
 
 
 @pytest.mark.parametrize(
@@ -108,8 +108,8 @@ def test_an_extract_has_about_as_many_words_as_asked_for(length: Length) -> None
     topics = ("rice", "roads", "goats", "schools", "wells", "music", "boats", "cotton", "radio", "football")
     sentences = [f"{topic.title()} {' '.join(f'{topic}{letter}' for letter in 'abcdefgh')}." for topic in topics * 2]
     words = sum(len(each.split()) for each in best_extract(sentences, length))
-    assert abs(words - min(length.aim, 9 * len(topics))) <= 5
+    assert abs(words - min(length.target_words, 9 * len(topics))) <= 5
 
 
 def test_lengths_are_about_what_they_say() -> None:
-    assert [length.aim for length in (SHORT, MEDIUM, LONG)] == [30, 70, 150]
+    assert [length.target_words for length in (SHORT, MEDIUM, LONG)] == [30, 70, 150]

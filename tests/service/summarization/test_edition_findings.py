@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from kunnafoni.checks.faithfulness import FindingKind
+from kunnafoni.checks.faithfulness import UnsupportedFactType
 from kunnafoni.checks.finding import FindingType
-from kunnafoni.summarization.edition_findings import WORST_FIRST, Mark, Remark, in_another_language, in_order
+from kunnafoni.summarization.edition_findings import (
+    WORST_FIRST,
+    EditionFinding,
+    EditionFindingType,
+    in_another_language,
+    worst_first,
+)
 from kunnafoni.text.spans import Span
 from kunnafoni.v1.result_pb2 import WarningType
 
@@ -12,33 +18,33 @@ WORDS = Span(3, 7)
 
 
 def test_every_kind_has_a_place_and_a_name_on_the_wire() -> None:
-    assert set(WORST_FIRST) == {*Mark, *FindingType, *FindingKind}
+    assert set(WORST_FIRST) == {*EditionFindingType, *FindingType, *UnsupportedFactType}
     for kind in WORST_FIRST:
         assert WarningType.Value(f"WARNING_TYPE_{kind}")
 
 
 def test_worst_first_and_each_once() -> None:
-    pivoted = Remark(FindingType.PIVOTED, "by way of fr")
-    number = Remark(FindingKind.UNSUPPORTED_NUMBER, "not in the article", WORDS)
-    capped = Remark(Mark.OUTPUT_CAP, "its end may be missing")
-    assert in_order([pivoted, capped, pivoted, number]) == (number, capped, pivoted)
+    pivoted = EditionFinding(FindingType.PIVOTED, "by way of fr")
+    number = EditionFinding(UnsupportedFactType.UNSUPPORTED_NUMBER, "not in the article", WORDS)
+    capped = EditionFinding(EditionFindingType.OUTPUT_CAP, "its end may be missing")
+    assert worst_first([pivoted, capped, pivoted, number]) == (number, capped, pivoted)
 
 
 def test_of_two_about_the_same_words_the_worse() -> None:
-    mismatch = Remark(FindingType.NUMBER_MISMATCH, "not in the source", WORDS)
-    number = Remark(FindingKind.UNSUPPORTED_NUMBER, "not in the article", WORDS)
-    other = Remark(FindingType.NUMBER_MISMATCH, "not in the source", Span(8, 9))
-    assert in_order([mismatch, other, number]) == (number, other)
+    mismatch = EditionFinding(FindingType.NUMBER_MISMATCH, "not in the source", WORDS)
+    number = EditionFinding(UnsupportedFactType.UNSUPPORTED_NUMBER, "not in the article", WORDS)
+    other = EditionFinding(FindingType.NUMBER_MISMATCH, "not in the source", Span(8, 9))
+    assert worst_first([mismatch, other, number]) == (number, other)
 
 
 def test_a_sentence_in_another_language_is_found_with_its_place() -> None:
     english, french = "The bridge opened on Monday after two years. ", "Les camions paient deux mille francs au péage."
-    [remark] = in_another_language(english + french, "en")
-    assert remark.kind is FindingType.UNTRANSLATED
-    assert remark.span == Span(len(english), len(english + french))
-    assert remark.detail == "this sentence is in French"
-    [remark] = in_another_language(english + french, "fr")
-    assert remark.span == Span(0, len(english))
+    [finding] = in_another_language(english + french, "en")
+    assert finding.type is FindingType.UNTRANSLATED
+    assert finding.span == Span(len(english), len(english + french))
+    assert finding.detail == "this sentence is in French"
+    [finding] = in_another_language(english + french, "fr")
+    assert finding.span == Span(0, len(english))
 
 
 def test_names_and_scraps_have_no_language() -> None:

@@ -82,7 +82,7 @@ def test_an_extract_keeps_to_a_limit() -> None:
 
 def test_an_extract_says_nothing_that_stands_beside_it() -> None:
     assert 0 in extract(ARTICLE, 30)
-    assert not {0, 5} & set(extract(ARTICLE, 30, beside=ARTICLE[0]))
+    assert not {0, 5} & set(extract(ARTICLE, 30, existing=ARTICLE[0]))
 
 
 def test_a_very_long_article_is_ranked_up_to_the_limit() -> None:

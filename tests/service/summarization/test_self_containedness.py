@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kunnafoni.summarization.self_containedness import stand_alone
+from kunnafoni.summarization.self_containedness import self_containedness
 
 WHOLE = "The governor of Mopti promised tents and food for the families."
 
@@ -26,7 +26,7 @@ WHOLE = "The governor of Mopti promised tents and food for the families."
     ],
 )
 def test_what_is_no_whole_sentence_weighs_less(line: str) -> None:
-    whole, other = stand_alone([WHOLE, line])
+    whole, other = self_containedness([WHOLE, line])
     assert whole == 1
     assert 0 < other < 1
 
@@ -37,16 +37,16 @@ def test_a_sentence_inside_a_quotation_of_several_weighs_less() -> None:
         WHOLE,
         'Nobody has come to help us here until now", she said.',
     ]
-    assert max(stand_alone(lines)) < 1
-    assert stand_alone([lines[0], *[WHOLE] * 9])[-1] == 1
+    assert max(self_containedness(lines)) < 1
+    assert self_containedness([lines[0], *[WHOLE] * 9])[-1] == 1
 
 
 def test_lines_without_letters_weigh_nothing() -> None:
-    assert stand_alone(["* * *", "", "2019"]) == [0, 0, 0]
+    assert self_containedness(["* * *", "", "2019"]) == [0, 0, 0]
 
 
 @settings(deadline=None)
 @given(st.lists(st.text(max_size=60)))
 def test_any_lines_are_taken(lines: list[str]) -> None:
-    assert all(0 <= weight <= 1 for weight in stand_alone(lines))
-    assert len(stand_alone(lines)) == len(lines)
+    assert all(0 <= weight <= 1 for weight in self_containedness(lines))
+    assert len(self_containedness(lines)) == len(lines)

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kunnafoni.text.language_id import CONFIDENCE_FLOOR, LANGUAGES, WEIGHTS_PATH, Weights, identify, normalise
-from kunnafoni.text.train_language_id import main, plain, split_of
+from scripts.train_language_id import main, plain, split_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kunnafoni.text.segments import Segment, SegmentKind
-from kunnafoni.text.subsegments import cut, halve
+from kunnafoni.text.subsegments import split_near_middle, subsegments
 
 TEXTS = st.text(
     alphabet=st.one_of(st.characters(exclude_categories=["Cs"]), st.sampled_from(" ,;.\n\u0301\u200d🇲👍🏽"))
@@ -26,14 +26,14 @@ def segment(text: str) -> Segment:
 
 @given(TEXTS)
 def test_halves_join(text: str) -> None:
-    left, right = halve(text)
+    left, right = split_near_middle(text)
     assert left + right == text
     assert len(text) == len(left) or left
 
 
 @given(TEXTS.filter(lambda text: text.strip()), st.integers(1, 20))
 def test_pieces_cover_the_segment(text: str, limit: int) -> None:
-    pieces = cut(segment(text), lambda piece: len(piece) <= limit)
+    pieces = subsegments(segment(text), lambda piece: len(piece) <= limit)
     assert "".join(piece.text for piece in pieces) == text
     assert pieces[0].start == 7
     assert all(a.end == b.start for a, b in pairwise(pieces))
@@ -41,11 +41,11 @@ def test_pieces_cover_the_segment(text: str, limit: int) -> None:
 
 
 def test_a_sentence_that_fits_stays_whole() -> None:
-    assert cut(segment(SENTENCE), lambda _: True) == [segment(SENTENCE)]
+    assert subsegments(segment(SENTENCE), lambda _: True) == [segment(SENTENCE)]
 
 
 def test_halves_meet_at_the_clause_nearest_to_the_middle() -> None:
-    left, right = halve(SENTENCE)
+    left, right = split_near_middle(SENTENCE)
     assert left.endswith("juin ; ")
     assert right.startswith("plus de")
 
@@ -68,20 +68,22 @@ def test_halves_meet_at_the_clause_nearest_to_the_middle() -> None:
     ],
 )
 def test_where_texts_are_halved(text: str, left: str) -> None:
-    assert halve(text)[0] == left
+    assert split_near_middle(text)[0] == left
 
 
 @pytest.mark.parametrize("limit", [150, 90, 60, 40])
 def test_pieces_are_of_similar_length(limit: int) -> None:
     lengths = [
-        len(p.text) for p in cut(segment(SENTENCE), lambda piece: len(piece) <= limit) if p.kind is SegmentKind.TEXT
+        len(p.text)
+        for p in subsegments(segment(SENTENCE), lambda piece: len(piece) <= limit)
+        if p.kind is SegmentKind.TEXT
     ]
     assert max(lengths) <= limit
     assert min(lengths) >= limit // 4
 
 
 def test_white_space_between_pieces_is_a_gap() -> None:
-    pieces = cut(segment("un deux"), lambda piece: len(piece) < 5)
+    pieces = subsegments(segment("un deux"), lambda piece: len(piece) < 5)
     assert [(piece.text, piece.kind) for piece in pieces] == [
         ("un", SegmentKind.TEXT),
         (" ", SegmentKind.GAP),
@@ -91,8 +93,8 @@ def test_white_space_between_pieces_is_a_gap() -> None:
 
 @pytest.mark.parametrize("character", ["e\u0301\u0323", "👨\u200d👩\u200d👧", "👍🏽", "🇲🇱"])
 def test_characters_of_several_code_points_stay_whole(character: str) -> None:
-    assert halve(f"a{character}b") in {("a", f"{character}b"), (f"a{character}", "b")}
-    assert halve(character) == (character, "")
+    assert split_near_middle(f"a{character}b") in {("a", f"{character}b"), (f"a{character}", "b")}
+    assert split_near_middle(character) == (character, "")
 
 
 def test_a_word_of_ten_thousand_letters_is_cut_evenly_with_few_questions() -> None:
@@ -102,10 +104,10 @@ def test_a_word_of_ten_thousand_letters_is_cut_evenly_with_few_questions() -> No
         asked.append(len(text))
         return len(text) <= 100
 
-    pieces = cut(segment("a" * 10_000), fits)
+    pieces = subsegments(segment("a" * 10_000), fits)
     assert {len(piece.text) for piece in pieces} <= {78, 79}
     assert sum(asked) == 10_000 * 8
 
 
 def test_a_model_that_takes_nothing_gets_single_characters() -> None:
-    assert [piece.text for piece in cut(segment("abc"), lambda _: False)] == ["a", "b", "c"]
+    assert [piece.text for piece in subsegments(segment("abc"), lambda _: False)] == ["a", "b", "c"]

@@ -97,7 +97,7 @@ _BAMBARA_MONTH = "kalo"
 _BAMBARA_LETTERS = frozenset("ɛɔɲŋ")
 
 
-def unheard_names(
+def unmatched_names(
     text: str, other: str, *, text_language: str, other_language: str, invented: bool = False
 ) -> list[Span]:
     """Find the names of `text` of which `other` has no word or has one misspelt: one span a name, in order.

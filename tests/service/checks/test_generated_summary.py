@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kunnafoni.checks.summary import Failure, failures, finished
+from kunnafoni.checks.generated_summary import BlockingFinding, blocking_findings, finished
 
 ARTICLE = """La route entre Ségou et Markala est coupée depuis mardi 6 août. Les pluies ont emporté le pont sur 12
 mètres, selon le maire Drissa Konaté. Les camions de riz font un détour de 80
@@ -16,27 +16,29 @@ dit un chauffeur."""
     ("summary", "expected"),
     [
         ("Les pluies ont coupé la route entre Ségou et Markala, selon le maire Drissa Konaté.", []),
-        ("", [Failure.EMPTY]),
-        ("]] ] ] ] ] 12 ]", [Failure.EMPTY]),
-        ("La route, la route, la route, la route est coupée.", [Failure.REPETITION]),
-        ("Les pluies ont emporté le pont de Markala. Les pluies ont emporté le pont.", [Failure.REPETITION]),
-        ("The rain has washed away the bridge and the trucks have to go around it.", [Failure.WRONG_LANGUAGE]),
-        ("La route est coupée depuis 2019 à Sikasso.", [Failure.UNSUPPORTED]),
-        ('"Tout est perdu pour nous", dit un chauffeur.', [Failure.UNSUPPORTED]),
+        ("", [BlockingFinding.EMPTY]),
+        ("]] ] ] ] ] 12 ]", [BlockingFinding.EMPTY]),
+        ("La route, la route, la route, la route est coupée.", [BlockingFinding.REPETITION]),
+        ("Les pluies ont emporté le pont de Markala. Les pluies ont emporté le pont.", [BlockingFinding.REPETITION]),
+        ("The rain has washed away the bridge and the trucks have to go around it.", [BlockingFinding.WRONG_LANGUAGE]),
+        ("La route est coupée depuis 2019 à Sikasso.", [BlockingFinding.UNSUPPORTED]),
+        ('"Tout est perdu pour nous", dit un chauffeur.', [BlockingFinding.UNSUPPORTED]),
     ],
 )
-def test_what_only_a_model_does_is_found(summary: str, expected: list[Failure]) -> None:
-    assert failures(summary, ARTICLE, language="fr") == expected
+def test_what_only_a_model_does_is_found(summary: str, expected: list[BlockingFinding]) -> None:
+    assert blocking_findings(summary, ARTICLE, language="fr") == expected
 
 
 @pytest.mark.parametrize("rest", ["\n\nSummary in French: la route est coupée.", "\nFrench: la route est coupée."])
 def test_a_summary_that_goes_on_with_the_prompt_is_found(rest: str) -> None:
-    assert Failure.PROMPT_COPY in failures(f"Les pluies ont emporté le pont.{rest}", ARTICLE, language="fr")
+    assert BlockingFinding.PROMPT_COPY in blocking_findings(
+        f"Les pluies ont emporté le pont.{rest}", ARTICLE, language="fr"
+    )
 
 
 def test_words_of_the_prompt_that_the_article_has_are_no_copy() -> None:
     article = "The sign read English: the town of Segou. The mayor had it painted last week."
-    assert failures("A new sign read English: the town of Segou.", article, language="en") == []
+    assert blocking_findings("A new sign read English: the town of Segou.", article, language="en") == []
 
 
 @pytest.mark.parametrize(
@@ -56,5 +58,5 @@ def test_a_sentence_that_was_cut_off_is_left_out(summary: str, whole: str) -> No
 @settings(deadline=None)
 @given(st.text(), st.sampled_from(["en", "fr", "bm"]))
 def test_any_text_is_judged_and_its_whole_part_begins_it(text: str, language: str) -> None:
-    assert isinstance(failures(text, ARTICLE, language=language), list)
+    assert isinstance(blocking_findings(text, ARTICLE, language=language), list)
     assert text.startswith(finished(text, language))

@@ -1,16 +1,17 @@
-"""Trains the weights of `language_id`; run by hand, needs no package beyond those of the service.
+"""Trains the weights of `kunnafoni.text.language_id`; run by hand, it needs only the packages of the service.
 
-    python -m kunnafoni.text.train_language_id CORPUS_DIR
+    python scripts/train_language_id.py CORPUS_DIR
 
-`CORPUS_DIR` holds `en.txt`, `fr.txt` and `bm.txt`, one sentence a line, and `other.tsv`, language code and sentence.
-The texts themselves are not in this repository. The weights that ship were made on 2026-11-23, with the constants
-below, from 14,000 lines a language (CC-BY, CC-BY-SA and public sources) and from those 19,653 of 32,590 lines of the
-Universal Declaration of Human Rights in other languages (public) that `split_of` puts into training. It took two
-minutes. The same lines give the same bytes on the same kind of machine.
+`CORPUS_DIR` holds `en.txt`, `fr.txt` and `bm.txt`, one sentence per line, and `other.tsv`, a language code and a
+sentence per line. The texts themselves are not in this repository. The weights that ship were made on 2026-11-23, with
+the constants below, from 14,000 lines per language (CC-BY, CC-BY-SA and public sources) and from 19,653 of 32,590 lines
+of the Universal Declaration of Human Rights in other languages (public), those that `split_of` puts into training. It
+took two minutes. The same lines give the same bytes on the same kind of machine.
 
-Method: multinomial logistic regression on counts of n-grams over the root of their number, Adam, each line seen as it
-is or cut short, with more names, without the letters that keyboards lack. A first fit over all frequent n-grams finds
-those that tell languages apart, a second one uses these alone, so that it learns what the rest looks like as well.
+Method: multinomial logistic regression on counts of n-grams divided by the square root of their number, with Adam.
+Lines are seen as they are or varied: cut short, with more names, without the letters that keyboards lack. A first fit
+over all frequent n-grams finds those that tell languages apart. A second fit uses only these, so that it also learns a
+weight for all other n-grams.
 """
 
 from __future__ import annotations
@@ -38,15 +39,18 @@ if TYPE_CHECKING:
 
 OTHER = len(LANGUAGES)  # number of the class of all other languages
 SEED = 1
-MIN_DOCUMENTS = 6  # lines (of other languages: whole languages) that an n-gram must be in to be a candidate
+MIN_DOCUMENTS = 6  # an n-gram is a candidate if it is in so many lines (of other languages: in so many languages)
 MAX_KEYS = 60_000
 FIRST_EPOCHS, EPOCHS = 2, 5
 BATCH = 256
 LEARNING_RATE = 0.03  # falls to zero in a straight line
-SHORT_SHARE, SHORT_WORDS = 0.5, (1, 2, 3, 3, 4, 4, 5, 6, 8, 10)  # of the lines, so many are cut to so many words
-NAME_SHARE, MAX_NAMES = 0.5, 5  # of the lines, so many get up to so many names of people and places from anywhere
-PLAIN_SHARE = 0.25  # of the lines, so many lose accents and special letters
-_WITHOUT_SPECIAL_LETTERS = (  # how people write Bambara who cannot type it, the first being the most frequent
+SHORT_SHARE, SHORT_WORDS = (
+    0.5,
+    (1, 2, 3, 3, 4, 4, 5, 6, 8, 10),
+)  # share of the lines that are cut, and to what length
+NAME_SHARE, MAX_NAMES = 0.5, 5  # share of the lines that get names of people and places, and at most how many
+PLAIN_SHARE = 0.25  # share of the lines that lose accents and special letters
+_WITHOUT_SPECIAL_LETTERS = (  # how people write Bambara without its letters on the keyboard, most frequent first
     str.maketrans({"ɛ": "e", "ɔ": "o", "ɲ": "n", "ŋ": "n"}),
     str.maketrans({"ɛ": "e", "ɔ": "o", "ɲ": "ny", "ŋ": "ng"}),
     str.maketrans({"ɛ": "è", "ɔ": "ò", "ɲ": "ny", "ŋ": "ng"}),
@@ -64,7 +68,7 @@ class Line(NamedTuple):
 
 
 def split_of(code: str) -> Literal["train", "dev", "held-out"]:
-    """Where lines of a language of `other.tsv` go: 60, 10 and 30 % of the languages, variants of one together."""
+    """The split of a language of `other.tsv`: 60, 10 and 30 % of the languages, variants of one language together."""
     base = re.match(r"\d+|[a-z]+", code)
     if base is None:
         raise ValueError(f"not a language code: {code!r}")
@@ -73,7 +77,7 @@ def split_of(code: str) -> Literal["train", "dev", "held-out"]:
 
 
 def read_others(corpus: Path, split: str) -> list[tuple[str, str]]:
-    """Code and text of each line of `other.tsv` in a split, character references resolved."""
+    """Code and text of each line of `other.tsv` in a split, with HTML character references resolved."""
     lines = (corpus / "other.tsv").read_text(encoding="utf-8").splitlines()
     pairs = (line.split("\t", 1) for line in lines)
     return [(code, html.unescape(text)) for code, text in pairs if split_of(code) == split]
@@ -111,7 +115,7 @@ def train(corpus: Path) -> Weights:
 
 
 def _candidates(documents: Sequence[str]) -> tuple[NDArray[np.uint32], NDArray[np.intp]]:
-    """Hashes of the n-grams in at least `MIN_DOCUMENTS` documents, ascending, and in how many they are."""
+    """Hashes of the n-grams in at least `MIN_DOCUMENTS` documents, ascending, and the number of their documents."""
     spelled = [*documents, *(plain(text) for text in documents[::4])]
     hashes = np.concatenate([np.unique(np.concatenate(ngram_hashes(text))) for text in spelled])
     keys, counts = np.unique(hashes, return_counts=True)
@@ -126,7 +130,7 @@ def _names_in(text: str) -> list[str]:
 
 
 def _varied(text: str, chance: random.Random, *, names: Sequence[str]) -> str:
-    """A text as somebody might have written it: shorter, about other people and places, or with fewer letters."""
+    """Vary a text as people might: shorter, about other people and places, or with fewer special letters."""
     words = text.split()
     if chance.random() < SHORT_SHARE:
         count = chance.choice(SHORT_WORDS)
@@ -142,7 +146,7 @@ def _varied(text: str, chance: random.Random, *, names: Sequence[str]) -> str:
 def _fit(
     lines: Sequence[Line], keys: NDArray[np.uint32], varied: Callable[[str, random.Random], str], *, epochs: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Weights, one row a key and an order and one column a class, and the bias of each class."""
+    """Weights (one row per key, then one per order; one column per class), and the bias of each class."""
     chance = random.Random(SEED)  # noqa: S311 - not for secrets
     parameters = np.zeros((len(keys) + 6, OTHER + 1), dtype=np.float32)  # five orders, and the bias as the last row
     mean, square = np.zeros_like(parameters), np.zeros_like(parameters)
