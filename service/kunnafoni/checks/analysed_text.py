@@ -1,33 +1,43 @@
-"""A segment or its translation with what several checks look at, found once."""
+"""A segment or its translation, with everything in it that several checks look at, found once.
+
+A check that needs something else from a text computes it itself; as soon as two checks need it, it is a property here.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import re
+from dataclasses import dataclass
+from functools import cached_property
 
-from kunnafoni.checks.mentions.dates import dates_in
-from kunnafoni.checks.mentions.numbers import numbers_in
+from kunnafoni.checks.mentions.dates import DateMention, dates_in
+from kunnafoni.checks.mentions.numbers import NumberMention, numbers_in
 
-if TYPE_CHECKING:
-    from kunnafoni.checks.mentions.dates import DateMention
-    from kunnafoni.checks.mentions.numbers import NumberMention
+_WORD = re.compile(r"[^\W\d_]{2,}")
 
 
-class AnalysedText(NamedTuple):
-    """One side of what is checked.
+@dataclass(frozen=True)
+class AnalysedText:
+    """One of the two texts that checks compare.
 
     Attributes:
         text: As it stands; spans count in it.
         language: `en`, `fr` or `bm`.
-        numbers: Numbers in figures and words, in order.
-        dates: Dates and their parts, in order.
     """
 
     text: str
     language: str
-    numbers: list[NumberMention]
-    dates: list[DateMention]
 
-    @classmethod
-    def of(cls, text: str, language: str) -> AnalysedText:
-        """Analyse `text`."""
-        return cls(text, language, numbers_in(text, language), dates_in(text, language))
+    @cached_property
+    def words(self) -> list[re.Match[str]]:
+        """Runs of two letters or more, in order."""
+        return list(_WORD.finditer(self.text))
+
+    @cached_property
+    def numbers(self) -> list[NumberMention]:
+        """Numbers in figures and in words, in order."""
+        return numbers_in(self.text, self.language)
+
+    @cached_property
+    def dates(self) -> list[DateMention]:
+        """Dates and parts of dates, in order."""
+        return dates_in(self.text, self.language)

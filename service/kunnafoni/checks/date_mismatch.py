@@ -1,4 +1,4 @@
-"""Months and days of the week that are not the same on both sides."""
+"""Finds months and days of the week that differ between source and translation."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _DATE_PARTS: dict[str, Callable[[DateMention], int | None]] = {
 
 
 def check_dates(source: AnalysedText, target: AnalysedText) -> Iterator[Finding]:
-    """Months and days of the week that one side has and the other has another for; one that is left out is no error."""
+    """Find months and days of the week for which the other text has another one; leaving one out is no finding."""
     for name, part in _DATE_PARTS.items():
-        in_source, in_target = ({part(date) for date in side.dates} | {None} for side in (source, target))
+        in_source, in_target = ({part(date) for date in text.dates} | {None} for text in (source, target))
         missing = [date.span for date in source.dates if part(date) not in in_target]
         invented = [date.span for date in target.dates if part(date) not in in_source]
         if missing and invented:

@@ -1,4 +1,4 @@
-"""A finding: one thing that looks wrong, and its types. It does not know how it is found."""
+"""A finding, which is one thing that looks wrong, and the types of findings. It does not know the checks."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Finding:
 
     Attributes:
         type: What it is about.
-        source_span: Where it is in the source text; None if it is nowhere, or everywhere.
+        source_span: Where it is in the source text; None if it is not in it or concerns all of it.
         target_span: Where it is in the translation; None likewise.
         detail: A few English words for people. They never quote the texts.
-        category: The kind of error, where its type has more than one; None: see `severity.CLASSIFICATIONS`.
+        category: The kind of error, if its type has more than one; None: see `severity.CLASSIFICATIONS`.
     """
 
     type: FindingType

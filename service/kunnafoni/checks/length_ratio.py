@@ -1,4 +1,4 @@
-"""A translation that is much shorter or longer than people's translations."""
+"""Finds a translation that is much shorter or longer than human translations."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ if TYPE_CHECKING:
 
     from kunnafoni.checks.analysed_text import AnalysedText
 
-_SLACK, _SLACK_OF_SHORT, _SHORT = 20, 60, 40
+_SLACK, _SLACK_OF_SHORT, _SHORT = 20, 60, 40  # code points
 _LENGTH_RATIOS = {("en", "fr"): (0.84, 1.59), ("en", "bm"): (0.64, 1.39), ("fr", "bm"): (0.54, 1.3)}
-"""Least and greatest length of the second language for one of the first, both 20 code points longer than they are.
+"""Smallest and greatest ratio of lengths, second language to first, after `_SLACK` is added to both lengths.
 
-About the 0.5 and 99.5 % quantiles of FLORES-200 dev; the 20 make room for short texts, whose lengths vary more, and 60
-where neither side has 40: `at midnight` is `à 0 h`.
+They are about the 0.5 and 99.5 % quantiles of FLORES-200 dev. The slack allows for short texts, whose lengths vary
+more; it is greater if neither text has `_SHORT` code points: `at midnight` is `à 0 h`.
 """
 
 
 def check_length_ratio(source: AnalysedText, target: AnalysedText) -> Iterator[Finding]:
-    """A translation that is shorter or longer than 99 % of human ones; it shows when half of one is lost.
+    """Find a translation that is shorter or longer than 99 % of human ones, such as one that lost its second half.
 
-    With the second half of each human translation cut off, it finds 99, 98, 80, 81, 88 and 91 % of them (in the order
+    If the second half of each human translation is cut off, it finds 99, 98, 80, 81, 88 and 91 % of them (in the order
     of the table in `registry.py`). An empty translation is always found.
     """
     slack = _SLACK_OF_SHORT if max(len(source.text), len(target.text)) < _SHORT else _SLACK

@@ -1,4 +1,4 @@
-"""Names that stand on one side only."""
+"""Finds names that only one of the two texts has."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def check_names(source: AnalysedText, target: AnalysedText) -> Iterator[Finding]:
-    """Names of the source that the translation lacks, and names in it that sound like nothing in the source."""
+    """Find names of the source that the translation lacks, and names in it that match no word of the source."""
     missing = unmatched_names(source.text, target.text, text_language=source.language, other_language=target.language)
     for span in missing:
         yield Finding(FindingType.NAME_MISSING, span, None, "name not found in the translation")

@@ -1,4 +1,4 @@
-"""Numbers in figures that stand on one side only."""
+"""Finds numbers in figures that only one of the two texts has."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 def check_numbers(source: AnalysedText, target: AnalysedText) -> Iterator[Finding]:
-    """Numbers in figures that the other side has neither in figures nor in words, nor in a date that both have."""
+    """Find numbers in figures that the other text has neither in figures nor in words.
+
+    A number in a complete date or a telephone number that both texts have is no finding.
+    """
     missing, invented = unmatched(source.numbers, target.numbers), unmatched(target.numbers, source.numbers)
     if not (missing or invented):
         return
@@ -30,7 +33,7 @@ def check_numbers(source: AnalysedText, target: AnalysedText) -> Iterator[Findin
 
 
 def _shared(dates: Iterable[DateMention], others: Iterable[DateMention]) -> list[Span]:
-    """Where the whole dates stand that are among `others` too."""
+    """Spans of the complete dates that are also among `others`."""
     days = {(date.day, date.month, date.year) for date in others}
     return [date.span for date in dates if date.day and date.month and (date.day, date.month, date.year) in days]
 
@@ -39,7 +42,7 @@ _CODE = re.compile(r"\d(?:[ \u00a0\u202f.-]?\d){5,}")
 
 
 def _codes(text: str) -> list[tuple[str, Span]]:
-    """Runs of six digits or more, such as telephone numbers, which may be grouped in many ways, and their digits."""
+    """Find runs of six digits or more, such as telephone numbers, grouped in any way: their digits and spans."""
     return [(re.sub(r"\D", "", found[0]), Span(*found.span())) for found in _CODE.finditer(text)]
 
 

@@ -1,7 +1,7 @@
-"""What kind of error each type of finding points to and how bad that is, in the terms of MQM.
+"""Category and severity of each type of finding, in the terms of MQM.
 
-MQM (Multidimensional Quality Metrics, themqm.org) is how translators count errors. It is one table for all findings, of
-translations and of editions, by the names of their types; `result.proto` says the same to callers.
+MQM (Multidimensional Quality Metrics, themqm.org) is how translators classify errors. One table has the types of all
+findings, of translations and of editions; the comments of `result.proto` have the same for clients.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Category(StrEnum):
-    """The kind of error; the names are those of the wire. NONE: a finding that is no error."""
+    """The kind of error; the names are those of the wire. NONE is for a finding that is not an error."""
 
     NONE = "UNSPECIFIED"
     MISTRANSLATION = "ACCURACY_MISTRANSLATION"
@@ -24,7 +24,7 @@ class Category(StrEnum):
 
 
 class Severity(StrEnum):
-    """How bad the error is: nothing, a stumble, a reader misled, harm done."""
+    """How bad the error is: not an error, a stumble for the reader, misleading, harmful."""
 
     NEUTRAL = "NEUTRAL"
     MINOR = "MINOR"

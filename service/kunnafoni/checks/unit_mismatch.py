@@ -1,4 +1,4 @@
-"""Numbers with another unit, or without their sign."""
+"""Finds numbers that have another unit in the translation, or lost or gained a minus sign."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 def check_units(source: AnalysedText, target: AnalysedText) -> Iterator[Finding]:
-    """Numbers that both sides have, with another unit or without their minus sign."""
-    measures, others = (measures_in(side.text, side.numbers, side.language) for side in (source, target))
+    """Find numbers that both texts have, but with different units, or with a minus sign in only one."""
+    measures, target_measures = (measures_in(text.text, text.numbers, text.language) for text in (source, target))
     for measure in measures:
-        if other := with_another_unit(measure, others):
+        if other := with_another_unit(measure, target_measures):
             yield Finding(FindingType.NUMBER_MISMATCH, measure.number.span, other.number.span, "another unit")
-        if other := with_another_sign(measure, others):
+        if other := with_another_sign(measure, target_measures):
             yield Finding(FindingType.NUMBER_MISMATCH, measure.number.span, other.number.span, "minus sign lost")
-    for other in others:
+    for other in target_measures:
         if measure := with_another_sign(other, measures):
             yield Finding(FindingType.NUMBER_MISMATCH, measure.number.span, other.number.span, "minus sign added")

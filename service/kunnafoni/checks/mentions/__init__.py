@@ -1,1 +1,1 @@
-"""What one text mentions: numbers, units, dates, repetitions. Nothing here compares two texts."""
+"""Finds the numbers, units, dates and repetitions of a text, and compares their values."""
