@@ -61,8 +61,8 @@ def from_status(status: Status) -> KunnafoniError:
     """Rebuild the error that a server described.
 
     The result is an instance of the class in `kunnafoni.errors` with that reason, or, for a reason that this version
-    does not know, of the first with that code. Without a reason gRPC itself or a proxy speaks: only what can mean one thing
-    keeps its class (`RESOURCE_EXHAUSTED` may be a message that is too large: no reason to try again).
+    does not know, of the first with that code. Without a reason gRPC itself or a proxy speaks: only what can mean one
+    thing keeps its class (`RESOURCE_EXHAUSTED` may be a message that is too large: no reason to try again).
     """
     info, violations, retry_after_s = error_details_pb2.ErrorInfo(), (), None
     localised = error_details_pb2.LocalizedMessage()
