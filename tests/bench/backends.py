@@ -1,13 +1,13 @@
-"""Ours (CTranslate2 int8 through the server) against transformers float32 called one text at a time.
+"""This project (CTranslate2 int8 through the server) against transformers float32 called one text at a time.
 
-    python -m tests.bench.backends [--shape nllb-600m | gemma-3-270m] [--rows 32 4] [--folder KEPT]
+    python -m tests.bench.backends [--shape nllb-600m | gemma-3-270m] [--batch-sizes 32 4] [--folder KEPT]
 
 Builds a checkpoint of the shape's real size with random weights, imports it, and runs both sides in processes of their
-own over the same texts, first one and then the other; ours once for each number of `--rows`, which is the server's
-`max_batch_sequences`. With random weights no output ends, so that each has the length of its cap. Tokens per second are
-the produced tokens over the wall time, and memory is the peak (VmHWM) of each process. Ends with the ratios. Writes
-bench-results/backends-SHAPE.json. What it builds stays in `--folder` for the next run. Needs 8 GB of memory and 6 GB of
-disk.
+own over the same texts, first one and then the other; this project's once for each of `--batch-sizes`, which is the
+server's `max_batch_sequences`. With random weights no output ends, so that each has the length of its cap. Tokens per
+second are the produced tokens over the wall time, and memory is the peak (VmHWM) of each process. Ends with the ratios.
+Writes bench-results/backends-SHAPE.json. What it builds stays in `--folder` for the next run. Needs 8 GB of memory and
+6 GB of disk.
 """
 
 from __future__ import annotations
@@ -119,17 +119,17 @@ SHAPES = {
 }
 
 
-def plain(folder: Path, texts: list[str], tokens: int, code: str) -> dict[str, float]:
+def measure_transformers(folder: Path, texts: list[str], tokens: int, code: str) -> dict[str, float]:
     """transformers, one text at a time, in a process of its own."""
-    order = json.dumps([str(folder), texts, tokens, code]) + "\n"
-    done = subprocess.run([sys.executable, "-c", PLAIN], input=order, capture_output=True, text=True, check=True)
+    request = json.dumps([str(folder), texts, tokens, code]) + "\n"
+    done = subprocess.run([sys.executable, "-c", PLAIN], input=request, capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
 
 
-def ours(models_dir: Path, texts: list[str], rows: int) -> dict[str, float]:
+def measure_server(models_dir: Path, texts: list[str], batch_size: int) -> dict[str, float]:
     """The server, which gets all texts in one call."""
     with (
-        patch.dict(os.environ, KUNNAFONI_MAX_BATCH_ROWS=str(rows)),
+        patch.dict(os.environ, KUNNAFONI_MAX_BATCH_SEQUENCES=str(batch_size)),
         local_server("--model", "bench", "--models-dir", str(models_dir)) as server,
         Client(server.address, timeout_s=3600) as client,
     ):
@@ -140,7 +140,7 @@ def ours(models_dir: Path, texts: list[str], rows: int) -> dict[str, float]:
         elapsed_s = time.monotonic() - started
         made = sum(answer.usage.output_tokens for answer in answers)
         return {
-            "rows": rows,
+            "batch_size": batch_size,
             "tokens_per_s": made / elapsed_s,
             "peak_mb": peak_mb(server.process.pid),
             "idle_mb": idle_mb,
@@ -153,7 +153,7 @@ def main() -> None:
     parser.add_argument("--shape", choices=SHAPES, default="nllb-600m")
     parser.add_argument("--texts", type=int, default=64)
     parser.add_argument("--plain-texts", type=int, default=4)
-    parser.add_argument("--rows", type=int, nargs="+", default=[32, 4])
+    parser.add_argument("--batch-sizes", type=int, nargs="+", default=[32, 4])
     parser.add_argument("--folder", type=Path)
     options = parser.parse_args()
     build, code, hints = SHAPES[options.shape]
@@ -164,19 +164,19 @@ def main() -> None:
         if not (models_dir / "bench.toml").is_file():
             build(checkpoint)
             import_checkpoint(ImportRequest(checkpoint, models_dir, "bench", licence="none", hints=hints))
-        mine = [ours(models_dir, texts, rows) for rows in options.rows]
-        theirs = plain(checkpoint, texts[: options.plain_texts], 48, code)
+        served = [measure_server(models_dir, texts, batch_size) for batch_size in options.batch_sizes]
+        reference = measure_transformers(checkpoint, texts[: options.plain_texts], 48, code)
     result = {
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "shape": options.shape,
-        "transformers": {name: round(value, 1) for name, value in theirs.items()},
-        "ours": [
+        "transformers": {name: round(value, 1) for name, value in reference.items()},
+        "kunnafoni": [
             {
-                **{name: round(value, 1) for name, value in each.items()},
-                "speed_ratio": round(each["tokens_per_s"] / theirs["tokens_per_s"], 2),
-                "memory_ratio": round(each["peak_mb"] / theirs["peak_mb"], 2),
+                **{name: round(value, 1) for name, value in figures.items()},
+                "speed_ratio": round(figures["tokens_per_s"] / reference["tokens_per_s"], 2),
+                "memory_ratio": round(figures["peak_mb"] / reference["peak_mb"], 2),
             }
-            for each in mine
+            for figures in served
         ],
     }
     print(json.dumps(result, indent=1))

@@ -1,11 +1,11 @@
 """Jobs on the embedded model: throughput beside the raw backend's, and what interactive calls wait for meanwhile.
 
-    python tests/bench/job_speed.py [throughput] [company] [--contents 320] [--rounds 2] [--batch-rows 16 32 64]
+    python tests/bench/job_speed.py [throughput] [latency] [--contents 320] [--rounds 2] [--batch-sizes 16 32 64]
 
 throughput  The texts of `traffic.py` as one job of a real server, from CreateJob to the end of WatchJob, in turns with
-            the raw backend of `raw.py`: the rows that the service runs for the same texts, offline, in the best
+            the raw backend of `raw.py`: the sequences that the service runs for the same texts, offline, in the best
             batches. With and without second tries and pivots.
-company     One-line calls at random moments while a job runs: how long each waited for its turn
+latency     One-line calls at random moments while a job runs: how long each waited for its turn
             (`Usage.queue_time`), in batch times. A batch time is the median of the job's full batches. The
             server is in this process, so that batches can be watched.
 
@@ -35,7 +35,7 @@ from kunnafoni.cli.serve import compose
 from kunnafoni.client import JobClient
 from kunnafoni.config import Settings
 from kunnafoni.v1 import job_pb2, job_pb2_grpc, translation_pb2_grpc
-from tests.bench.limits import FULL_BATCH_ROWS, Batches
+from tests.bench.limits import FULL_BATCH, Batches
 from tests.bench.raw import RawBackend
 from tests.bench.traffic import Traffic, characters
 from tests.conftest import Served
@@ -71,21 +71,21 @@ async def throughput(traffic: Traffic, options: argparse.Namespace) -> Figures:
     work = traffic.requests(options.contents)
     size = sum(map(characters, work))
     raw = await RawBackend.open()
-    rows = await raw.rows(work)
-    plain = await raw.rows(work, plain=True)
-    seconds = {number: raw.seconds(rows, number) for number in options.batch_rows}
+    sequences = await raw.sequences(work)
+    plain = await raw.sequences(work, plain=True)
+    seconds = {number: raw.seconds(sequences, number) for number in options.batch_sizes}
     best = min(seconds, key=lambda number: seconds[number])
     rounds: list[tuple[float, float, float]] = []
     for _ in range(options.rounds):
         with local_server() as server:  # with a store of its own: an old one would answer from the round before
             job_s = await asyncio.to_thread(_run_job, server.address, items_of(work))
-        rounds.append((job_s, raw.seconds(rows, best), raw.seconds(plain, best)))
+        rounds.append((job_s, raw.seconds(sequences, best), raw.seconds(plain, best)))
     await raw.close()
     return {
         "characters": size,
-        "rows": len(rows),
-        "rows of second tries and pivots": len(rows) - len(plain),
-        "raw, characters/s by batch rows": {number: size / elapsed_s for number, elapsed_s in seconds.items()},
+        "sequences": len(sequences),
+        "sequences of fallback decoding and pivots": len(sequences) - len(plain),
+        "raw, characters/s by batch size": {number: size / elapsed_s for number, elapsed_s in seconds.items()},
         "job, characters/s": size / statistics.median(job_s for job_s, _, _ in rounds),
         "of raw (wanted: 0.95)": statistics.median(raw_s / job_s for job_s, raw_s, _ in rounds),
         "of raw without second tries and pivots": statistics.median(plain_s / job_s for job_s, _, plain_s in rounds),
@@ -102,12 +102,12 @@ def _run_job(address: str, items: list[job_pb2.JobItem]) -> float:
         return time.monotonic() - began_s
 
 
-async def company(traffic: Traffic, options: argparse.Namespace) -> Figures:
+async def latency(traffic: Traffic, options: argparse.Namespace) -> Figures:
     with tempfile.TemporaryDirectory() as data_dir:
-        return await _company(traffic, options, Settings(address="localhost:0", cache_bytes=0, data_dir=Path(data_dir)))
+        return await _latency(traffic, options, Settings(address="localhost:0", cache_bytes=0, data_dir=Path(data_dir)))
 
 
-async def _company(traffic: Traffic, options: argparse.Namespace, settings: Settings) -> Figures:
+async def _latency(traffic: Traffic, options: argparse.Namespace, settings: Settings) -> Figures:
     engines = make_engines(settings)
     model_pool = load_models(settings, engines)
     application, [server] = compose(settings, model_pool)
@@ -137,7 +137,7 @@ async def _company(traffic: Traffic, options: argparse.Namespace, settings: Sett
     await server.stop(0)
     await application.stop()
     await engines.close()
-    full_s = [elapsed_s for rows, elapsed_s in batches.times_s if rows >= FULL_BATCH_ROWS]
+    full_s = [elapsed_s for sequences, elapsed_s in batches.times_s if sequences >= FULL_BATCH]
     batch_s = statistics.median(full_s)
     return {
         "batch, s": batch_s,
@@ -151,7 +151,7 @@ async def _company(traffic: Traffic, options: argparse.Namespace, settings: Sett
     }
 
 
-CHECKS: dict[str, Callable[..., Coroutine[Any, Any, Figures]]] = {"throughput": throughput, "company": company}
+CHECKS: dict[str, Callable[..., Coroutine[Any, Any, Figures]]] = {"throughput": throughput, "latency": latency}
 
 
 def main() -> None:
@@ -159,7 +159,7 @@ def main() -> None:
     parser.add_argument("checks", nargs="*", metavar="check", help=", ".join(CHECKS))
     parser.add_argument("--contents", type=int, default=320)
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--batch-rows", type=int, nargs="+", default=[16, 32, 64], help="of the raw backend, to try")
+    parser.add_argument("--batch-sizes", type=int, nargs="+", default=[16, 32, 64], help="of the raw backend, to try")
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
     options = parser.parse_args()
     os.environ |= {"KUNNAFONI_CACHE_BYTES": "0"}

@@ -1,17 +1,17 @@
 """What must hold under load besides throughput: fairness, overload, cancellation, linear time, the same bytes.
 
-    python tests/bench/limits.py [article] [overload] [cancel] [doubling] [company] [--quick] [--shared ../shared]
+    python tests/bench/limits.py [article] [overload] [cancel] [doubling] [determinism] [--quick] [--shared ../shared]
 
 Without names all of them run. Each prints what it found and what is wanted, and writes bench-results/limits.json.
 
-article   A line behind an article of 500 sentences: its latency in batch times, several lines sent at random moments.
-          A batch time is the median of the batches that the article filled meanwhile.
-overload  Saturation, then five times its rate for 60 s: p99 of what is accepted, median time to a refusal, memory.
-cancel    1,000 calls, cancelled in flight: what is left queued, rows run after the last was cancelled. Then, four times
-          the same of a server that has worked for 64 callers: memory at rest.
-doubling  Time of 1 to 1,000 segments; the time a character relative to the next smaller number. Small numbers are asked
-          for again and again until 64 sentences are done, the same ones for each number; all that three times.
-company   Requests alone and all at once: how many answers differ.
+article      A line behind an article of 500 sentences: its latency in batch times, several lines sent at random moments.
+             A batch time is the median of the batches that the article filled meanwhile.
+overload     Saturation, then five times its rate for 60 s: p99 of what is accepted, median time to a refusal, memory.
+cancel       1,000 calls, cancelled in flight: what is left queued, and the sequences that run after the last one was
+             cancelled. Then, four times the same with a server that has worked for 64 callers: idle memory.
+doubling     Time of 1 to 1,000 segments; the time per character relative to the next smaller number. Small numbers are
+             requested repeatedly until 64 sentences are done, the same ones for each number; all that three times.
+determinism  Requests alone and all at once: how many answers differ.
 
 Minutes on 2 quiet cores: 1, 4, 2, 7 and 1. `overload`, and `cancel` for memory, ask a server in a process of its own,
 the others one in this process over real gRPC, so that the batches that run can be counted. Caches are off.
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 RESULTS = Path("bench-results")
 MODEL = "kunnafoni-270m"
 REFUSED = grpc.StatusCode.RESOURCE_EXHAUSTED
-FULL_BATCH_ROWS = 4  # fewer are the lines, or the rest of the article
+FULL_BATCH = 4  # fewer are the lines, or the rest of the article
 DOUBLED_SENTENCES = 64
 CANCELLED_TIMES = 4
 Figures = dict[str, Any]
@@ -61,7 +61,7 @@ class Batches:
     """Watches the backend of a server in this process.
 
     Attributes:
-        times_s: Rows and duration of each batch that has run.
+        times_s: Sequences and duration of each batch that has run.
     """
 
     def __init__(self, served: Served) -> None:
@@ -90,7 +90,7 @@ async def article(traffic: Traffic, *, quick: bool) -> Figures:
             latencies.append(line.latency_s)
         await long
         await callers.close()
-    batch_s = statistics.median(elapsed_s for rows, elapsed_s in batches.times_s if rows >= FULL_BATCH_ROWS)
+    batch_s = statistics.median(elapsed_s for sequences, elapsed_s in batches.times_s if sequences >= FULL_BATCH)
     return {
         "batch, s": batch_s,
         "lines": len(latencies),
@@ -154,11 +154,11 @@ async def cancel(traffic: Traffic, *, quick: bool) -> Figures:
         "calls": calls,
         "queued when cancelled": queued,
         "batches before": running - began,
-        "rows of batches that ended afterwards, the line's and the one on the model": [
-            rows for rows, _ in batches.times_s[running:]
+        "sequences of batches that ended afterwards, the line's and the one on the model": [
+            sequences for sequences, _ in batches.times_s[running:]
         ],
-        "rows dropped": stats.dropped_sequences,
-        "rows queued at the end (wanted: 0)": stats.queued_sequences,
+        "sequences dropped": stats.dropped_sequences,
+        "sequences queued at the end (wanted: 0)": stats.queued_sequences,
         "tokens queued at the end (wanted: 0)": stats.queued_tokens,
         "a line right after, s": line.latency_s,
         "until the line was answered, s": answered_s - cancelled_s,
@@ -227,7 +227,7 @@ def _doubled(small: Sequence[Outcome], large: Sequence[Outcome]) -> float:
     return each_s[1] / each_s[0]
 
 
-async def company(traffic: Traffic, *, quick: bool) -> Figures:
+async def determinism(traffic: Traffic, *, quick: bool) -> Figures:
     work = traffic.requests(20 if quick else 200)
     async with serve(registry.catalog()[MODEL], cache_bytes=0, max_queue_tokens=10_000_000) as served:
         callers = Callers(served.address)
@@ -239,7 +239,7 @@ async def company(traffic: Traffic, *, quick: bool) -> Figures:
 
 
 CHECKS: dict[str, Callable[..., Coroutine[Any, Any, Figures]]] = {
-    check.__name__: check for check in (article, overload, cancel, doubling, company)
+    check.__name__: check for check in (article, overload, cancel, doubling, determinism)
 }
 
 

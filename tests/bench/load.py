@@ -8,7 +8,7 @@ processes of their own, the raw backend in this one. Caches are off. Requests ar
 naive server makes neither second tries nor pivots, so the plain server is what compares with it on equal work, and both
 are shown.
 
-raw     64 callers: source characters a second beside those of the rows that the server runs for the same requests,
+raw     64 callers: source characters per second, and those of the sequences that the server runs for the same requests,
         offline in the best batches (sizes swept).
 naive   32 callers: beside the naive servers on the same requests.
 alone   One caller: one-line requests and articles, each sent to all servers.
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from kunnafoni.v1 import translation_pb2
 
 RESULTS = Path("bench-results")
-BATCH_ROWS = (16, 32, 64, 128)
+BATCH_SIZES = (16, 32, 64, 128)
 FRACTIONS = (0.25, 0.5, 0.75, 0.9, 1.0)
 PERCENTILES = (50, 95, 99)
 PEERS = ("naive", "naive on CTranslate2")
@@ -111,14 +111,14 @@ async def raw(servers: Servers) -> Figures:
     backend = await RawBackend.open()
     work = servers.requests(256)
     size = sum(map(characters, work))
-    rows = await backend.rows(work)
-    plain_rows = await backend.rows(work, plain=True)
-    sweep_s = {number: backend.seconds(plain_rows, number) for number in BATCH_ROWS}
+    sequences = await backend.sequences(work)
+    plain_sequences = await backend.sequences(work, plain=True)
+    sweep_s = {number: backend.seconds(plain_sequences, number) for number in BATCH_SIZES}
     best = min(sweep_s, key=lambda number: sweep_s[number])
     figures: list[Figures] = []
     for _ in range(servers.rounds):
         served, plain = await servers.ours.closed(work, 64), await servers.plain.closed(work, 64)
-        limit, limit_plain = size / backend.seconds(rows, best), size / backend.seconds(plain_rows, best)
+        limit, limit_plain = size / backend.seconds(sequences, best), size / backend.seconds(plain_sequences, best)
         figures.append(
             {
                 "served": served.characters_per_s,
@@ -132,10 +132,10 @@ async def raw(servers: Servers) -> Figures:
     await backend.close()
     return {
         "characters": size,
-        "rows": len(rows),
-        "plain rows": len(plain_rows),
-        "seconds of the plain rows by batch rows": sweep_s,
-        "best batch rows": best,
+        "sequences": len(sequences),
+        "plain sequences": len(plain_sequences),
+        "seconds of the plain sequences by batch size": sweep_s,
+        "best batch size": best,
     } | _medians(figures)
 
 

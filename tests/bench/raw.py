@@ -1,8 +1,8 @@
-"""The raw backend as the limit: exactly the rows that the service runs for some requests, in the best batches.
+"""The raw backend as the limit: exactly the sequences that the service runs for some requests, in the best batches.
 
-The service translates the requests once in this process, and every row that reaches the backend is kept, second tries
-of outputs that looked wrong and both hops of a pivot among them. The same rows then run offline, sorted by length, at
-several batch sizes.
+The service translates the requests once in this process, and every sequence that reaches the backend is recorded,
+fallback decoding and both hops of a pivot included. The same sequences then run offline, sorted by length, with several
+batch sizes.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ MODEL = "kunnafoni-270m"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One row that the backend ran."""
+class RecordedSequence:
+    """One sequence that the backend ran."""
 
     prompt: Prompt
     decoding: Decoding
@@ -45,7 +45,7 @@ class RawBackend:
 
     def __init__(self, engines: EngineManager[CatalogEntry]) -> None:
         self._engines = engines
-        self._rows: list[Row] = []
+        self._sequences: list[RecordedSequence] = []
         self.backend = engines.engine(MODEL).backend
         self._generate = self.backend.generate
         recorded: Any = self.backend
@@ -59,25 +59,25 @@ class RawBackend:
         await engines.wait()
         return cls(engines)
 
-    async def rows(self, requests: Sequence[TranslateRequest], *, plain: bool = False) -> list[Row]:
-        """Translate the requests as the service does and give the rows that it took.
+    async def sequences(self, requests: Sequence[TranslateRequest], *, plain: bool = False) -> list[RecordedSequence]:
+        """Translate the requests as the service does and return the sequences that it ran.
 
-        `plain` is without second tries and pivots, one row a sentence.
+        `plain` is without fallback decoding and pivots: one sequence per sentence.
         """
-        self._rows.clear()
+        self._sequences.clear()
         model_pool = ModelPool(registry.catalog(), self._engines, fallback_decoding=not plain, pivots=not plain)
         translator = Translator(model_pool)
         await asyncio.gather(*(_translate(translator, request) for request in requests))
-        return list(self._rows)
+        return list(self._sequences)
 
-    def seconds(self, rows: Sequence[Row], batch_rows: int) -> float:
-        """How long the rows take in batches of so many, sorted by length, as many at once as the server runs."""
+    def seconds(self, sequences: Sequence[RecordedSequence], batch_size: int) -> float:
+        """How long the sequences take in batches of this size, sorted by length, in parallel as in the server."""
         began_s = time.monotonic()
         batches: list[tuple[list[Prompt], Decoding]] = []
-        for decoding in {row.decoding for row in rows}:
-            prompts = [row.prompt for row in rows if row.decoding == decoding]
+        for decoding in {sequence.decoding for sequence in sequences}:
+            prompts = [sequence.prompt for sequence in sequences if sequence.decoding == decoding]
             prompts.sort(key=lambda prompt: (len(prompt.tokens), prompt.max_output_tokens), reverse=True)
-            batches += ((prompts[n : n + batch_rows], decoding) for n in range(0, len(prompts), batch_rows))
+            batches += ((prompts[n : n + batch_size], decoding) for n in range(0, len(prompts), batch_size))
         with ThreadPoolExecutor(self.backend.parallel) as threads:
             for run in [threads.submit(self._generate, *batch) for batch in batches]:
                 run.result()
@@ -88,7 +88,7 @@ class RawBackend:
         await self._engines.close()
 
     def _record(self, prompts: Sequence[Prompt], decoding: Decoding, on_output: OutputCallback) -> list[Output]:
-        self._rows += (Row(prompt, decoding) for prompt in prompts)
+        self._sequences += (RecordedSequence(prompt, decoding) for prompt in prompts)
         return self._generate(prompts, decoding, on_output)
 
 

@@ -45,7 +45,7 @@ from kunnafoni.translation.model_pool import ModelPool
 from kunnafoni.translation.routes import Hop
 from kunnafoni.translation.translator import Translator
 from kunnafoni_models.registry import catalog, load
-from tests.bench.kept_answers import KeptAnswers
+from tests.bench.cached_backend import CachedBackend
 from tests.bench.summary_scores import METRICS, SIGNATURE, Document, measure, rouge_gain, word_count
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Product:
 
         def backend(entry: CatalogEntry) -> Backend:
             loaded = load(entry, threads=threads)
-            return KeptAnswers(loaded, entry.revision, kept) if kept else loaded
+            return CachedBackend(loaded, entry.revision, kept) if kept else loaded
 
         entry = catalog()[model]
         engines = EngineManager[Any](

@@ -97,8 +97,8 @@ def runs_on_gpu(device: str) -> bool:
     return device == "cuda" or (device == "auto" and cast("Any", ctranslate2).get_cuda_device_count() > 0)
 
 
-def _runtime(kind: str, *, entry: CatalogEntry, device: str, parallel: int, threads_each: int) -> Any:
-    build = cast("Callable[..., object]", getattr(ctranslate2, kind))
+def _runtime(class_name: str, *, entry: CatalogEntry, device: str, parallel: int, threads_each: int) -> Any:
+    build = cast("Callable[..., object]", getattr(ctranslate2, class_name))
     path, files = entry.id, None
     if any(file.part_of for file in entry.files):
         files = {name: _FileOnDemand(entry, name) for name in file_names(entry) if name not in TOKENIZER_FILES}

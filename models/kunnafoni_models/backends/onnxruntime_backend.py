@@ -87,8 +87,8 @@ def _gpu_loader(device: str) -> Loader | None:
 def _check(entry: CatalogEntry, device: str) -> None:
     if unknown := entry.options.keys() - {"compute_type"}:
         raise ModelLoadError(f"{entry.id}: the backend onnxruntime has no option {', '.join(sorted(unknown))}")
-    if (kind := entry.options.get("compute_type", "int8")) not in {"int8", "float32"}:
-        raise ModelLoadError(f"{entry.id}: the backend onnxruntime computes in int8 or float32, not in {kind}")
+    if (compute_type := entry.options.get("compute_type", "int8")) not in {"int8", "float32"}:
+        raise ModelLoadError(f"{entry.id}: the backend onnxruntime computes in int8 or float32, not in {compute_type}")
     if device not in {"auto", "cpu"}:
         raise ModelLoadError(f"{entry.id}: there is no device {device}: set it to cpu, cuda or auto")
     for name in file_names(entry):

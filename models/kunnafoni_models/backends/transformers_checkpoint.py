@@ -60,11 +60,11 @@ def load_model(folder: Path, *, remote_code: bool = False, pickled: bool = False
     """
     config = load_config(folder, remote_code=remote_code)
     check_free_memory(str(folder), sum(path.stat().st_size for path in _weights(folder)))
-    kind = transformers.AutoModelForSeq2SeqLM if config.is_encoder_decoder else transformers.AutoModelForCausalLM
+    model_class = transformers.AutoModelForSeq2SeqLM if config.is_encoder_decoder else transformers.AutoModelForCausalLM
     remedy = "copy the checkpoint again"
     memory = f"{folder}: too little memory: free some, or take a smaller model, a smaller dtype or the other backend"
     try:
-        model, loaded = cast("Any", kind).from_pretrained(
+        model, loaded = cast("Any", model_class).from_pretrained(
             folder,
             config=config,
             local_files_only=True,

@@ -30,7 +30,7 @@ _PREFILL_TOKENS = 320
 # When nothing has run in slots for this long, their memory is released.
 _IDLE_AFTER_S = 2.0
 # The background's share of the time while others run; the same as of batches without continuous batching
-# (`job_turn` of the service's engine).
+# (`batches_per_job_batch` of the service's engine).
 _BACKGROUND_SHARE = 1 / 8
 
 
@@ -113,9 +113,9 @@ class ContinuousBatcher:
             with self._changed:
                 self._closed = True
                 classes = self._foreground, self._background
-                unfinished = [sequence for each in classes for sequence in (*each.slots.clear(), *each.waiting)]
-                for each in classes:
-                    each.waiting.clear()
+                unfinished = [sequence for group in classes for sequence in (*group.slots.clear(), *group.waiting)]
+                for group in classes:
+                    group.waiting.clear()
             _fail(unfinished, RuntimeError("the model was closed"))
 
     def _step(self) -> None:

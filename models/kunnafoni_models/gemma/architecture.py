@@ -73,7 +73,7 @@ class Architecture:
         try:
             if config.get("query_pre_attn_scalar", config["head_dim"]) != config["head_dim"]:
                 raise ArchitectureError("the checkpoint does not scale its attention by the size of a head")
-            rotary = {kind: dict(table) for kind, table in config["rope_parameters"].items()}
+            rotary = {attention: dict(table) for attention, table in config["rope_parameters"].items()}
             if any(table.get("rope_type", "default") != "default" for table in rotary.values()):
                 raise ArchitectureError("the checkpoint stretches its rotary positions; that cannot be trained")
             return cls(
@@ -83,7 +83,7 @@ class Architecture:
                 heads=config["num_attention_heads"],
                 key_value_heads=config["num_key_value_heads"],
                 head_size=config["head_dim"],
-                full_attention=tuple(kind == _FULL for kind in config["layer_types"]),
+                full_attention=tuple(attention == _FULL for attention in config["layer_types"]),
                 window=config["sliding_window"],
                 full_theta=float(rotary[_FULL]["rope_theta"]),
                 sliding_theta=float(rotary[_SLIDING]["rope_theta"]),
@@ -95,7 +95,7 @@ class Architecture:
 
     def to_hugging_face(self) -> dict[str, Any]:
         """The content of `config.json`, without the ids of special tokens."""
-        kinds = {_FULL: self.full_theta, _SLIDING: self.sliding_theta}
+        thetas = {_FULL: self.full_theta, _SLIDING: self.sliding_theta}
         return {
             "architectures": ["Gemma3ForCausalLM"],
             **_FIXED,
@@ -111,7 +111,9 @@ class Architecture:
             "max_position_embeddings": 32_768,
             "sliding_window": self.window,
             "layer_types": [_FULL if full else _SLIDING for full in self.full_attention],
-            "rope_parameters": {kind: {"rope_theta": theta, "rope_type": "default"} for kind, theta in kinds.items()},
+            "rope_parameters": {
+                attention: {"rope_theta": theta, "rope_type": "default"} for attention, theta in thetas.items()
+            },
             "attention_dropout": 0.0,
             "initializer_range": 0.02,
             "use_cache": True,

@@ -65,8 +65,8 @@ class GemmaDecoder:
         )
         self._session = _runtime.InferenceSession(model, options, ["CPUExecutionProvider"])
         self.vocabulary: int = self._session.get_outputs()[0].shape[1]
-        caches = [each for each in self._session.get_inputs() if each.name.startswith("past_")]
-        self._cache_names = [each.name.removeprefix("past_") for each in caches]
+        caches = [value for value in self._session.get_inputs() if value.name.startswith("past_")]
+        self._cache_names = [cache.name.removeprefix("past_") for cache in caches]
         # Keys and values of each layer: caches x slots x heads x positions x size.
         self._cache = _ReleasableArray((len(caches), slots, *caches[0].shape[1:]))
 

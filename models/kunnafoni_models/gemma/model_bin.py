@@ -93,9 +93,9 @@ class _Reader:
     data: bytes | bytearray
     at: int = 0
 
-    def number(self, kind: str) -> int:
-        [value] = struct.unpack_from(f"<{kind}", self.data, self.at)
-        self.at += struct.calcsize(kind)
+    def number(self, type_code: str) -> int:
+        [value] = struct.unpack_from(f"<{type_code}", self.data, self.at)
+        self.at += struct.calcsize(type_code)
         return value
 
     def text(self) -> str:
@@ -107,9 +107,9 @@ class _Reader:
     def variable(self) -> tuple[str, NDArray[Any]]:
         name, rank = self.text(), self.number("B")
         shape = [self.number("I") for _ in range(rank)]
-        kind: np.dtype[Any] = np.dtype(_TYPES[self.number("B")])
+        dtype: np.dtype[Any] = np.dtype(_TYPES[self.number("B")])
         size = self.number("I")
-        values: NDArray[Any] = np.frombuffer(self.data, kind, size // kind.itemsize, self.at).reshape(shape)
+        values: NDArray[Any] = np.frombuffer(self.data, dtype, size // dtype.itemsize, self.at).reshape(shape)
         self.at += size
         return name, values
 

@@ -89,7 +89,7 @@ class _Graph:
             raise ArchitectureError(
                 f"its heads are {architecture.head_size} wide, no multiple of {_HEAD_SIZE_MULTIPLE}"
             )
-        if int8 and any(each.scale is None for each in parameters.values() if each.values.ndim > 1):
+        if int8 and any(parameter.scale is None for parameter in parameters.values() if parameter.values.ndim > 1):
             raise ArchitectureError("its weights are not of int8: set compute_type to float32")
         self._nodes: list[bytes] = []
         self._inline: dict[str, bytes] = {}
@@ -97,8 +97,8 @@ class _Graph:
     def model(self) -> bytes:
         """Put the layers together."""
         sizes = self._sizes
-        for kind, theta in (("full", sizes.full_theta), ("sliding", sizes.sliding_theta)):
-            self._add_rotary(kind, theta)
+        for attention, theta in (("full", sizes.full_theta), ("sliding", sizes.sliding_theta)):
+            self._add_rotary(attention, theta)
         hidden = self._embedding()
         for layer in range(sizes.layers):
             hidden = self._layer(hidden, layer)
@@ -107,7 +107,7 @@ class _Graph:
         self._product(quantised, _EMBEDDING, output="scores", scaled=False)
         self._node("Identity", [quantised.scale or self._ones("last")], "factors")
         cache_shape = ["sequences", sizes.key_value_heads, self._positions, sizes.head_size]
-        caches = [f"{kind}_{layer}" for layer in range(sizes.layers) for kind in ("keys", "values")]
+        caches = [f"{name}_{layer}" for layer in range(sizes.layers) for name in ("keys", "values")]
         inputs = [
             onnx_writer.value_info("token_ids", ElementType.INT64, ["tokens"]),
             onnx_writer.value_info("shape", ElementType.INT64, [2]),
@@ -121,7 +121,7 @@ class _Graph:
             onnx_writer.value_info("factors", ElementType.FLOAT, ["sequences", 1]),
             *(onnx_writer.value_info(f"present_{name}", ElementType.FLOAT, cache_shape) for name in caches),
         ]
-        external = (onnx_writer.external_tensor(*each) for each in self.constants.items())
+        external = (onnx_writer.external_tensor(name, values) for name, values in self.constants.items())
         return onnx_writer.model(
             "gemma3",
             nodes=self._nodes,
@@ -191,12 +191,12 @@ class _Graph:
         shape = self._node("Concat", ["shape", self._integers(-1)], f"{states}.shape", axis=0)
         return self._node("Reshape", [states, shape], f"{states}.by_sequence")
 
-    def _add_rotary(self, kind: str, theta: float) -> None:
+    def _add_rotary(self, attention: str, theta: float) -> None:
         """Cosines and sines of the positions (Su et al. 2021, RoFormer)."""
         size = self._sizes.head_size
         angles = np.arange(self._positions)[:, None] * theta ** (-np.arange(0, size, 2) / size)
-        self._constant(f"cosines_{kind}", np.cos(angles).astype(np.float32))
-        self._constant(f"sines_{kind}", np.sin(angles).astype(np.float32))
+        self._constant(f"cosines_{attention}", np.cos(angles).astype(np.float32))
+        self._constant(f"sines_{attention}", np.sin(angles).astype(np.float32))
 
     def _norm(self, states: str, name: str) -> str:
         """Normalise by the root mean square (Zhang and Sennrich 2019); Gemma's weights are offsets from 1."""
@@ -255,7 +255,7 @@ class _Graph:
         return name
 
     def _node(
-        self, kind: str, inputs: list[str], output: str, *more: str, domain: str = "", **attributes: float
+        self, operator: str, inputs: list[str], output: str, *more: str, domain: str = "", **attributes: float
     ) -> str:
-        self._nodes.append(onnx_writer.node(kind, inputs, [output, *more], domain=domain, **attributes))
+        self._nodes.append(onnx_writer.node(operator, inputs, [output, *more], domain=domain, **attributes))
         return output

@@ -98,23 +98,25 @@ def model(
 
     Args:
         name: Of the graph.
-        nodes: As `node` gives them, each after those whose values it reads.
-        inputs: As `value_info` gives them.
+        nodes: As `node` returns them, each after those whose values it reads.
+        inputs: As `value_info` returns them.
         outputs: Likewise.
-        constants: As `tensor` and `external_tensor` give them.
+        constants: As `tensor` and `external_tensor` return them.
         operator_sets: Version by domain.
     """
     graph = b"".join(
         (
-            *(_delimited(1, each) for each in nodes),
+            *(_delimited(1, node_proto) for node_proto in nodes),
             _text(2, name),
-            *(_delimited(5, each) for each in constants),
-            *(_delimited(11, each) for each in inputs),
-            *(_delimited(12, each) for each in outputs),
+            *(_delimited(5, constant) for constant in constants),
+            *(_delimited(11, value) for value in inputs),
+            *(_delimited(12, value) for value in outputs),
         )
     )
     sets = (_text(1, domain) + _integer(2, version) for domain, version in operator_sets.items())
-    return b"".join((_integer(1, _IR_VERSION), _delimited(7, graph), *(_delimited(8, each) for each in sets)))
+    return b"".join(
+        (_integer(1, _IR_VERSION), _delimited(7, graph), *(_delimited(8, operator_set) for operator_set in sets))
+    )
 
 
 def _tensor_head(name: str, values: NDArray[Any]) -> bytes:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Upper:
     """A backend that writes its prompt in capitals; it stops at `gate` while that is closed.
 
-    If it is `early` it tells of its sequences before that.
+    If it is `early`, it reports its outputs before that.
     """
 
     parallel: int = 1

@@ -1,4 +1,4 @@
-"""A loop whose time only passes when nothing else can happen, and a model that takes time of it."""
+"""A loop whose time only passes when nothing else can happen, and a model that takes some of this time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class HangError(Exception):
-    """Everybody waits and no timer will ever wake anybody."""
+    """Every task waits and no timer will ever wake one."""
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
@@ -73,8 +73,7 @@ class FakeSequence:
 class FakeModel:
     """Outputs `<text>` after `batch_s`; fails a batch with a text of `poison`, and loses the texts of `miscount`.
 
-    It tells of a sequence of `early_s` so many seconds after its batch began, even if nobody waits for the batch any
-    more.
+    It reports the outputs of `early_s` so many seconds after their batch started, even if the batch was cancelled.
     """
 
     batch_s: float = 1.0
@@ -104,9 +103,9 @@ class FakeModel:
 
 
 def texts(results: Sequence[Completion[str] | BaseException]) -> list[str]:
-    """What became of sequences: the model's text, or the name of the error."""
+    """The outcome of each sequence: its output, or the name of its error."""
     return [result.output if isinstance(result, Completion) else type(result).__name__ for result in results]
 
 
 class PoisonError(Exception):
-    """What the fake model raises."""
+    """The error that the fake model raises."""

@@ -1,4 +1,4 @@
-"""Full queues: who is refused, for how long, and who waits."""
+"""Full queues: which requests are refused, for how long, and which wait."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kunnafoni.engine.scheduler_config import SchedulerConfig
 from kunnafoni.errors import CancelledCallError, DeadlineError, DrainingError, OverloadedError
 from tests.service.engine.fakes import FakeModel, FakeSequence, run
 
-# Rows weigh 20: a batch holds 4 of them, and a request may find 40 before it.
+# A sequence costs 20 tokens: a batch holds 4 of them, and a request may find 40 queued before it.
 CONFIG = SchedulerConfig(max_batch_tokens=100, max_batch_sequences=4, max_queue_tokens=800, window_batches=2)
 
 
@@ -29,11 +29,11 @@ def begin(
 
 
 def lines(batcher: Batcher[FakeSequence, str], name: str, number: int) -> list[asyncio.Task[object]]:
-    """Requests of one sequence each, of as many context."""
+    """Requests with one sequence each."""
     return [task for n in range(number) for task in begin(batcher, RequestContext(), f"{name}{n}-", 1)]
 
 
-def test_a_full_queue_refuses_at_once_and_says_when_to_come_back() -> None:
+def test_a_full_queue_refuses_at_once_and_says_when_to_retry() -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
         batcher = Batcher(FakeModel(), CONFIG)
@@ -59,7 +59,7 @@ def test_a_full_queue_refuses_at_once_and_says_when_to_come_back() -> None:
     run(main())
 
 
-def test_the_turns_of_another_model_count_in_when_to_come_back() -> None:
+def test_waits_for_the_processor_count_in_the_retry_delay() -> None:
     async def main() -> None:
         processor = asyncio.Semaphore(1)
         batchers = [Batcher(FakeModel(), CONFIG, acquire_processor=lambda: processor) for _ in range(2)]
@@ -67,7 +67,7 @@ def test_the_turns_of_another_model_count_in_when_to_come_back() -> None:
         await asyncio.sleep(8.5)
         work += lines(batchers[0], "b", 21)
         await asyncio.sleep(0)
-        # Each model has run every other second, batches of 80 tokens.
+        # Each model has had the processor every other second, for batches of 80 tokens.
         with pytest.raises(OverloadedError) as refused:
             batchers[0].admit(1000, context=RequestContext())
         waiting = batchers[0].stats().queued_tokens
@@ -90,14 +90,14 @@ def test_a_request_is_admitted_as_a_whole_or_not_at_all() -> None:
             batcher.admit(20 * 41, context=RequestContext())
         second = RequestContext()
         batcher.admit(20 * 5, context=second)
-        work += begin(batcher, second, "b", 30)  # more than it said: half a request is worse than none
+        work += begin(batcher, second, "b", 30)  # more than was admitted: half a request is worse than none
         assert len(await asyncio.gather(*work)) == 71
         await batcher.close()
 
     run(main())
 
 
-def test_asking_for_room_lets_nobody_in() -> None:
+def test_checking_the_capacity_admits_nothing() -> None:
     async def main() -> None:
         batcher = Batcher(FakeModel(), CONFIG)
         asking = RequestContext()
@@ -120,7 +120,7 @@ def test_asking_for_room_lets_nobody_in() -> None:
     run(main())
 
 
-def test_large_requests_leave_room_for_small_ones() -> None:
+def test_large_requests_leave_capacity_for_small_ones() -> None:
     async def main() -> None:
         batcher = Batcher(FakeModel(), CONFIG)
         work: list[asyncio.Task[object]] = []
@@ -142,7 +142,7 @@ def test_large_requests_leave_room_for_small_ones() -> None:
     run(main())
 
 
-def test_a_request_larger_than_the_queue_gets_in_when_little_else_waits() -> None:
+def test_a_request_larger_than_the_queue_is_admitted_when_little_else_waits() -> None:
     async def main() -> None:
         batcher = Batcher(FakeModel(), CONFIG)
         giant = RequestContext()
@@ -157,7 +157,7 @@ def test_a_request_larger_than_the_queue_gets_in_when_little_else_waits() -> Non
     run(main())
 
 
-def test_jobs_wait_for_room_and_keep_within_it() -> None:
+def test_jobs_wait_for_capacity_and_keep_within_it() -> None:
     async def main() -> None:
         batcher = Batcher(FakeModel(), CONFIG)
         work = begin(batcher, RequestContext(priority=Priority.JOB), "a", 100)
@@ -173,7 +173,7 @@ def test_jobs_wait_for_room_and_keep_within_it() -> None:
     run(main())
 
 
-def test_jobs_do_not_take_the_room_of_people() -> None:
+def test_jobs_do_not_take_the_capacity_of_interactive_requests() -> None:
     async def main() -> None:
         batcher = Batcher(FakeModel(), CONFIG)
         job = RequestContext(priority=Priority.JOB)
@@ -189,7 +189,7 @@ def test_jobs_do_not_take_the_room_of_people() -> None:
     run(main())
 
 
-def test_a_job_at_the_door_is_told_of_deadlines_and_of_the_end() -> None:
+def test_a_job_that_waits_for_admission_fails_at_its_deadline_and_at_shutdown() -> None:
     async def main() -> None:
         batcher = Batcher(FakeModel(), CONFIG)
         work = begin(batcher, RequestContext(priority=Priority.JOB), "a", 30)
@@ -209,14 +209,14 @@ def test_a_job_at_the_door_is_told_of_deadlines_and_of_the_end() -> None:
     run(main())
 
 
-def test_room_that_a_job_leaves_goes_to_the_next_at_the_door() -> None:
+def test_capacity_that_a_job_does_not_need_goes_to_the_next_waiting_job() -> None:
     async def main() -> None:
         model = FakeModel()
         batcher = Batcher(model, SchedulerConfig(max_batch_tokens=100, max_queue_tokens=800, window_batches=1))
         with RequestContext(priority=Priority.JOB) as job:
             sequences = [FakeSequence(text, token_cost=100) for text in "abbc"]
             work = [asyncio.create_task(batcher.submit(sequence, context=job)) for sequence in sequences]
-            answers = await asyncio.gather(*work)  # the second `b` needs no room
+            answers = await asyncio.gather(*work)  # the second `b` needs no capacity
         assert [answer.output for answer in answers] == ["<a>", "<b>", "<b>", "<c>"]
         assert model.seen == list("abc")
         await batcher.close()
@@ -224,7 +224,7 @@ def test_room_that_a_job_leaves_goes_to_the_next_at_the_door() -> None:
     run(main())
 
 
-def test_room_that_a_job_gets_when_it_has_gone_goes_to_the_next_at_the_door() -> None:
+def test_capacity_given_to_a_cancelled_job_goes_to_the_next_waiting_job() -> None:
     async def main() -> None:
         config = SchedulerConfig(max_batch_tokens=100, max_queue_tokens=800, window_batches=1)
         jobs: FairQueue[FakeSequence] = FairQueue(config)

@@ -1,4 +1,4 @@
-"""Which sequences share a batch, when it begins, and what becomes of it; how a batcher ends is in `test_shutdown`."""
+"""Which sequences share a batch, when it starts, and how it ends; how a batcher ends is in `test_shutdown`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CONFIG = SchedulerConfig(max_batch_tokens=100, max_batch_sequences=4, max_queue_
 def answers(
     model: FakeModel, config: SchedulerConfig, *sequences: FakeSequence
 ) -> list[Completion[str] | BaseException]:
-    """Submit the sequences of one caller at once, in a batcher of their own."""
+    """Submit the sequences of one request at once, in a batcher of their own."""
 
     async def main() -> list[Completion[str] | BaseException]:
         batcher = Batcher(model, config)
@@ -32,7 +32,7 @@ def answers(
     return run(main())
 
 
-def test_every_row_gets_its_own_answer_and_times() -> None:
+def test_every_sequence_gets_its_own_output_and_times() -> None:
     model = FakeModel(batch_s=2.0)
     results = answers(model, CONFIG, *(FakeSequence(str(number)) for number in range(6)))
     assert texts(results) == [f"<{number}>" for number in range(6)]
@@ -41,7 +41,7 @@ def test_every_row_gets_its_own_answer_and_times() -> None:
     assert waits == [(0, 2000)] * 4 + [(2000, 2000)] * 2
 
 
-def test_a_row_that_ends_before_its_batch_is_answered_then() -> None:
+def test_a_sequence_that_finishes_before_its_batch_is_completed_then() -> None:
     async def main() -> None:
         model = FakeModel(early_s={"b": 0.2, "c": 0.7})
         batcher = Batcher(model, CONFIG)
@@ -58,31 +58,31 @@ def test_a_row_that_ends_before_its_batch_is_answered_then() -> None:
     run(main())
 
 
-def test_what_was_told_before_a_batch_failed_stands() -> None:
+def test_outputs_reported_before_a_batch_fails_stand() -> None:
     model = FakeModel(poison={"b"}, early_s={"a": 0.5})
     assert texts(answers(model, CONFIG, *map(FakeSequence, "abc"))) == ["<a>", "PoisonError", "<c>"]
     assert model.batches == [["a", "b", "c"], ["b"], ["c"]]
 
 
-def test_the_last_row_without_an_answer_is_tried_alone() -> None:
+def test_the_last_unfinished_sequence_is_retried_alone() -> None:
     model = FakeModel(miscount={"b"}, early_s={"a": 0.5})
     assert texts(answers(model, CONFIG, *map(FakeSequence, "ab"))) == ["<a>", "OutputCountError"]
     assert model.batches == [["a", "b"], ["b"]]
 
 
-def test_what_is_told_of_a_batch_that_has_failed_is_nobodys() -> None:
+def test_outputs_reported_after_a_batch_has_failed_are_ignored() -> None:
     model = FakeModel(poison={"b"}, early_s={"a": 1.5})
     assert texts(answers(model, CONFIG, *map(FakeSequence, "ab"))) == ["<a>", "PoisonError"]
     assert model.batches == [["a", "b"], ["a"], ["b"]]
 
 
-def test_a_batch_that_fails_after_it_told_of_every_row_has_failed_nobody() -> None:
+def test_a_batch_that_fails_after_every_output_fails_no_sequence() -> None:
     model = FakeModel(poison={"b"}, early_s={"a": 0.5, "b": 0.5})
     assert texts(answers(model, CONFIG, *map(FakeSequence, "ab"))) == ["<a>", "<b>"]
     assert model.batches == [["a", "b"]]
 
 
-def test_a_batch_is_cut_by_rows_times_the_heaviest() -> None:
+def test_a_batch_is_bounded_by_sequences_times_the_highest_token_cost() -> None:
     model = FakeModel()
     answers(
         model,
@@ -95,14 +95,14 @@ def test_a_batch_is_cut_by_rows_times_the_heaviest() -> None:
     assert model.batches == [["a", "d"], ["b", "c"]]
 
 
-def test_rows_of_like_length_share_a_batch() -> None:
+def test_sequences_of_similar_length_share_a_batch() -> None:
     model = FakeModel()
     sequences = [FakeSequence(f"{length}", prompt_tokens=length) for length in (15, 33, 0, 47, 10, 32, 16)]
     answers(model, CONFIG, *sequences)
     assert model.batches == [["15", "10", "0"], ["33", "32", "47"], ["16"]]
 
 
-def test_rows_of_like_weight_share_a_batch() -> None:
+def test_sequences_of_similar_token_cost_share_a_batch() -> None:
     model = FakeModel()
     sequences = [
         FakeSequence(f"{token_cost}", token_cost=token_cost) for token_cost in (10, 24, 11, 25, 12, 23, 13, 22)
@@ -118,7 +118,7 @@ def test_a_batch_is_decoded_one_way() -> None:
     assert model.batches == [["beam0", "beam1"], ["greedy0", "greedy1"]]
 
 
-def test_company_is_sought_only_among_the_rows_due_soon() -> None:
+def test_a_batch_is_chosen_only_within_the_window() -> None:
     model = FakeModel()
     config = SchedulerConfig(max_batch_tokens=100, max_batch_sequences=2, window_batches=2)
     sequences = [
@@ -130,12 +130,12 @@ def test_company_is_sought_only_among_the_rows_due_soon() -> None:
     assert model.batches == [["0"], ["1", "2"], ["3", "4"], ["5", "6"], ["7"], ["8"]]
 
 
-def test_callers_who_were_answered_together_come_back_together() -> None:
+def test_requests_that_were_answered_together_share_the_next_batch() -> None:
     async def main() -> None:
         model = FakeModel()
         batcher = Batcher(model, SchedulerConfig(max_wait_ms=5))
-        # (a) finds the model idle. Then there are always two context, at work or waiting, until (f) is alone; (g) comes
-        # when nobody is expected any more.
+        # (a) finds the model idle. Then two requests run or wait at any time, until (f) is alone; (g) comes when the
+        # batcher waits for no other request.
         await asyncio.gather(
             *(
                 late(batcher, text, at_s)
@@ -151,7 +151,7 @@ def test_callers_who_were_answered_together_come_back_together() -> None:
     run(main())
 
 
-def test_one_caller_alone_never_waits_for_company() -> None:
+def test_a_single_request_never_waits_for_others() -> None:
     async def main() -> None:
         model = FakeModel()
         batcher = Batcher(model, SchedulerConfig(max_wait_ms=5))
@@ -164,18 +164,18 @@ def test_one_caller_alone_never_waits_for_company() -> None:
 
 
 async def late(batcher: Batcher[FakeSequence, str], text: str, delay_s: float) -> Completion[str]:
-    """Submit a sequence of a new caller after a while."""
+    """Submit a sequence of a new request after a while."""
     await asyncio.sleep(delay_s)
     return await batcher.submit(FakeSequence(text), context=RequestContext())
 
 
-def test_a_full_batch_waits_for_nobody() -> None:
+def test_a_full_batch_does_not_wait() -> None:
     model = FakeModel()
     answers(model, CONFIG, *(FakeSequence(str(number)) for number in range(8)))
     assert model.began_s == [0.0, 1.0]
 
 
-def test_batches_at_once_share_what_waits() -> None:
+def test_parallel_batches_share_what_waits() -> None:
     model = FakeModel()
 
     async def main() -> tuple[float, float]:
@@ -199,21 +199,21 @@ def test_batches_at_once_share_what_waits() -> None:
     assert (began_s, elapsed_s) == (1.5, 1.0)
 
 
-def test_a_row_that_no_batch_holds_is_refused_at_once() -> None:
+def test_a_sequence_over_the_token_budget_is_refused_at_once() -> None:
     model = FakeModel()
     (result,) = answers(model, CONFIG, FakeSequence("a", token_cost=101))
     assert isinstance(result, InvalidInputError)
     assert not model.batches
 
 
-def test_a_poisonous_row_fails_alone() -> None:
+def test_a_poisonous_sequence_fails_alone() -> None:
     model = FakeModel(poison={"2"})
     results = answers(model, CONFIG, *(FakeSequence(str(number)) for number in range(5)))
     assert texts(results) == ["<0>", "<1>", "PoisonError", "<3>", "<4>"]
     assert model.batches == [["0", "1", "2", "3"], ["0", "1"], ["2", "3"], ["2"], ["3"], ["4"]]
 
 
-def test_a_batch_with_too_few_outputs_gives_nobody_a_wrong_answer() -> None:
+def test_a_batch_with_too_few_outputs_gives_no_wrong_output() -> None:
     model = FakeModel(miscount={"1"})
     results = answers(model, CONFIG, *(FakeSequence(str(number)) for number in range(4)))
     assert texts(results) == ["<0>", "OutputCountError", "<2>", "<3>"]
@@ -250,7 +250,7 @@ def test_padding_and_drain_rate_are_measured() -> None:
     run(main())
 
 
-def test_rows_of_a_job_that_a_person_asks_for_share_a_batch() -> None:
+def test_sequences_of_a_job_that_an_interactive_request_shares_are_one_batch() -> None:
     model = FakeModel(batch_s=1.0)
 
     async def main() -> None:
@@ -272,6 +272,6 @@ def test_rows_of_a_job_that_a_person_asks_for_share_a_batch() -> None:
     "wrong",
     [{"max_batch_sequences": 0}, {"max_wait_ms": -1}, {"max_queue_tokens": 10}],
 )
-def test_a_policy_that_cannot_work_is_refused(wrong: dict[str, int]) -> None:
+def test_a_config_that_cannot_work_is_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="at least"):
         SchedulerConfig(**wrong)

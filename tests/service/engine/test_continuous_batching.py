@@ -1,4 +1,4 @@
-"""A model whose sequences join those that run: when they begin, how many, and what becomes of them."""
+"""Continuous batching: when sequences start, how many run, and how they end."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def submit(
     return [asyncio.create_task(batcher.submit(sequence, context=context)) for sequence in made]
 
 
-def test_a_row_begins_when_it_comes_and_not_when_a_batch_has_ended() -> None:
+def test_a_sequence_starts_before_the_running_batch_has_ended() -> None:
     async def main() -> None:
         model = FakeModel()
         batcher = Batcher(model, CONFIG, parallel=4, continuous_batching=True)
@@ -49,7 +49,7 @@ def test_a_row_begins_when_it_comes_and_not_when_a_batch_has_ended() -> None:
 
 
 @pytest.mark.parametrize(("parallel", "most"), [(4, 4), (2, 2), (9, 4)])
-def test_no_more_rows_run_than_there_are_seats(parallel: int, most: int) -> None:
+def test_no_more_sequences_run_than_there_are_slots(parallel: int, most: int) -> None:
     async def main() -> None:
         model = FakeModel()
         batcher = Batcher(model, CONFIG, parallel=parallel, continuous_batching=True)
@@ -64,7 +64,7 @@ def test_no_more_rows_run_than_there_are_seats(parallel: int, most: int) -> None
     run(main())
 
 
-def test_a_beam_takes_as_many_seats_as_it_is_wide() -> None:
+def test_a_beam_takes_as_many_slots_as_it_is_wide() -> None:
     async def main() -> None:
         model = FakeModel(early_s={"1": 0.1, "3": 0.1})
         batcher = Batcher(model, CONFIG, parallel=4, continuous_batching=True)
@@ -82,7 +82,7 @@ def test_a_beam_takes_as_many_seats_as_it_is_wide() -> None:
     run(main())
 
 
-def test_a_row_that_is_answered_early_makes_room_for_the_next() -> None:
+def test_a_sequence_that_finishes_early_frees_its_slot_for_the_next() -> None:
     async def main() -> None:
         model = FakeModel(early_s={"b": 0.2})
         batcher = Batcher(model, CONFIG, parallel=4, continuous_batching=True)
@@ -95,7 +95,7 @@ def test_a_row_that_is_answered_early_makes_room_for_the_next() -> None:
     run(main())
 
 
-def test_rows_join_a_few_together_while_nearly_all_seats_are_taken() -> None:
+def test_sequences_join_several_at_a_time_while_nearly_all_slots_are_taken() -> None:
     async def main() -> None:
         early_s = {str(number): 0.1 * (number + 1) for number in range(9)}
         model = FakeModel(early_s=early_s)
@@ -137,7 +137,7 @@ def test_a_line_runs_beside_an_article_and_at_once_beside_a_job() -> None:
     run(main())
 
 
-def test_whoever_asks_for_the_row_of_a_job_does_not_wait_like_one() -> None:
+def test_an_interactive_request_for_the_sequence_of_a_job_does_not_wait_like_the_job() -> None:
     async def main() -> None:
         model = FakeModel()
         batcher = Batcher(model, CONFIG, parallel=4, continuous_batching=True)
@@ -154,7 +154,7 @@ def test_whoever_asks_for_the_row_of_a_job_does_not_wait_like_one() -> None:
     run(main())
 
 
-def test_jobs_have_one_turn_in_so_many_while_other_models_wait_for_theirs() -> None:
+def test_one_batch_in_so_many_is_for_jobs_while_other_models_wait() -> None:
     @asynccontextmanager
     async def acquire_processor() -> AsyncGenerator[IsContended]:
         yield lambda: True
@@ -172,7 +172,7 @@ def test_jobs_have_one_turn_in_so_many_while_other_models_wait_for_theirs() -> N
     run(main())
 
 
-def test_others_do_not_keep_a_heavy_row_waiting_for_ever() -> None:
+def test_a_sequence_of_high_token_cost_is_not_starved() -> None:
     async def main() -> None:
         early_s = {f"sequence {number}": 0.1 + number % 97 / 100 for number in range(1000)}
         config = SchedulerConfig(max_batch_tokens=640, max_batch_sequences=64, max_queue_tokens=100_000)
@@ -188,7 +188,7 @@ def test_others_do_not_keep_a_heavy_row_waiting_for_ever() -> None:
     run(main())
 
 
-def test_one_poisonous_row_costs_its_neighbours_no_answer() -> None:
+def test_a_poisonous_sequence_costs_the_others_no_output() -> None:
     async def main() -> None:
         model = FakeModel(poison={"b"}, miscount={"e"})
         batcher = Batcher(model, CONFIG, parallel=4, continuous_batching=True)
@@ -201,7 +201,7 @@ def test_one_poisonous_row_costs_its_neighbours_no_answer() -> None:
     run(main())
 
 
-def test_rows_nobody_waits_for_are_not_run() -> None:
+def test_sequences_of_ended_requests_are_not_run() -> None:
     async def main() -> None:
         model = FakeModel()
         batcher = Batcher(model, CONFIG, parallel=4, continuous_batching=True)
@@ -234,13 +234,13 @@ def test_shutdown_fails_what_waits_and_what_runs() -> None:
     run(main())
 
 
-def test_the_drain_rate_is_that_of_all_seats_together() -> None:
+def test_the_drain_rate_is_that_of_all_slots_together() -> None:
     async def main() -> None:
         batcher = Batcher(FakeModel(batch_s=2.0), CONFIG, parallel=4, continuous_batching=True)
         with RequestContext() as context:
             await asyncio.gather(*submit(batcher, context, *"abcdefghijkl"))
         assert batcher.stats().drain_tokens_per_s == pytest.approx(4 * 20 / 2.0, rel=0.1)
-        await asyncio.sleep(100)  # time at rest is not counted
+        await asyncio.sleep(100)  # idle time is not counted
         with RequestContext() as context:
             await asyncio.gather(*submit(batcher, context, "lone"))
         assert 30 < batcher.stats().drain_tokens_per_s < 40
@@ -249,7 +249,7 @@ def test_the_drain_rate_is_that_of_all_seats_together() -> None:
     run(main())
 
 
-def test_the_rows_that_run_weigh_no_more_than_a_batch_may() -> None:
+def test_the_running_sequences_keep_within_the_token_budget() -> None:
     async def main() -> None:
         model = FakeModel()
         batcher = Batcher(

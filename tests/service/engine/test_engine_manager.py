@@ -33,7 +33,7 @@ async def test_a_model_is_ready_when_it_is_warm(engines: EngineManager[Backend |
     assert backend.batches == [["warm"]]
 
 
-async def test_answers_come_from_the_thread_of_the_model(engines: EngineManager[Backend | Exception]) -> None:
+async def test_a_model_runs_in_its_own_thread(engines: EngineManager[Backend | Exception]) -> None:
     backend = Upper()
     engines.load("upper", backend)
     await engines.wait()
@@ -84,7 +84,7 @@ async def test_a_model_that_cannot_be_warmed_is_closed(caplog: pytest.LogCapture
     await engines.close()
 
 
-async def test_recent_outputs_are_remembered() -> None:
+async def test_recent_outputs_are_cached() -> None:
     engines = make_engines(cache_bytes=100_000)
     backend = Upper()
     engines.load("upper", backend)
@@ -104,7 +104,9 @@ async def test_recent_outputs_are_remembered() -> None:
     await engines.close()
 
 
-async def test_a_backend_that_raises_stop_iteration_hangs_nobody(engines: EngineManager[Backend | Exception]) -> None:
+async def test_a_backend_that_raises_stop_iteration_resolves_its_future(
+    engines: EngineManager[Backend | Exception],
+) -> None:
     engines.load("upper", Upper())
     await engines.wait()
     with pytest.raises(RuntimeError, match="StopIteration"):
@@ -167,7 +169,7 @@ async def test_unloading_a_model_that_is_still_loading_frees_it(engines: EngineM
     assert backend.closed == 1
 
 
-async def test_a_model_that_is_replaced_loads_when_the_old_one_is_gone(
+async def test_a_replaced_model_is_freed_before_the_new_one_loads(
     engines: EngineManager[Backend | Exception],
 ) -> None:
     old, new = Upper(), Upper()
@@ -189,7 +191,7 @@ async def test_a_model_that_is_replaced_loads_when_the_old_one_is_gone(
     assert engines.statuses()["upper"] == ModelStatus(ModelState.READY)
 
 
-async def test_a_row_may_begin_before_the_batch_of_the_one_it_replaces_has_ended() -> None:
+async def test_a_sequence_may_start_in_the_slot_of_one_whose_batch_has_not_ended() -> None:
     engines, backend = make_engines(), Upper(parallel=1, supports_continuous_batching=True, early=True)
     engines.load("upper", backend)
     await engines.wait()
@@ -205,7 +207,7 @@ async def test_a_row_may_begin_before_the_batch_of_the_one_it_replaces_has_ended
 
 
 @pytest.mark.parametrize("continuous", [False, True])
-async def test_rows_of_jobs_run_in_the_background_where_rows_join(continuous: bool) -> None:
+async def test_sequences_of_jobs_run_in_the_background_with_continuous_batching(continuous: bool) -> None:
     engines, backend = make_engines(cache_bytes=10_000), Upper(supports_continuous_batching=continuous)
     engines.load("upper", backend)
     await engines.wait()

@@ -1,4 +1,4 @@
-"""Whose turn it is: short requests beside long ones, newcomers beside the rest, people beside archives."""
+"""Fair order: short requests beside long ones, new requests beside old ones, interactive requests beside jobs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CONFIG = SchedulerConfig(max_batch_tokens=200, max_batch_sequences=10, max_queue
 def begin(
     batcher: Batcher[FakeSequence, str], context: RequestContext, name: str, sequences: int, prompt_tokens: int = 10
 ) -> asyncio.Task[list[object]]:
-    """Submit sequences `name0`, `name1`, ... of one context."""
+    """Submit sequences `name0`, `name1`, ... of one request."""
 
     async def main() -> list[object]:
         work = [batcher.submit(FakeSequence(f"{name}{n}", prompt_tokens), context=context) for n in range(sequences)]
@@ -31,12 +31,12 @@ def test_a_line_behind_an_article_is_answered_within_three_batches() -> None:
         batcher = Batcher(model, CONFIG)
         article = begin(batcher, RequestContext(), "article", 500)
         await asyncio.sleep(5.1)
-        for length in (3, 10, 200):  # like the article's sequences or not at all
+        for length in (3, 10, 200):  # of the same length as the article's sequences, or not
             start_s = loop.time()
             await begin(batcher, RequestContext(), f"line{length}-", 1, length)
             assert loop.time() - start_s <= 3
         await article
-        # The article loses what the lines took and no more: those of another length had a batch to themselves.
+        # The article loses the time of the lines and no more: lines of another length had a batch to themselves.
         assert len(model.batches) <= 53
         await batcher.close()
 
@@ -60,7 +60,7 @@ def test_a_line_behind_many_articles_does_not_wait_for_all_of_them() -> None:
     run(main())
 
 
-def test_callers_of_any_size_get_equal_shares() -> None:
+def test_requests_of_any_size_get_equal_shares() -> None:
     async def main() -> None:
         model = FakeModel()
         batcher = Batcher(model, CONFIG)
@@ -75,7 +75,7 @@ def test_callers_of_any_size_get_equal_shares() -> None:
     run(main())
 
 
-def test_a_stream_of_newcomers_and_an_article_do_not_starve_each_other() -> None:
+def test_a_stream_of_new_requests_and_an_article_do_not_starve_each_other() -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
         model = FakeModel()
@@ -88,7 +88,7 @@ def test_a_stream_of_newcomers_and_an_article_do_not_starve_each_other() -> None
             return loop.time() - start_s
 
         newcomers: list[asyncio.Task[float]] = []
-        for number in range(800):  # 8 a second: there is a newcomer at every instant, and no length in common
+        for number in range(800):  # 8 per second: there is always a new request, and no two lengths are equal
             newcomers.append(asyncio.create_task(one_line(number)))
             await asyncio.sleep(1 / 8)
         assert article.done()
@@ -98,7 +98,7 @@ def test_a_stream_of_newcomers_and_an_article_do_not_starve_each_other() -> None
     run(main())
 
 
-def test_rows_of_a_caller_come_in_order() -> None:
+def test_sequences_of_a_request_are_run_in_order() -> None:
     async def main() -> None:
         model = FakeModel()
         batcher = Batcher(model, CONFIG)
@@ -109,7 +109,7 @@ def test_rows_of_a_caller_come_in_order() -> None:
     run(main())
 
 
-def test_people_go_before_jobs() -> None:
+def test_interactive_requests_go_before_jobs() -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
         model = FakeModel()
@@ -126,7 +126,7 @@ def test_people_go_before_jobs() -> None:
     run(main())
 
 
-def test_jobs_are_not_starved_by_people() -> None:
+def test_jobs_are_not_starved_by_interactive_requests() -> None:
     async def main() -> None:
         model = FakeModel()
         batcher = Batcher(model, CONFIG)

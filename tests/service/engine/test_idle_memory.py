@@ -1,4 +1,4 @@
-"""An engine that has nothing to do gives memory back, and only then."""
+"""An idle engine releases memory, and only an idle one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pytest
 
 
-async def test_memory_is_given_back_once_no_batch_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_memory_is_released_once_no_batch_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     given_back = threading.Event()
     monkeypatch.setattr(engine_module, "IDLE_AFTER_S", 0.01)
     monkeypatch.setattr(engine_module, "release_freed_memory", given_back.set)

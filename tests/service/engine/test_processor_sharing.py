@@ -1,4 +1,4 @@
-"""Models that share the processor, in real time: whose turn it is."""
+"""Models that share the processor, in real time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from kunnafoni.engine.engine_manager import EngineManager
 
 
-async def test_a_backend_that_runs_one_batch_at_a_time_takes_all_turns() -> None:
+async def test_a_backend_that_runs_one_batch_at_a_time_takes_the_whole_processor() -> None:
     engines = make_engines(parallel_batches=2)
     wide, narrow = Upper(parallel=2), Upper()
     engines.load("wide", wide)
@@ -30,7 +30,7 @@ async def test_a_backend_that_runs_one_batch_at_a_time_takes_all_turns() -> None
     await engines.close()
 
 
-async def test_rows_that_join_share_a_turn_until_another_model_waits_for_one() -> None:
+async def test_continuous_batching_holds_the_processor_until_another_model_waits() -> None:
     engines = make_engines(parallel_batches=2)
     joining, other = Upper(parallel=4, supports_continuous_batching=True), Upper()
     engines.load("joining", joining)

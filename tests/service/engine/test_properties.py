@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order: every future ends once, with its own answer or a reason that applies to it."""
+"""Whatever happens in any order: every future ends once, with its own output or an error that applies to it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ DELAYS_S = st.sampled_from([0.0, 0.25, 1.0, 2.5, 7.0])
 
 @dataclass(frozen=True)
 class Call:
-    """One context: when it comes, what it submits, when it gives up or hangs up."""
+    """One request: when it starts, what it submits, its deadline, and when it is cancelled."""
 
     begin_s: float
     sequences: tuple[FakeSequence, ...]
@@ -67,7 +67,7 @@ CALLS = st.lists(
 async def make(
     call: Call, batcher: Batcher[FakeSequence, str], *, continuous_batching: bool
 ) -> list[Completion[str] | BaseException]:
-    """Play one caller to its end."""
+    """Run one request to its end."""
     loop = asyncio.get_running_loop()
     await asyncio.sleep(call.begin_s)
     deadline_s = None if call.patience_s is None else loop.time() + call.patience_s
@@ -118,7 +118,7 @@ def check(
     drain_s=st.none() | DELAYS_S,
     grace_s=DELAYS_S,
 )
-def test_every_future_ends_once_and_with_its_own_answer(
+def test_every_future_ends_once_and_with_its_own_output(
     *,
     config: SchedulerConfig,
     continuous_batching: bool,
@@ -134,7 +134,7 @@ def test_every_future_ends_once_and_with_its_own_answer(
 
         async def watched(sequences: Sequence[FakeSequence], answer: Callable[[int, str], None]) -> list[str]:
             running.update(sequence.background for sequence in sequences)
-            # Of a batch that failed the sequences are tried again at once, whoever has their slots by then.
+            # The sequences of a failed batch are retried at once, even if others have their slots by then.
             assert poison or miscount or max(running.values()) <= config.max_batch_sequences
             try:
                 return await model(sequences, answer)

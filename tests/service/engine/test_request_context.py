@@ -1,4 +1,4 @@
-"""Callers who leave, whose time is up, or who ask for the same thing."""
+"""Requests that are cancelled, whose deadline passes, or that share a sequence."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def begin(batcher: Batcher[FakeSequence, str], context: RequestContext, *texts: 
     return [asyncio.create_task(one(text)) for text in texts]
 
 
-def test_queued_rows_of_a_cancelled_caller_never_reach_the_model() -> None:
+def test_queued_sequences_of_a_cancelled_request_never_reach_the_model() -> None:
     async def main() -> None:
         model = FakeModel()
         batcher = Batcher(model, CONFIG)
@@ -45,7 +45,7 @@ def test_queued_rows_of_a_cancelled_caller_never_reach_the_model() -> None:
     run(main())
 
 
-def test_cancelling_one_task_drops_its_row_only() -> None:
+def test_cancelling_one_task_drops_its_sequence_only() -> None:
     async def main() -> None:
         model = FakeModel()
         batcher = Batcher(model, CONFIG)
@@ -59,14 +59,14 @@ def test_cancelling_one_task_drops_its_row_only() -> None:
     run(main())
 
 
-def test_a_row_cancelled_in_the_instant_of_its_batch_does_not_run() -> None:
+def test_a_sequence_cancelled_in_the_instant_of_its_batch_does_not_run() -> None:
     async def main() -> None:
         model = FakeModel()
         batcher = Batcher(model, SchedulerConfig(max_batch_tokens=100, max_batch_sequences=4, max_wait_ms=5))
         before = begin(batcher, RequestContext(), "0")
         await asyncio.sleep(0.5)
         tasks = begin(batcher, RequestContext(), *"ab")
-        # The batch is cut when the model has waited for company; this timer is set first, so it fires just before.
+        # The batch is chosen after the wait for more sequences; this timer is set first, so it fires just before.
         asyncio.get_running_loop().call_at(1.005, tasks[0].cancel)
         await asyncio.gather(*before, *tasks, return_exceptions=True)
         assert model.batches == [["0"], ["b"]]
@@ -105,7 +105,7 @@ def test_a_thousand_cancelled_calls_leave_nothing_behind() -> None:
     run(main())
 
 
-def test_a_deadline_passes_when_it_passes_and_not_when_the_turn_comes() -> None:
+def test_a_deadline_holds_while_a_sequence_waits() -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
         model = FakeModel()
@@ -119,7 +119,7 @@ def test_a_deadline_passes_when_it_passes_and_not_when_the_turn_comes() -> None:
             await asyncio.gather(*begin(batcher, impatient, *"ab"))
         assert loop.time() == 0.5
         with pytest.raises(DeadlineError):
-            await late  # it is on the model by then; the answer comes too late
+            await late  # it is on the model by then; its output comes too late
         assert loop.time() == 1.25
         with pytest.raises(DeadlineError):
             await batcher.submit(FakeSequence("y"), context=hurried)
@@ -131,7 +131,7 @@ def test_a_deadline_passes_when_it_passes_and_not_when_the_turn_comes() -> None:
     run(main())
 
 
-def test_equal_rows_in_flight_run_once() -> None:
+def test_equal_sequences_in_flight_run_once() -> None:
     async def main() -> None:
         model = FakeModel()
         batcher = Batcher(model, CONFIG)
@@ -153,7 +153,7 @@ def test_equal_rows_in_flight_run_once() -> None:
     run(main())
 
 
-def test_whoever_shares_a_row_survives_the_others() -> None:
+def test_a_request_that_shares_a_sequence_survives_the_others() -> None:
     async def main() -> None:
         model = FakeModel()
         batcher = Batcher(model, CONFIG)
@@ -171,7 +171,7 @@ def test_whoever_shares_a_row_survives_the_others() -> None:
     run(main())
 
 
-def test_a_person_who_shares_the_row_of_a_job_does_not_wait_like_one() -> None:
+def test_an_interactive_request_that_shares_the_sequence_of_a_job_does_not_wait_like_the_job() -> None:
     async def main() -> None:
         model = FakeModel()
         batcher = Batcher(model, CONFIG)
@@ -185,7 +185,7 @@ def test_a_person_who_shares_the_row_of_a_job_does_not_wait_like_one() -> None:
     run(main())
 
 
-def test_all_who_share_a_poisonous_row_learn_of_it() -> None:
+def test_all_requests_that_share_a_poisonous_sequence_fail() -> None:
     async def main() -> None:
         batcher = Batcher(FakeModel(poison={"a"}), CONFIG)
         work = [*begin(batcher, RequestContext(), "a"), *begin(batcher, RequestContext(), "a", "b")]
@@ -196,7 +196,7 @@ def test_all_who_share_a_poisonous_row_learn_of_it() -> None:
     run(main())
 
 
-def test_rows_of_a_failed_batch_that_nobody_waits_for_are_not_tried_again() -> None:
+def test_unwanted_sequences_of_a_failed_batch_are_not_retried() -> None:
     async def main() -> None:
         model = FakeModel(poison={"a"})
         batcher = Batcher(model, CONFIG)
@@ -213,7 +213,7 @@ def test_rows_of_a_failed_batch_that_nobody_waits_for_are_not_tried_again() -> N
     run(main())
 
 
-async def test_small_work_of_one_caller_keeps_nobody_elses_waiting() -> None:
+async def test_small_work_of_one_request_does_not_delay_another() -> None:
     done: list[str] = []
     many, one = RequestContext(), RequestContext()
     crowd = [asyncio.create_task(many.run_and_yield(lambda: done.append("many"))) for _ in range(100)]

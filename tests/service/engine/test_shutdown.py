@@ -1,4 +1,4 @@
-"""How a batcher ends: told to, after a period of grace, or by a bug. Nobody is left waiting."""
+"""How a batcher ends: on request, after a grace period, or because of a bug. Every future is resolved."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 CONFIG = SchedulerConfig(max_batch_tokens=100, max_batch_sequences=4, max_queue_tokens=10_000)
 
 
-def test_shutdown_in_mid_batch_resolves_everybody() -> None:
+def test_shutdown_during_a_batch_resolves_every_future() -> None:
     async def main() -> None:
         model = FakeModel()
         batcher = Batcher(model, CONFIG)
@@ -39,7 +39,7 @@ def test_shutdown_in_mid_batch_resolves_everybody() -> None:
     run(main())
 
 
-def test_what_a_model_tells_of_a_row_after_shutdown_is_nobodys() -> None:
+def test_outputs_reported_after_shutdown_are_ignored() -> None:
     async def main() -> None:
         batcher = Batcher(FakeModel(early_s={"early": 0.25, "late": 0.75}), CONFIG)
         context = RequestContext()
@@ -66,14 +66,14 @@ def test_drain_finishes_what_it_can_within_the_grace_period() -> None:
     run(main())
 
 
-def test_while_draining_only_what_follows_from_admitted_rows_gets_in() -> None:
+def test_while_draining_only_what_follows_from_admitted_requests_is_admitted() -> None:
     async def main() -> None:
         batcher = Batcher(FakeModel(), CONFIG)
 
         async def two_hops() -> str:
             with RequestContext() as context:
                 first = await batcher.submit(FakeSequence("a"), context=context)
-                await asyncio.sleep(0.5)  # what lies between two hops, like a check, takes its time
+                await asyncio.sleep(0.5)  # work between two hops, such as a check
                 return (await batcher.submit(FakeSequence(first.output), context=context)).output
 
         hops = asyncio.create_task(two_hops())
@@ -90,7 +90,7 @@ def test_while_draining_only_what_follows_from_admitted_rows_gets_in() -> None:
 
 
 @pytest.mark.parametrize(("parallel", "continuous_batching"), [(1, False), (2, False), (2, True)])
-def test_a_bug_in_the_batcher_leaves_nobody_waiting(parallel: int, continuous_batching: bool) -> None:
+def test_a_bug_in_the_batcher_resolves_every_future(parallel: int, continuous_batching: bool) -> None:
     @dataclass(frozen=True)
     class Broken:
         text: str

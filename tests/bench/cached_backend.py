@@ -1,6 +1,6 @@
-"""A model whose answers are kept in a file, so that a benchmark that is cut into parts or run again asks nothing twice.
+"""A backend that caches outputs in a file, so that a benchmark that is interrupted or repeated runs nothing twice.
 
-Answers belong to the model's revision, the prompt and the decoding. It does not know what is measured.
+Outputs are keyed by the model's revision, the prompt and the decoding. It does not know what is measured.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from kunnafoni_models.backend import Backend, Decoding, OutputCallback, Prompt
 
 
-class KeptAnswers:
-    """A `Backend` that asks `backend` only for what is not in `file`, and adds it there: one JSON line an answer."""
+class CachedBackend:
+    """Runs on `backend` only what is not in `file`, and appends it there: one line of JSON per output."""
 
     parallel = 1
     supports_continuous_batching = False
@@ -29,21 +29,21 @@ class KeptAnswers:
         self._revision = revision
         self._file = file
         lines = file.read_text("utf-8").splitlines() if file.exists() else []
-        self._answers = {line["key"]: Output(**line["output"]) for line in map(json.loads, lines)}
+        self._outputs = {line["key"]: Output(**line["output"]) for line in map(json.loads, lines)}
 
     def generate(
         self, prompts: Sequence[Prompt], decoding: Decoding, on_output: OutputCallback | None = None
     ) -> list[Output]:
         """See `Backend`."""
-        del on_output  # what was kept is there at once
+        del on_output  # cached outputs need no callback
         keys = [json.dumps([self._revision, asdict(prompt), asdict(decoding)]) for prompt in prompts]
-        new = {key: prompt for key, prompt in zip(keys, prompts, strict=True) if key not in self._answers}
-        answers = self._backend.generate(list(new.values()), decoding)
+        new = {key: prompt for key, prompt in zip(keys, prompts, strict=True) if key not in self._outputs}
+        outputs = self._backend.generate(list(new.values()), decoding)
         with self._file.open("a", encoding="utf-8") as file:
-            for key, output in zip(new, answers, strict=True):
-                self._answers[key] = output
+            for key, output in zip(new, outputs, strict=True):
+                self._outputs[key] = output
                 file.write(json.dumps({"key": key, "output": asdict(output)}) + "\n")
-        return [self._answers[key] for key in keys]
+        return [self._outputs[key] for key in keys]
 
     def count_tokens(self, text: str) -> int:
         """See `Backend`."""

@@ -1,4 +1,4 @@
-"""The memory of recent outputs: what it keeps, what it forgets, what it takes."""
+"""The cache of recent outputs: what it keeps, what it evicts, how much memory it takes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def output(text: str) -> Output:
     return Output(text=text, tokens=len(text), reached_cap=False)
 
 
-def test_it_forgets_what_was_not_used_for_longest() -> None:
+def test_it_evicts_the_least_recently_used_output() -> None:
     cache = OutputCache(3 * 500)
     for key in (b"a", b"b", b"c"):
         cache.put(key, output("x"))
@@ -26,7 +26,7 @@ def test_it_forgets_what_was_not_used_for_longest() -> None:
     assert (stats.hits, stats.misses, stats.entries) == (4, 1, 3)
 
 
-def test_an_output_above_the_bound_is_not_kept() -> None:
+def test_an_output_above_the_bound_is_not_cached() -> None:
     cache = OutputCache(1000)
     cache.put(b"a", output("x"))
     cache.put(b"b", output("x" * 1000))
@@ -43,7 +43,7 @@ def test_putting_twice_counts_once() -> None:
 
 
 @pytest.mark.parametrize("letters", ["a", "ɛ"])
-def test_the_bound_is_one_of_real_memory(letters: str) -> None:
+def test_the_bound_holds_for_real_memory(letters: str) -> None:
     taken: list[int] = []
     for _ in range(2):  # the interpreter's table of strings may grow meanwhile, but not twice
         gc.collect()
@@ -58,7 +58,7 @@ def test_the_bound_is_one_of_real_memory(letters: str) -> None:
     assert 400_000 < min(taken) < 550_000
 
 
-def test_the_key_is_everything_that_decides_the_output() -> None:
+def test_the_key_depends_on_everything_that_decides_the_output() -> None:
     keys = [
         OutputCache.key(prompt, decoding)
         for prompt in (
