@@ -4,8 +4,8 @@
 
 throughput  The texts of `traffic.py` as one job of a real server, from CreateJob to the end of WatchJob, in turns with
             the raw backend of `raw.py`: the sequences that the service runs for the same texts, offline, in the best
-            batches. With and without second tries and pivots.
-latency     One-line calls at random moments while a job runs: how long each waited for its turn
+            batches. With and without fallback decoding and pivots.
+latency     One-line calls at random moments while a job runs: how long each waited
             (`Usage.queue_time`), in batch times. A batch time is the median of the job's full batches. The
             server is in this process, so that batches can be watched.
 

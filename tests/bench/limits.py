@@ -4,7 +4,7 @@
 
 Without names all of them run. Each prints what it found and what is wanted, and writes bench-results/limits.json.
 
-article      A line behind an article of 500 sentences: its latency in batch times, several lines sent at random moments.
+article      A line behind an article of 500 sentences: its latency in batch times, lines sent at random moments.
              A batch time is the median of the batches that the article filled meanwhile.
 overload     Saturation, then five times its rate for 60 s: p99 of what is accepted, median time to a refusal, memory.
 cancel       1,000 calls, cancelled in flight: what is left queued, and the sequences that run after the last one was
