@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kunnafoni.app.job_work import JobWork, revisions_of
 from kunnafoni.app.pipeline import Pipeline
-from kunnafoni.jobs.runner import Pace
+from kunnafoni.jobs.runner import RunnerOptions
 from kunnafoni.jobs.service import JobService, store_url
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Application:
         self.job_service = JobService(
             store_url(settings.jobs_url, settings.data_dir),
             JobWork(pipeline.items, codec, revisions=partial(revisions_of, model_pool)),
-            Pace(lease_s=settings.job_lease_s, expiry_days=settings.job_expiry_days),
+            RunnerOptions(lease_s=settings.job_lease_s, expiry_days=settings.job_expiry_days),
         )
 
     def start(self) -> None:

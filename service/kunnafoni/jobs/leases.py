@@ -74,7 +74,7 @@ class Leases:
         }
         return [runner for runner, (_, since_s) in self._seen.items() if now_s - since_s > self._lease_s]
 
-    def leave(self) -> None:
+    def unregister(self) -> None:
         """Give back all chunks at once; `register` comes before any further work."""
         with self._database.write() as connection:
             connection.execute(update(chunks).where(chunks.c.owner == self.owner).values(owner=None))
@@ -156,7 +156,7 @@ class Leases:
                 for row in connection.execute(_to_do(chunk))
             ]
 
-    def known(self, fingerprints: Sequence[bytes]) -> dict[bytes, tuple[bytes, int]]:
+    def earlier_results(self, fingerprints: Sequence[bytes]) -> dict[bytes, tuple[bytes, int]]:
         """Earlier results by fingerprint, as (body, segments)."""
         query = select(results.c.fingerprint, results.c.body, results.c.segments)
         with self._database.read() as connection:

@@ -1,9 +1,9 @@
 """Works through jobs: claims items, works on many at once, stores what comes of them, keeps its lease alive.
 
-It outlasts trouble, with the store or of its own making: results wait in memory, nothing new is claimed, and it opens
-the store again and again until that works. Results are stored as soon as there are any; those that come while they are
-stored go into the next transaction. So a crash costs what is in flight and no more. It knows no messages and no models:
-what is done to an item is a `Work`.
+It outlasts errors, of the store or of its own: results wait in memory, nothing new is claimed, and it opens the store
+again and again until that works. Results are stored as soon as there are any; those that come while they are stored go
+into the next transaction. So a crash costs what is in flight and no more. It knows no messages and no models: what is
+done to an item is a `Work`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ EXPIRE_EVERY_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class RunnerOptions:
     """How fast a runner works, and how long it keeps things.
 
     Attributes:
@@ -56,19 +56,19 @@ class Runner:
     """The one runner of a server.
 
     Attributes:
-        trouble: Why the store cannot be used now; None if it can.
-        tried: Set once the store has been opened for the first time, or has been found unusable.
+        store_error: Why the store cannot be used now; None if it can.
+        store_checked: Set once the store has been opened for the first time, or has been found unusable.
     """
 
-    def __init__(self, database: Database, work: Work, pace: Pace) -> None:
-        self.trouble: JobStoreError | None = JobStoreError(store=database.name, problem="it is not open yet")
-        self.tried = asyncio.Event()
-        self.leases = Leases(database, lease_s=pace.lease_s)
+    def __init__(self, database: Database, work: Work, runner_options: RunnerOptions) -> None:
+        self.store_error: JobStoreError | None = JobStoreError(store=database.name, problem="it is not open yet")
+        self.store_checked = asyncio.Event()
+        self.leases = Leases(database, lease_s=runner_options.lease_s)
         self._database = database
         self._store = JobStore(database)
         self._ingest = Ingest(database)
         self._work = work
-        self._pace = pace
+        self._options = runner_options
         self._tasks: dict[asyncio.Task[None], ClaimedItem] = {}
         self._code_points = 0
         self._finished: list[Outcome] = []
@@ -91,16 +91,16 @@ class Runner:
                 await asyncio.to_thread(self._open)
                 if retry_s > MIN_RETRY_S:
                     LOG.info("the job store is in use again")
-                self.trouble, retry_s = None, MIN_RETRY_S
-                self.tried.set()
+                self.store_error, retry_s = None, MIN_RETRY_S
+                self.store_checked.set()
                 while not self._stopping:
-                    await self._turn()
+                    await self._iterate()
             except Exception as error:  # noqa: BLE001 - whatever it is, the jobs go on when it is over
-                self._note(error)
-                self.tried.set()
+                self._record_error(error)
+                self.store_checked.set()
                 await self._sleep(retry_s)
                 retry_s = min(2 * retry_s, MAX_RETRY_S)
-        await self._leave()
+        await self._shut_down()
 
     async def progress(self, timeout_s: float) -> None:
         """Return when this runner has stored results, or after `timeout_s` seconds: other servers store some too."""
@@ -112,16 +112,16 @@ class Runner:
         self._stopping = True
         self._wake.set()
 
-    def _note(self, error: Exception) -> None:
-        """Log trouble when it is new, without the messages of errors that may quote an article."""
+    def _record_error(self, error: Exception) -> None:
+        """Log an error when it is new, without the messages of errors that may quote an article."""
         if isinstance(error, JobStoreError):
-            trouble = error
+            store_error = error
         else:
-            trouble = JobStoreError(store=self._database.name, problem=f"bug: {type(error).__name__}, see the log")
-        if self.trouble is None or str(trouble) != str(self.trouble):
-            trace = "" if trouble is error else "".join(traceback.format_tb(error.__traceback__))
-            LOG.error("%s\n%s" if trace else "%s%s", trouble, trace)
-        self.trouble = trouble
+            store_error = JobStoreError(store=self._database.name, problem=f"bug: {type(error).__name__}, see the log")
+        if self.store_error is None or str(store_error) != str(self.store_error):
+            trace = "" if store_error is error else "".join(traceback.format_tb(error.__traceback__))
+            LOG.error("%s\n%s" if trace else "%s%s", store_error, trace)
+        self.store_error = store_error
 
     def _open(self) -> None:
         self._database.open()
@@ -134,9 +134,9 @@ class Runner:
             self.leases.register()
             self._registered = True
 
-    async def _turn(self) -> None:
+    async def _iterate(self) -> None:
         self._wake.clear()
-        await self._keep_up()
+        await self._do_what_is_due()
         await self._store_finished()
         if await self._claim():
             return
@@ -147,11 +147,11 @@ class Runner:
             await asyncio.wait_for(self._wake.wait(), delay_s)
         self._wake.clear()
 
-    async def _keep_up(self) -> None:
+    async def _do_what_is_due(self) -> None:
         """What is due by time: the heartbeat, items that are no longer to be worked on, old jobs and uploads."""
         now_s = time.monotonic()
         if now_s >= self._next_heartbeat_s:
-            self._next_heartbeat_s = now_s + self._pace.lease_s / 3
+            self._next_heartbeat_s = now_s + self._options.lease_s / 3
             if not await asyncio.to_thread(self.leases.heartbeat):
                 LOG.warning("this server was taken for dead: others have its items now; is it short of processor time?")
                 await asyncio.to_thread(self.leases.register)
@@ -164,8 +164,8 @@ class Runner:
         if now_s >= self._next_expiry_s:
             self._next_expiry_s = now_s + EXPIRE_EVERY_S
             await asyncio.to_thread(self._ingest.expire)
-            if self._pace.expiry_days:
-                await asyncio.to_thread(self._store.expire, days=self._pace.expiry_days)
+            if self._options.expiry_days:
+                await asyncio.to_thread(self._store.expire, days=self._options.expiry_days)
 
     async def _drop_unwanted(self) -> None:
         """Stop working on items that are no longer this runner's, and on those of cancelled jobs."""
@@ -196,9 +196,9 @@ class Runner:
         """Claim items and start on them, if there is room; returns whether there were any."""
         if any(item.crash_count >= SUSPECT_AFTER_CRASHES for item in self._tasks.values()):
             return False
-        if len(self._tasks) > self._pace.max_items // 2 or self._code_points > self._pace.max_code_points // 2:
+        if len(self._tasks) > self._options.max_items // 2 or self._code_points > self._options.max_code_points // 2:
             return False
-        claimed = await asyncio.to_thread(self._claim_with_known)
+        claimed = await asyncio.to_thread(self._claim_with_earlier_results)
         for item, known in claimed:
             if known:
                 self._finish(known)
@@ -208,11 +208,11 @@ class Runner:
                 self._start(item)
         return bool(claimed)
 
-    def _claim_with_known(self) -> list[tuple[ClaimedItem, Outcome | None]]:
+    def _claim_with_earlier_results(self) -> list[tuple[ClaimedItem, Outcome | None]]:
         """Claim items and look for earlier results of the same content, options and models."""
         items = self.leases.claim(max_chunks=CHUNKS_PER_CLAIM, alone=not self._tasks)
         fingerprints = self._work.fingerprints(items)
-        known = self.leases.known(fingerprints) if items else {}
+        known = self.leases.earlier_results(fingerprints) if items else {}
         return [
             (
                 item,
@@ -247,7 +247,7 @@ class Runner:
         self._finished.append(outcome)
         self._wake.set()
 
-    async def _leave(self) -> None:
+    async def _shut_down(self) -> None:
         """Store what is finished and give the rest back, so that other servers have it at once."""
         for task in list(self._tasks):
             task.cancel()
@@ -255,5 +255,5 @@ class Runner:
         if self._registered:
             with contextlib.suppress(JobStoreError):
                 await self._store_finished()
-                await asyncio.to_thread(self.leases.leave)
+                await asyncio.to_thread(self.leases.unregister)
         await asyncio.to_thread(self._database.close)

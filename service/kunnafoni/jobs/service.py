@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from kunnafoni.errors import DrainingError
 from kunnafoni.jobs.ingest import Ingest
 from kunnafoni.jobs.results import Results
-from kunnafoni.jobs.runner import Pace, Runner
+from kunnafoni.jobs.runner import Runner, RunnerOptions
 from kunnafoni.jobs.store import JobStore
 from kunnafoni.jobs.upload import Upload
 from kunnafoni.storage.database import Database, JobStoreError
@@ -28,27 +28,27 @@ FIRST_OPENING_S = 20.0
 class JobService:
     """Starts with `start`, ends with `stop`. Everything else but `check` is blocking."""
 
-    def __init__(self, url: str, work: Work, pace: Pace | None = None) -> None:
+    def __init__(self, url: str, work: Work, runner_options: RunnerOptions | None = None) -> None:
         """Put it together, without touching the database yet.
 
         Args:
             url: The database, as `Database` takes it.
             work: What is done to items.
-            pace: How fast the runner works; None is the default.
+            runner_options: How the runner works; None means the defaults.
         """
         database = Database(url)
         self.ingest = Ingest(database)
         self.store = JobStore(database)
         self.results = Results(database)
         self.results_with_items = Results(database, with_items=True)
-        self.runner = Runner(database, work, pace or Pace())
+        self.runner = Runner(database, work, runner_options or RunnerOptions())
         self.draining = False
         self._running: asyncio.Task[None] | None = None
 
     @property
     def usable(self) -> bool:
         """Whether the store can be used now."""
-        return self.runner.trouble is None
+        return self.runner.store_error is None
 
     async def check(self) -> None:
         """Check that the store can be used; just after the start, wait until that is known.
@@ -59,12 +59,12 @@ class JobService:
         """
         if self.draining:
             raise DrainingError
-        if not self.runner.tried.is_set():
+        if not self.runner.store_checked.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.runner.tried.wait(), FIRST_OPENING_S)
-        if self.runner.trouble:
+                await asyncio.wait_for(self.runner.store_checked.wait(), FIRST_OPENING_S)
+        if self.runner.store_error:
             # A new error each time: one that is raised again and again collects all the traces.
-            store, problem = (self.runner.trouble.parameters[name] for name in ("store", "problem"))
+            store, problem = (self.runner.store_error.parameters[name] for name in ("store", "problem"))
             raise JobStoreError(store=store, problem=problem)
 
     def upload(self, request: UploadRequest) -> Upload:
@@ -72,7 +72,7 @@ class JobService:
         return Upload(self.ingest, self.runner.leases, request)
 
     def start(self) -> None:
-        """Open the store and begin to work, in the background; trouble with the store is waited out."""
+        """Open the store and begin to work, in the background; an error of the store is waited out."""
         self._running = asyncio.create_task(self.runner.run())
 
     async def stop(self) -> None:

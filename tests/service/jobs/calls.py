@@ -34,10 +34,10 @@ async def eventually(condition: Callable[[], Awaitable[bool]], timeout_s: float 
 async def usable(job_service: JobService) -> None:
     """Wait until the store is open."""
 
-    async def no_trouble() -> bool:
-        return job_service.runner.trouble is None
+    async def no_error() -> bool:
+        return job_service.runner.store_error is None
 
-    await eventually(no_trouble)
+    await eventually(no_error)
 
 
 async def done(stub: JobServiceAsyncStub, name: str, items: int) -> job_pb2.Job:

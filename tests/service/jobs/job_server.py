@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import grpc
 
 from kunnafoni.errors import ItemCrashesServersError, UndetectedLanguageError
-from kunnafoni.jobs.runner import Pace
+from kunnafoni.jobs.runner import RunnerOptions
 from kunnafoni.jobs.service import JobService
 from kunnafoni.jobs.work import ClaimedItem, Outcome, Work
 from kunnafoni.rpc.interceptors import CallInterceptor
@@ -115,13 +115,18 @@ class Running(Generic[WorkT]):
 
 @asynccontextmanager
 async def serve(
-    url: str, work: WorkT, *, pace: Pace | None = None, address: str = "localhost:0", ready: bool = True
+    url: str,
+    work: WorkT,
+    *,
+    runner_options: RunnerOptions | None = None,
+    address: str = "localhost:0",
+    ready: bool = True,
 ) -> AsyncGenerator[Running[WorkT]]:
     """Serve jobs in this process; with `ready` not before the store is open."""
-    pace = pace or Pace()
-    job_service = JobService(url, work, pace)
+    runner_options = runner_options or RunnerOptions()
+    job_service = JobService(url, work, runner_options)
     server = grpc.aio.server(interceptors=(CallInterceptor(),))
-    servicer = JobServicer(job_service, LIMITS, expiry_days=pace.expiry_days)
+    servicer = JobServicer(job_service, LIMITS, expiry_days=runner_options.expiry_days)
     job_pb2_grpc.add_JobServiceServicer_to_server(servicer, server)
     model_pb2_grpc.add_ModelServiceServicer_to_server(LimitsServicer(), server)
     port = server.add_insecure_port(address)
@@ -152,8 +157,8 @@ async def main() -> None:
     ended = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
     work = CapitalsWork(delay_s=options.delay_ms / 1000, log=options.log)
-    pace = Pace(lease_s=options.lease_s, max_items=IN_FLIGHT)
-    async with serve(options.url, work, pace=pace, address=options.address, ready=False) as running:
+    runner_options = RunnerOptions(lease_s=options.lease_s, max_items=IN_FLIGHT)
+    async with serve(options.url, work, runner_options=runner_options, address=options.address, ready=False) as running:
         print(f"listening on {running.address}", flush=True)  # noqa: T201 - read by whoever started it
         await ended.wait()
 

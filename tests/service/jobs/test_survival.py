@@ -19,7 +19,7 @@ import pytest
 
 from kunnafoni.client import JobClient
 from kunnafoni.errors import UnavailableError
-from kunnafoni.jobs.runner import Pace
+from kunnafoni.jobs.runner import RunnerOptions
 from kunnafoni.jobs.work import GIVE_UP_AFTER_CRASHES
 from kunnafoni.v1 import job_pb2
 from tests.conftest import until
@@ -212,7 +212,7 @@ async def test_damaged_file(tmp_path: Path, damage: bytes) -> None:
     async with serve(f"sqlite:///{file}", CapitalsWork(), ready=False) as running:
 
         async def noticed() -> bool:
-            return "the file is" in str(running.job_service.runner.trouble)
+            return "the file is" in str(running.job_service.runner.store_error)
 
         await eventually(noticed)
         with pytest.raises(grpc.aio.AioRpcError, match=r"put back a copy or move the file away") as error:
@@ -233,7 +233,7 @@ async def test_two_servers_on_one_file(tmp_path: Path) -> None:
         job = await create(first.stub, texts(200))
 
         async def refused() -> bool:
-            return f"process {os.getpid()}" in str(waiting.job_service.runner.trouble)
+            return f"process {os.getpid()}" in str(waiting.job_service.runner.store_error)
 
         await eventually(refused)
         with pytest.raises(grpc.aio.AioRpcError, match="another server"):
@@ -260,7 +260,7 @@ async def test_a_bug_of_the_runner_is_reported_and_waited_out(url: str, caplog: 
         job = await create(running.stub, texts(20))
 
         async def logged() -> bool:
-            return "bug: KeyError" in caplog.text  # the trouble itself may pass between two looks
+            return "bug: KeyError" in caplog.text  # the error itself may pass between two looks
 
         await eventually(logged)
         await usable(running.job_service)
@@ -272,7 +272,7 @@ async def test_a_bug_of_the_runner_is_reported_and_waited_out(url: str, caplog: 
 @pytest.mark.parametrize("hours", [-24, 1])
 async def test_clock_set_while_a_job_runs(url: str, monkeypatch: pytest.MonkeyPatch, hours: int) -> None:
     real = time.time_ns
-    async with serve(url, CapitalsWork(delay_s=0.005), pace=Pace(lease_s=0.5)) as running:
+    async with serve(url, CapitalsWork(delay_s=0.005), runner_options=RunnerOptions(lease_s=0.5)) as running:
         job = await create(running.stub, texts(600))
         await done(running.stub, job.name, 100)
         monkeypatch.setattr(time, "time_ns", lambda: real() + hours * 3600 * 10**9)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kunnafoni.jobs.runner import Pace
+from kunnafoni.jobs.runner import RunnerOptions
 from kunnafoni.v1 import job_pb2
 from tests.service.jobs.calls import create, create_when_ready, done, eventually, read, texts, wait_for_end
 from tests.service.jobs.job_server import CapitalsWork, serve
@@ -49,7 +49,7 @@ async def listed(stub: JobServiceAsyncStub, state: job_pb2.JobState.ValueType) -
 
 async def test_queued_running_cancelling_cancelled(url: str) -> None:
     work = HeldWork().hold()
-    async with serve(url, work, pace=Pace(max_items=4)) as running:
+    async with serve(url, work, runner_options=RunnerOptions(max_items=4)) as running:
         stub = running.stub
         job = await create(stub, texts(100))
         assert job.state in {job_pb2.JOB_STATE_QUEUED, job_pb2.JOB_STATE_RUNNING}

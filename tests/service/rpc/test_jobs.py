@@ -9,7 +9,7 @@ import grpc
 import pytest
 from sqlalchemy import func, select
 
-from kunnafoni.jobs.runner import Pace
+from kunnafoni.jobs.runner import RunnerOptions
 from kunnafoni.storage import tables
 from kunnafoni.storage.database import Database
 from kunnafoni.v1 import job_pb2
@@ -164,7 +164,7 @@ async def test_unchanged_items_reuse_results_and_changed_models_do_not(url: str)
 
 
 async def test_delete_and_expiry_remove_everything(url: str) -> None:
-    async with serve(url, CapitalsWork(), pace=Pace(expiry_days=1e-9)) as running:
+    async with serve(url, CapitalsWork(), runner_options=RunnerOptions(expiry_days=1e-9)) as running:
         expiring = (await create_job(running.stub, requests(spec("fr", labels={"a": "b"}), texts(10)))).job
 
         async def gone() -> bool:
