@@ -48,7 +48,7 @@ SIZE: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Shape:
-    """A family's tiny checkpoint: what builds it, and what whoever imports it must say of it."""
+    """A family's tiny checkpoint: the function that builds it, and the hints that its import needs."""
 
     build: Callable[[Path], None]
     family: str | None

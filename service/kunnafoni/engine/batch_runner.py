@@ -138,3 +138,10 @@ class BatchRunner(Generic[SequenceT, OutputT]):
 
 def _token_cost(entries: Iterable[QueueEntry[Any]]) -> int:
     return sum(entry.sequence.token_cost for entry in entries)
+
+
+def task_error(task: asyncio.Task[None]) -> BaseException | None:
+    """The error that ended a task; of a group of batches, the first one's. None if it was cancelled or has none."""
+    error = None if task.cancelled() else task.exception()
+    errors: Sequence[BaseException] = getattr(error, "exceptions", [])
+    return errors[0] if errors else error

@@ -10,14 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING, Generic
 
 from kunnafoni.engine.admission import Admission
-from kunnafoni.engine.batch_runner import BatchRunner, Completion, Model, OutputT
+from kunnafoni.engine.batch_runner import BatchRunner, Completion, Model, OutputT, task_error
 from kunnafoni.engine.batcher_stats import StatsCollector
 from kunnafoni.engine.fair_queue import FairQueue, SequenceT
 from kunnafoni.engine.request_context import Priority, fail
@@ -87,7 +87,7 @@ class Batcher(Generic[SequenceT, OutputT]):
     def problem(self) -> str:
         """The bug that ended the workers; empty while they run and after `close`. Its own message may quote a text."""
         ended = [worker for worker in self._workers if worker.done() and not worker.cancelled()]
-        return f"the batcher stopped: {type(_bug(ended[0])).__name__}" if ended else ""
+        return f"the batcher stopped: {type(task_error(ended[0])).__name__}" if ended else ""
 
     def check_token_cost(self, token_cost: int) -> None:
         """Check that the token cost of a sequence is within the budget of a batch.
@@ -287,7 +287,7 @@ class Batcher(Generic[SequenceT, OutputT]):
     def _resolve_all(self, worker: asyncio.Task[None]) -> None:
         """Resolve every future at the end, whether the workers were stopped or one failed because of a bug."""
         self._admission.close()
-        error = _bug(worker)
+        error = task_error(worker)
         for other in self._workers:
             other.cancel()
         if error:
@@ -298,10 +298,3 @@ class Batcher(Generic[SequenceT, OutputT]):
             for future in entry.futures:
                 fail(future, error or DrainingError())
         self._entries.clear()
-
-
-def _bug(worker: asyncio.Task[None]) -> BaseException | None:
-    """The error that ended a worker; with continuous batching the first one of its batches."""
-    error = None if worker.cancelled() else worker.exception()
-    found: Sequence[BaseException] = getattr(error, "exceptions", [])
-    return found[0] if found else error

@@ -231,7 +231,7 @@ def test_closing_fails_whatever_runs_or_waits(decoder: FakeDecoder) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_thread_that_dies_leaves_nobody_waiting(batcher: ContinuousBatcher, decoder: FakeDecoder) -> None:
+def test_a_thread_that_dies_fails_every_sequence(batcher: ContinuousBatcher, decoder: FakeDecoder) -> None:
     decoder.fail_step = SystemExit()
     with pytest.raises(RuntimeError, match="closed"):
         run(batcher, PROMPTS)

@@ -102,7 +102,7 @@ def test_what_the_hub_does_not_have(tmp_path: Path, hub: Hub, hub_id: str, more:
     refused(import_(tmp_path, hub_id, hub[0], *more), tmp_path, *words)
 
 
-@pytest.mark.parametrize("environment", [{"HF_HUB_OFFLINE": "1"}, {}], ids=["told to stay offline", "nobody answers"])
+@pytest.mark.parametrize("environment", [{"HF_HUB_OFFLINE": "1"}, {}], ids=["offline by a variable", "no connection"])
 def test_no_way_to_the_hub(tmp_path: Path, environment: dict[str, str]) -> None:
     done = import_(tmp_path, "someone/whole", "http://localhost:1", **environment)
     refused(done, tmp_path, "someone/whole cannot be fetched", "network", "give its folder")
