@@ -1,4 +1,4 @@
-"""Finds the dates of a text, written in English, French or Bambara or in figures, by their parts.
+"""Finds the dates of a text and their parts, in words of English, French or Bambara, or in figures.
 
 It knows days of the month, months, years and weekdays beside each other (*mardi 26 novembre*, *November 26, 2019*,
 *zuluyekalo tile 12*, *2019-11-26*), and ranges (*du 26 au 28 novembre*). It does not know relative dates
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class DateMention:
-    """A date in a text; a part that is not told is None, and one part at least is told beside the year.
+    """A date in a text. A part that the text does not have is None; at least one part besides the year is there.
 
     Attributes:
         span: From its first part to its last.
@@ -39,7 +39,7 @@ class DateMention:
 
 
 def _numbered(first: int, *groups: str) -> dict[str, int]:
-    """Number the words of each group; spellings of one word stand together with slashes between them."""
+    """Number the words of each group; slashes separate the spellings of one word."""
     return {
         word: number
         for group in groups
@@ -73,7 +73,7 @@ _WEEKDAYS = {
 }
 _ONLY_WITH_CAPITAL = {"may", "march", "mar", "sat", "sun", "mon", "wed"}
 _ONLY_BEFORE_KALO = {"me", "ut", "uti", "oti", "marisi", "zuwe", "zuye"}
-"""Bambara words of their own (*zuye* is a game) unless *kalo*, month, follows."""
+"""Other Bambara words (*zuye* is a game) unless *kalo*, month, follows."""
 _AFTER_TILE = re.compile(r"\btile\s$", re.IGNORECASE)
 
 _TOKEN = re.compile(r"\d+|[^\W\d_](?:[^\W\d_]|[\u0300-\u036f])*")
@@ -85,7 +85,7 @@ _LAST_DAY, _LAST_MONTH = 31, 12
 _YEARS = range(1000, 2200)
 _DIGITS = {1, 2, 4}  # of a day, of a year
 
-# One letter a token: Weekday, Day, Month, Year, Filler, Range word, other (X); `|` where a date cannot go on.
+# One letter per token: Weekday, Day, Month, Year, Filler, Range word, other (X); `|` where a date cannot continue.
 _DAY_FIRST = r"(?:(?P<weekday>W)F*)?(?:(?P<from>D)F*(?:RF*)?)?(?P<day>D)F*(?P<month>M)(?:F*(?P<year>Y))?"
 _MONTH_FIRST = r"(?:(?P<weekday>W)F*)?(?P<month>M)F*(?P<day>D)(?!F*M)(?:F*(?:RF*)?(?P<to>D)(?!F*M))?(?:F*(?P<year>Y))?"
 _PARTS_ALONE = r"(?P<month>M)F*(?P<year>Y)?|(?P<weekday>W)"
@@ -103,7 +103,7 @@ _PATTERNS = {
 
 
 def dates_in(text: str, language: str) -> list[DateMention]:
-    """Find the dates of `text`, in order; of a range the first and the last day stand side by side.
+    """Find the dates of `text`, in order; a range gives two dates, its first and its last day.
 
     `03/04/2019` is the fourth of March in English and the third of April in French and Bambara.
 
@@ -117,7 +117,7 @@ def dates_in(text: str, language: str) -> list[DateMention]:
     if language == "bm":
         numbers |= _spelled_days(text)
     letters, places = _letters(text, tokens, numbers, language)
-    start, last = 0, max(map(letters.rfind, "MW"))  # none begins behind the last month or day of the week
+    start, last = 0, max(map(letters.rfind, "MW"))  # no date begins after the last month or day of the week
     while start <= last:
         match = next((m for pattern in _PATTERNS[language] if (m := pattern.match(letters, start))), None)
         if match is None:
@@ -139,7 +139,7 @@ def _dates_in_figures(text: str, language: str) -> Iterator[DateMention]:
 
 
 def _spelled_days(text: str) -> dict[int, int]:
-    """The numerals after *tile*, day, as in *tile fɔlɔ*: where each begins -> its value."""
+    """Map the start of each numeral after *tile*, day, as in *tile fɔlɔ*, to its value."""
     return {
         start: value
         for value, start, _ in number_words_in(text, "bm")
@@ -150,7 +150,7 @@ def _spelled_days(text: str) -> dict[int, int]:
 def _letters(
     text: str, tokens: list[re.Match[str]], numbers: Mapping[int, int], language: str
 ) -> tuple[str, list[int]]:
-    """The tokens as one letter each, and for each letter the place of its token."""
+    """One letter per token, and for each letter the index of its token."""
     letters: list[str] = []
     places: list[int] = []
     for place, token in enumerate(tokens):
@@ -175,14 +175,14 @@ def _letter(token: str, following: str, language: str) -> str:
     other_word = (word in _ONLY_WITH_CAPITAL and token.islower() and language == "en") or (
         word in _ONLY_BEFORE_KALO and language == "bm" and "kalo" not in {folded(following), folded(token)[-4:]}
     )
-    kinds = {"F": _FILLERS, "R": _RANGE_WORDS} | (
+    words_by_letter = {"F": _FILLERS, "R": _RANGE_WORDS} | (
         {} if other_word else {"W": _WEEKDAYS[language], "M": _MONTHS[language]}
     )
-    return next((letter for letter in "WMRF" if word in kinds.get(letter, ())), "X")
+    return next((letter for letter in "WMRF" if word in words_by_letter.get(letter, ())), "X")
 
 
 def _word(token: str, language: str) -> str:
-    """`token` folded, in Bambara without a *kalo* (month) or *don* (day) that is written together with it."""
+    """The folded `token`; in Bambara without *kalo* (month) or *don* (day) at its end."""
     word = folded(token)
     if language == "bm":
         return word.removesuffix("kalo").removesuffix("don") or word
@@ -192,7 +192,7 @@ def _word(token: str, language: str) -> str:
 def _dates_of(
     match: re.Match[str], tokens: list[re.Match[str]], numbers: Mapping[int, int], language: str
 ) -> Iterator[DateMention]:
-    """The date of a match, whose letters stand for `tokens`, and of a range the other day too."""
+    """Yield the date of a match, whose letters stand for `tokens`, and the other date of a range."""
 
     def token(part: str) -> re.Match[str] | None:
         found = part in match.re.groupindex and match.start(part) >= 0

@@ -1,14 +1,14 @@
 """Numbers spelled in words, in English, French and Bambara, up to the billions.
 
 Bambara numerals are those of the GATITOS lexicon (*kelen, fila, saba ... tan, mugan, bisaba, kɛmɛ, ba, miliyɔn*) with
-the spellings that Bayelemabaga and FLORES-200 dev have for them, letters folded (ɛ to e, ɔ to o) and tone marks left
-out. In Bambara the scale comes first (*kɛmɛ saba*, 300), parts are joined by *ni*, and *ba tan ni duuru* is read as
-15,000. *Ba*, *wa* and *waga* (1,000) and *bi* (tens) have other meanings and count only before a numeral.
+their spellings in Bayelemabaga and FLORES-200 dev, with folded letters (ɛ to e, ɔ to o) and without tone marks. In
+Bambara the scale comes first (*kɛmɛ saba*, 300), *ni* joins the parts, and *ba tan ni duuru* means 15,000. *Ba*, *wa*
+and *waga* (1,000) and *bi* (tens) have other meanings too and count only before a numeral.
 
 *Half* and *moitié* stand for 50 (per cent), *quart* for 25, *midi* for 12.
 
-It does not know digits, and does not tell a numeral from its other senses: *un* and *one* are often not numbers, *neuf*
-is also "new", *segin* also "return". So a number in words is evidence that the number is there, never that it must be.
+It does not know digits or the other meanings of numerals: *un* and *one* are often not numbers, *neuf* is also "new",
+*segin* also "return". So a number in words can match a number of the other text, but must not be required there.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from kunnafoni.text.word_cache import word_cache
 
 
 def _numbered(words: str, first: int, step: int = 1) -> dict[str, int]:
-    """Number the words of a string; spellings of one number stand together with slashes between them."""
+    """Number the words of a string; slashes separate the spellings of one number."""
     return {word: first + step * place for place, group in enumerate(words.split()) for word in group.split("/")}
 
 
@@ -59,7 +59,7 @@ _SHORT_SCALES = {
     "fr": _FRENCH_SHORT_SCALES | {"k": 1000},
     "bm": _FRENCH_SHORT_SCALES,  # `340 k'a se` is no 340,000
 }
-"""As they stand after figures."""
+"""Abbreviations after figures."""
 _BAMBARA_UNITS = {
     **_numbered("kelen/kele fila/fla saba naani/nani duuru/duru/looru wooro/woro", 1),
     **_numbered("wolonwula/wolonwila/wolonfila/wolonfla/wolowula/wolowila/wolofila/wolola segin/seegin/cegin/segi", 7),
@@ -73,30 +73,30 @@ _BAMBARA = (
     | {f"keme{word}": 100 * value for word, value in _BAMBARA_UNITS.items()}
 )
 _BARE = {"ba", "wa", "waa", "waga"}
-"""Scales that are other words unless a numeral follows."""
+"""Scales that are ordinary words unless a numeral follows."""
 _ALSO_UNITS = {"cent", "mille", "k", "m", "keme"}
 """Scales that are units too, as in `50 cents`, `100m` or `93 kɛmɛ sarada la`, 93 per cent."""
 _NO_BAMBARA_NUMBERS = {"kɛlɛ", "kɛlen"}
-"""*War* and *done*, which are not *kelen* with its letters folded."""
+"""*War* and *done*: with folded letters they would be *kelen*, one."""
 _BAMBARA_FOLDING = str.maketrans("ɛɔɲŋ", "eonn")
 WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|[\u0300-\u036f])*")
-"""Letters, with their accents apart or not."""
-_TOKEN = re.compile(rf"après.midi|{WORD.pattern}", re.IGNORECASE)  # the afternoon is no 12
+"""Letters, with composed or combining accents."""
+_TOKEN = re.compile(rf"après.midi|{WORD.pattern}", re.IGNORECASE)  # in `après-midi`, *midi* is not 12
 _BREAK = "."
-"""Stands in a list of words where something else than spaces or a hyphen separates them."""
+"""Stands in a list of words for whatever separates two words other than spaces or a hyphen."""
 
 
 @word_cache
 def scale_of(word: str, language: str) -> int | None:
-    """What `word` multiplies by (`million`, `mille`, `kɛmɛ`), or None; plural forms count."""
+    """The factor of a scale (`million`, `mille`, `kɛmɛ`), also in the plural; None if `word` is not a scale."""
     scales, folded = _SCALES[language], _folded(word, language)
     return scales.get(folded, scales.get(folded.removesuffix("s")))
 
 
 def factors_of(word: str, language: str) -> tuple[int, ...]:
-    """What `word` may multiply the figures beside it by, the likelier first; empty if it is no scale.
+    """The possible factors of `word` beside figures, most likely first; empty if it is not a scale.
 
-    Abbreviations count here (`bn`, `Md`). A word that may be a unit (`m`, `cents`) leaves the figures as they are too.
+    Abbreviations are scales here (`bn`, `Md`). A word that may be a unit (`m`, `cents`) has 1 as its second factor.
     """
     scale = _SHORT_SCALES[language].get(word) or scale_of(word, language)
     if scale is None:
@@ -145,7 +145,7 @@ _ONES, _TEENS, _TENS = range(1, 10), range(10, 20), range(20, 100, 10)
 
 
 def _english_or_french(words: list[str], start: int, language: str) -> tuple[int, int]:
-    """The number that begins at word `start` and the place of the word after it; `start` itself if there is none."""
+    """The number that begins at word `start`, and the index of the word after it; `start` if there is no number."""
     total, group, least_scale = 0, None, 10**15
     end = start
     for place in range(start, len(words)):
@@ -166,7 +166,7 @@ def _english_or_french(words: list[str], start: int, language: str) -> tuple[int
 
 
 def _joined(group: int | None, before: str, value: int | None, language: str) -> int | None:
-    """What `group` and the small number after it make together; None if they are two numbers or no number."""
+    """The number that `group` and the small number after it form together; None if they do not form one."""
     if group is None or value is None:
         return value
     rest = group % 100
@@ -183,7 +183,7 @@ def _joined(group: int | None, before: str, value: int | None, language: str) ->
 
 
 def _multiplied(group: int | None, scale: int, least_scale: int, *, vague: bool) -> int | None:
-    """`group` times `scale`; None if that is no number, as in "two million million" or "hundreds of people"."""
+    """`group` times `scale`; None if that is not a number, as in "two million million" or "hundreds of people"."""
     if scale >= least_scale or (group is None and vague):
         return None
     if scale == _HUNDRED and group is not None and group not in range(1, 100):
@@ -192,7 +192,7 @@ def _multiplied(group: int | None, scale: int, least_scale: int, *, vague: bool)
 
 
 def _bambara(words: list[str], start: int, _language: str) -> tuple[int, int]:
-    """As `_english_or_french`, for a Bambara number: terms of falling size joined by *ni*."""
+    """Like `_english_or_french` for Bambara numbers: terms of falling size, joined by *ni*."""
     return _bambara_sum(words, start, 10**12)
 
 
@@ -211,7 +211,7 @@ def _bambara_sum(words: list[str], start: int, limit: int) -> tuple[int, int]:
 
 
 def _bambara_term(words: list[str], place: int, limit: int) -> tuple[int, int, int]:
-    """Value of the term at word `place`, the place after it, and the limit for the next term."""
+    """Value of the term at word `place`, the index after it, and the limit for the next term."""
     word = words[place] if place < len(words) else _BREAK
     scale = _SCALES["bm"].get(word)
     if scale is not None and scale < limit:

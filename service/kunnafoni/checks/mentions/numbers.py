@@ -1,7 +1,8 @@
-"""Find the numbers of a text, in figures or in words, and tell which of them another text lacks.
+"""Finds the numbers of a text, in figures or in words, and tells which of them another text lacks.
 
-Figures are read by the habits of the language: `1,234.5` in English, `1 234,5` and `1.234,5` in French and Bambara;
-where one mark may be either (`1,234`), both values stand. Times, dates and ranges are numbers beside each other:
+Figures are read as is usual in the language: `1,234.5` in English, `1 234,5` and `1.234,5` in French and Bambara. Where
+a mark may be a separator of thousands or decimals (`1,234`), both values count. Times, dates and ranges are several
+numbers:
 `9:30`, `9 h 30` and `9.30 a.m.` are 9 and 30. Roman numerals up to 39 count, as in `XIXe siècle` or `Pie XII`.
 
 It does not know units or currencies. Bambara counts money in units of five francs (*dɔrɔmɛ*); nothing is converted.
@@ -28,7 +29,7 @@ class Writing(StrEnum):
     DIGITS = "digits"
     """In figures: digits, alone or with a word like *million*, and Roman ordinals like `XIXe`."""
     WORDS = "words"
-    """In words, or a Roman numeral alone: evidence that the number is there, often not a number at all."""
+    """In words, or a Roman numeral alone: it can match a number of the other text, but is often not a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +38,9 @@ class NumberMention:
 
     Attributes:
         value: Its value: 2500000 for `2.5 million`, 25 for `25 %`, 5 for `5th` and `0005`, 22 for `10 p.m.`
-        span: Where it stands, the scale word included.
+        span: Where it stands, with its scale word.
         written_as: In figures or in words.
-        other_values: Values that the same characters may have instead: 1.234 for an English `1,234`, 22 for the 10 of
+        other_values: Values that the same characters may also have: 1.234 for an English `1,234`, 22 for the 10 of
             `10 h du soir`, 70 for `1970s`, 1970 for `années 70`, 2025 for the 25 of `2024-25`, 100 for `100m`,
             2000000 for the 2 of `2 to 3 million`, 2.5 for `2 and a half`.
     """
@@ -50,7 +51,7 @@ class NumberMention:
     other_values: tuple[Decimal, ...] = ()
 
     def agrees(self, other: NumberMention) -> bool:
-        """Whether both can be the same number."""
+        """Whether the two can be the same number."""
         return not {self.value, *self.other_values}.isdisjoint((other.value, *other.other_values))
 
 
@@ -74,7 +75,7 @@ def numbers_in(text: str, language: str) -> list[NumberMention]:
 
 
 def unmatched(mentions: Iterable[NumberMention], others: Iterable[NumberMention]) -> list[NumberMention]:
-    """The mentions in figures with which none of `others` agrees, in order; `others` may serve more than once."""
+    """The mentions in figures that agree with none of `others`, in order; one of `others` can match several."""
     others = list(others)
     return [
         mention
@@ -133,7 +134,7 @@ def _digits_in(text: str, language: str) -> Iterator[NumberMention]:
 
 
 def _values(match: re.Match[str], language: str) -> list[Decimal]:
-    """The values of a matched number, the likelier first."""
+    """The possible values of a matched number, most likely first."""
     digits = re.sub(_SPACE, "", match[0])
     mark = match["mark"]
     if mark is None:
@@ -146,14 +147,14 @@ def _values(match: re.Match[str], language: str) -> list[Decimal]:
 
 
 def _scaled(values: list[Decimal], text: str, span: Span, language: str) -> tuple[list[Decimal], Span]:
-    """The values of the number at `span` times the scale beside it, and the span with that scale."""
+    """The values of the number at `span` multiplied by the scale beside it, and the span including the scale."""
     start, end = span.start, span.end
     if (after := _WORD_AFTER.match(text, end)) and (factors := factors_of(after["word"], language)):
         if after["range"]:
             return values + [value * factors[0] for value in values], span
         end = after.end("word")
         if not _CURRENCIES.isdisjoint((text[start - 1 : start], text[end : end + 1])):
-            factors = factors[:1]  # `$3m` is no length
+            factors = factors[:1]  # `$3m` is not a length
     elif language == "bm" and (before := _WORD_BEFORE.search(text, max(0, start - _LONGEST_SCALE), start)):
         factors = factors_of(before[1], language)
         start = before.start() if factors else start
@@ -166,7 +167,7 @@ _NOON = 12
 
 
 def _with_half_day(mention: NumberMention, text: str) -> NumberMention:
-    """The number with what the half of the day makes of an hour: `8 p.m.` is 20, *8 h du soir* 8 or 20."""
+    """Add the hour of a 24-hour clock: `8 p.m.` is 20, *8 h du soir* is 8 or 20."""
     start, end = mention.span.start, mention.span.end
     if mention.value not in range(1, _NOON + 1) or _MINUTES_BEFORE.search(text, max(0, start - 2), start):
         return mention
@@ -183,7 +184,7 @@ _OLDEST_SHORT_DECADE = 90
 
 
 def _years(value: Decimal, text: str, span: tuple[int, int]) -> list[Decimal]:
-    """Another value of a number that is a decade, or the second year of `2024-25`."""
+    """The other value of a number that is a decade or the second year of `2024-25`, if it is one."""
     start, end = span
     if (year := _YEAR_BEFORE.search(text, max(0, start - 5), start)) and end - start == 2:  # noqa: PLR2004
         return [value + 100 * int(year[1])]
@@ -203,7 +204,7 @@ _LARGEST = 10**12
 
 
 def _with_half(mention: NumberMention, text: str, language: str) -> NumberMention:
-    """The number with what a half beside it makes of it: *half a million*, *un million et demi*, *deux ans et demi*."""
+    """Add the value with a half beside it: *half a million*, *un million et demi*, *deux ans et demi*."""
     value = mention.value
     if _HALF_BEFORE.search(text, max(0, mention.span.start - 8), mention.span.start):
         halves = [value / 2]
@@ -216,7 +217,7 @@ def _with_half(mention: NumberMention, text: str, language: str) -> NumberMentio
 
 
 def _roman_numerals_in(text: str) -> Iterator[NumberMention]:
-    """Roman ordinals, and numerals of two letters or more: one alone is too often a pronoun or an initial."""
+    """Find Roman ordinals, and numerals of two letters or more: a single letter is often a pronoun or an initial."""
     for match in _ROMAN.finditer(text):
         if match[3] or len(match[0]) > 1:
             value = Decimal(10 * len(match[1]) + _ROMAN_UNITS.index(match[2]))

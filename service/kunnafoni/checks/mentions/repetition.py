@@ -1,4 +1,4 @@
-"""Finds loops: what a model does when it cannot go on. It does not know languages, nor what repeats for a reason."""
+"""Finds repetitions, as models produce them when they fail. It does not know languages or intended repetitions."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Repetition:
-    """Something that a text says more than once.
+    """Words or letters that a text has more than once.
 
     Attributes:
-        times: How often it is said in all.
-        span: From its second time to the end of its last.
-        in_a_row: Whether nothing stands between; else it may be an enumeration.
-        words: How many words are repeated; 0 for letters.
+        times: Number of occurrences.
+        span: From the beginning of the second occurrence to the end of the last.
+        in_a_row: Whether nothing stands between them; otherwise it may be an enumeration.
+        words: Number of words that are repeated; 0 for letters.
     """
 
     times: int
@@ -30,7 +30,7 @@ class Repetition:
     words: int = 0
 
 
-_WORD = re.compile(r"\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?!\w)|\w+")  # 5 000 000 is one
+_WORD = re.compile(r"\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?!\w)|\w+")  # 5 000 000 is one word
 _LONGEST_LOOP = 8
 _PHRASE_LENGTH = 3
 _STUTTER = re.compile(r"(\S{1,4}?)\1{9,}")
@@ -39,8 +39,8 @@ _STUTTER = re.compile(r"(\S{1,4}?)\1{9,}")
 def most_repeated(text: str) -> Repetition | None:
     """The words or letters that `text` repeats most often; None if it repeats none.
 
-    Looked for are loops of up to 8 words (`ka taa ka taa ka taa`), phrases of 3 words anywhere, and up to 4 letters ten
-    times in a row or more. Time is linear in the length of `text`.
+    It finds loops of up to 8 words (`ka taa ka taa ka taa`), phrases of 3 words anywhere, and up to 4 letters ten times
+    or more in a row. Time is linear in the length of `text`.
     """
     return max(_repetitions(text), key=lambda repetition: repetition.times, default=None)
 

@@ -1,10 +1,11 @@
-"""Tells whether a number has another unit or sign in another text: kilograms and tonnes, miles, currencies, minus.
+"""Finds the units and signs of numbers, and tells whether a number has another one in another text.
 
-A unit is looked for right after a number and, for currencies and in Bambara, right before it. A speed has the unit of
-its length (*km/h*, *mph*), all francs are one. Only two different units of the table count: nothing is converted, and
-a number without a unit may have any. *Dɔrɔmɛ* (five francs) is left out, as texts mix it with francs.
+A unit stands right after a number or, for currencies and in Bambara, right before it. A speed has the unit of its
+length (*km/h*, *mph*), and all francs are the same unit. Only two different units of the table count: nothing is
+converted, and a number without a unit matches any. *Dɔrɔmɛ* (five francs) is not in the table, as texts use it and
+francs together.
 
-It does not know whether a number itself is right: `numbers` does.
+It does not know whether the numbers themselves are right: see `numbers`.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ _MEASURES = {
 }
 _UNITS = {form: unit for unit, forms in (_CURRENCIES | _MEASURES).items() for form in forms.split()}
 _NOT_IN = {"en": {"f"}, "fr": set[str](), "bm": {"ton"}}
-"""Forms that are something else there: degrees Fahrenheit, an association."""
+"""Forms with another meaning in that language: degrees Fahrenheit, an association."""
 _UNIT = (
     r"(?:(?:pounds?|livres?)\s)?"
     rf"(?P<unit>US\$|[$£€₦%]|°\s?[CF]\b|(?:pour|per)\s?cent\b|{WORD.pattern})"
@@ -61,14 +62,14 @@ _FALL = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A number as it stands in its text.
+    """A number with its unit and sign.
 
     Attributes:
         number: The number.
-        units: Those of the table beside it, one or none as a rule.
+        units: Units of the table beside it, usually one or none.
         negative: Whether a minus sign stands before it.
         below: Whether its text says in words that something is below zero.
-        falls: Whether its text says that something falls: of a fall no minus sign is told.
+        falls: Whether its text says that something falls: then there need not be a minus sign.
     """
 
     number: NumberMention
@@ -79,7 +80,7 @@ class Measure:
 
 
 def measures_in(text: str, numbers: Iterable[NumberMention], language: str) -> list[Measure]:
-    """The numbers of a text, in order, with what stands beside them.
+    """Find the units and signs of the numbers of a text, in order.
 
     Args:
         text: The text that `numbers_in` found them in.
@@ -100,17 +101,17 @@ def measures_in(text: str, numbers: Iterable[NumberMention], language: str) -> l
 
 
 def with_another_unit(measure: Measure, others: Iterable[Measure]) -> Measure | None:
-    """The first of `others` that is the same number with another unit; None if one of them has no unit or the same."""
+    """The first of `others` that is the same number, if all of these have another unit; else None."""
     same = [other for other in others if measure.number.agrees(other.number)]
     differ = measure.units and all(other.units and measure.units.isdisjoint(other.units) for other in same)
     return same[0] if same and differ else None
 
 
 def with_another_sign(measure: Measure, others: Iterable[Measure]) -> Measure | None:
-    """The first of `others` that is a negative number without its sign, said in no other way; None if none is."""
+    """The first of `others` that is the same number, if this one is negative and none of these is, in any form."""
     same = [other for other in others if measure.number.agrees(other.number)]
-    told = any(other.negative or other.below or (other.falls and not measure.falls) for other in same)
-    return same[0] if same and measure.negative and not told else None
+    is_negative = any(other.negative or other.below or (other.falls and not measure.falls) for other in same)
+    return same[0] if same and measure.negative and not is_negative else None
 
 
 def _units(text: str, span: Span, language: str) -> Iterator[str]:

@@ -1,1 +1,1 @@
-"""Names of a text, and whether another text has them: their forms, spellings and sounds in the three languages."""
+"""Finds the names of a text, and tells whether another text has them in any form, spelling or language."""

@@ -1,10 +1,10 @@
-"""Which words are forms of one name, across letter case, inflection, derivation and the three languages.
+"""Tells which words are forms of one name, across letter case, inflection, derivation and the three languages.
 
-Two sources: `forms.txt` lists countries, peoples, cities and organisations whose forms share too little
-(*Allemagne*, *German*) or whose strangers share too much (*Niger*, *Nigeria*); a pattern of endings joins what is
-derived from one stem (*Macron*, *macroniste*).
+There are two sources. `forms.txt` lists countries, peoples, cities and organisations whose forms have too little in
+common (*Allemagne*, *German*), or too much in common with other names (*Niger*, *Nigeria*). A pattern of endings
+recognises words derived from one stem (*Macron*, *macroniste*).
 
-It does not know texts or where names begin: `names` does. Nor how names sound: `name_sounds` does.
+It does not know texts or where names begin (see `mentions`), or how names sound (see `spellings`).
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ _ENDING = re.compile(
     r"|kaw?|w|x|e)?s?"
 )
 _INFLECTIONS = frozenset({"", "s", "x", "e", "es", "w"})
-SHORTEST_STEM = 4
-"""Letters that two forms have in common at least, unless they are listed."""
+MIN_STEM_LETTERS = 4
+"""Two forms that are not listed have at least so many letters in common."""
 
 
 def same_stem(word: str, other: str) -> bool:
-    """Whether two folded words can be forms of one name by their letters.
+    """Whether two folded words can be forms of one name, judged by their letters.
 
-    One is the stem, inflected at most, and the other has an ending that makes such forms: *Europe* and *européen*, but
-    not *Christian* and *Christine*.
+    One word must be the stem, possibly inflected, and the other must have an ending that derives such forms: *Europe*
+    and *européen* are forms of one name, *Christian* and *Christine* are not.
     """
-    endings = ({word[stem:], other[stem:]} for stem in range(SHORTEST_STEM, common_beginning(word, other) + 1))
+    endings = ({word[stem:], other[stem:]} for stem in range(MIN_STEM_LETTERS, common_beginning(word, other) + 1))
     return any(pair & _INFLECTIONS and all(map(_ENDING.fullmatch, pair)) for pair in endings)
 
 
@@ -59,15 +59,15 @@ def common_beginning(word: str, other: str) -> int:
     return next((place for place, (a, b) in enumerate(letters) if a != b), min(len(word), len(other)))
 
 
-_SHORTEST_READ_AS_WORD = 4  # letters
+_MIN_LETTERS_AS_WORD = 4  # of an acronym that may be written like a word: `Otan`
 
 
 def known_names_in(words: Sequence[str]) -> Iterator[tuple[int, int, int]]:
-    """Find listed names: the number of the name, the place of its first word and the place after its last, in order.
+    """Find listed names in order: the number of the name, the index of its first word, and the index after its last.
 
     Args:
-        words: The words of a text as they stand there. An acronym of the list (`UN`) is found in capitals only, one of
-            four letters or more (`Otan`) also with its first letter alone as a capital.
+        words: The words of a text as written. A listed acronym (`UN`) is found only in capitals; one of four letters or
+            more (`Otan`) also with only its first letter as a capital.
     """
     forms, first_words = _forms()
     keys = [folded(word) for word in words]
@@ -84,18 +84,18 @@ def known_names_in(words: Sequence[str]) -> Iterator[tuple[int, int, int]]:
 
 
 def _number(forms: Mapping[tuple[str, ...], tuple[int, bool]], keys: Sequence[str], first_word: str) -> int | None:
-    """The number of the listed name that `keys` spell, a plural or inhabitant's ending taken off the last."""
+    """The number of the listed name that `keys` spell, also with the ending of a plural or of inhabitants."""
     for ending in ("", "s", "w", "kaw"):  # not -ka: Malika is a first name
         if keys[-1].endswith(ending) and (found := forms.get((*keys[:-1], keys[-1].removesuffix(ending)))):
             number, acronym = found
-            as_name = first_word[:1].isupper() and len(first_word) >= _SHORTEST_READ_AS_WORD
+            as_name = first_word[:1].isupper() and len(first_word) >= _MIN_LETTERS_AS_WORD
             return number if first_word.isupper() or as_name or not acronym else None
     return None
 
 
 @cache
 def _forms() -> tuple[Mapping[tuple[str, ...], tuple[int, bool]], Mapping[str, int]]:
-    """The words of each form -> the number of its name and whether it is an acronym; and first word -> most words."""
+    """Two maps: words of a form -> number of its name and whether it is an acronym; first word -> most words."""
     forms: dict[tuple[str, ...], tuple[int, bool]] = {}
     first_words: dict[str, int] = {}
     for number, line in enumerate(_FORMS_PATH.read_text("utf-8").splitlines()):

@@ -1,11 +1,11 @@
 """Finds capitalised names in an English, French or Bambara text.
 
-The first word of a sentence or quotation has a capital anyway. It counts as a name if a word with a capital follows
+The first word of a sentence or quotation always has a capital. It counts as a name if a word with a capital follows
 (*Alexandre Benalla*), if the text has it with a capital elsewhere too, or if it is an acronym or a listed name
-(*Mali*); else it is doubtful. In a headline in title case and in a text in capitals only acronyms and listed names
-count.
+(*Mali*); otherwise it is doubtful. In a headline in title case and in a text in capitals, only acronyms and listed
+names count.
 
-It does not know what a name stands for, nor whether another text has it: `name_lookup` does.
+It does not know what a name stands for, or whether another text has it (see `lookup` and `phonetic`).
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ WORD = re.compile(r"(?:[^\W\d_]\.){2,}|[^\W_](?:[^\W_]|[\u0300-\u036f])*")
 
 @dataclass(frozen=True, slots=True)
 class NameMention:
-    """A name in a text: words with a capital that follow each other, small words like *de* or *of* between them.
+    """A name in a text: consecutive words with a capital, possibly with small words like *de* or *of* between them.
 
     Attributes:
-        words: Its capitalised words, without elision (`l'`) and possessive (`'s`), titles left out; one at least.
-        spans: Where each of them stands.
+        words: Its capitalised words, without elision (`l'`) and possessive (`'s`), without titles; at least one.
+        spans: One span per word.
     """
 
     words: tuple[str, ...]
@@ -39,7 +39,7 @@ class NameMention:
 
 
 def names_in(text: str, *, doubtful: bool = False) -> list[NameMention]:
-    """Find the names of a text, in order; if `doubtful`, with the first words of sentences that may be names or not."""
+    """Find the names of a text, in order; if `doubtful`, also first words of sentences that may be names."""
     words = _words(text)
     listed = {place for _, start, end in known_names_in([word.text for word in words]) for place in range(start, end)}
     elsewhere = {word.text for word in words if not word.starts}
@@ -63,7 +63,7 @@ def names_in(text: str, *, doubtful: bool = False) -> list[NameMention]:
 
 @lru_cache(maxsize=2)  # a sentence and its translation, which several checks ask for
 def listed_spans(text: str) -> Mapping[Span, int]:
-    """Where the words of listed names stand -> number of the name."""
+    """Map the span of each word of a listed name to the number of the name."""
     matches = list(WORD.finditer(text))
     return {
         Span(*match.span()): number
@@ -73,7 +73,7 @@ def listed_spans(text: str) -> Mapping[Span, int]:
 
 
 def is_headline(text: str) -> bool:
-    """Whether `text` is in title case or in capitals and has a word that is surely no name."""
+    """Whether `text` is in title case or in capitals and has a word that is certainly not a name."""
     words = _words(text)
     return _capitals_tell_nothing(words) and any(folded(word.text) in _OPENERS for word in words)
 
@@ -106,7 +106,7 @@ def _words(text: str) -> list[_Word]:
 
 
 def _runs(words: Sequence[_Word]) -> Iterator[list[int]]:
-    """Yield the places of words with a capital that belong together: nothing but joints and particles between."""
+    """Yield the indices of words with a capital that belong together, with only joints and particles between them."""
     run: list[int] = []
     for place, word in enumerate(words):
         capital = word.text[0].isupper()
@@ -162,4 +162,4 @@ _OPENERS = frozenset(
     aw ye be te na mun min minnu nin ninnu ko ani sa sisan kabini nka walima fana do dow mogo mogow bee kunu bi sini
     """)
 )
-"""Words that open sentences and are no names, folded."""
+"""Words that open sentences and are not names, folded."""

@@ -1,16 +1,16 @@
-"""Tells which names of a sentence its translation lacks or misspells.
+"""Finds the names of a sentence that its translation lacks or misspells.
 
-`name_lookup` holds a summary to the exact names of its article; here words with a capital that translators translate
-(`Sea`, `Monday`, `Kulu`) are no names. With Bambara a translator spells names anew, so sound decides: *Wasinton* is
-Washington. Between English and French a name that stands there with other letters is found too (*Sannandung* for
-*Sansanding*). It prefers silence to a false alarm: of a name of several words one is enough, and any acronym stands for
-any other (`MRI`, `IRM`) unless `forms` lists both.
+Words with a capital that translators translate (`Sea`, `Monday`, `Kulu`) are not names here. Bambara changes the
+spelling of names, so names are compared by sound: *Wasinton* is Washington. Between English and French, a misspelt name
+is a finding too (*Sannandung* for *Sansanding*). In doubt there is no finding: one word of a name is enough, and any
+acronym can stand for any other (`MRI`, `IRM`) unless `forms` lists both. `lookup` is stricter, for one language.
 
-Its thresholds are set on FLORES-200 dev; `checks` has the rates by direction. From the translation of another sentence
-34 to 42 % of the names are missing with Bambara, 77 to 81 % without. Between English and French, of 2026-11-25, against
-sound alone as with Bambara: of human translations on devtest, which was not looked at, 6.0 and 4.8 % get a warning (3.0
-and 2.2 %), and of names of five letters or more of which two are changed 83 and 82 % get one (8 and 6 %); looked up in
-an article of 15 lines, as of an edition, 3.6 % (0.5 %) and 76 % (1 %).
+The thresholds are set on FLORES-200 dev; `registry` has the rates of findings per direction. Compared with the
+translation of another sentence, 34 to 42 % of the names are missing if one language is Bambara, 77 to 81 % otherwise.
+Between English and French (2026-11-25; in brackets: by sound alone), 6.0 and 4.8 % of the human translations of
+devtest, which was not used for tuning, have a finding (3.0 and 2.2 %), as have 83 and 82 % (8 and 6 %) of the names of
+five letters or more in which two letters are changed. Looked up in 15 lines, as for an edition, it is 3.6 % (0.5 %) of
+the translations and 76 % (1 %) of the changed names.
 """
 
 from __future__ import annotations
@@ -65,32 +65,33 @@ _TRANSLATED = frozenset(
     folo filanan sabanan olenpik olenpiki sanfe duguma tenen tarata araba alamisa juma sibiri kari wasabulon
     """)
 )
-"""Words that are translated though they have a capital, folded."""
+"""Words that are translated although they have a capital, folded."""
 
-_SHORTEST_NAME, _SHORTEST_INVENTED = 3, 2
-"""Letters of a name, and of a listed acronym that the translation may have invented; left out `US` is too often."""
+_MIN_NAME_LETTERS, _MIN_INVENTED_LETTERS = 3, 2
+"""Of a name, and of a listed acronym that only the translation has; `US` is often left out of translations."""
 
 
-class _Least(NamedTuple):
-    """Least similarity by sound (Ratcliff and Obershelp) of a word of a name and a word of the other text."""
+class _Thresholds(NamedTuple):
+    """Smallest similarity by sound (Ratcliff and Obershelp, 0 to 1) at which two words can be one name."""
 
-    alone: float
-    """Of a name of one word."""
-    of_several: float
-    """Of one word of a name of several, to a word with a capital."""
-    to_lower_case: float
-    """Likewise, to a word without."""
+    single_word: float
+    """For a name of one word."""
+    capitalised: float
+    """For a word of a longer name and a word with a capital."""
+    lower_case: float
+    """For a word of a longer name and a word without a capital."""
 
 
 _SAME_SOUND, _SAME_SOUND_IN_BAMBARA = 0.6, 0.5
-_INVENTED = _Least(0.4, 0.55, 0.65)
-"""For names of a translation; low, as both sides are tried, but of several words one is always somewhat alike. With
-Bambara it finds 65 to 71 % of the names of several words that come from another sentence; 0.4 throughout finds 1 %."""
+_INVENTED = _Thresholds(0.4, 0.55, 0.65)
+"""For names of a translation. They are low because the names of the source are looked up too; those for longer names
+are higher because one of several words is always somewhat similar to another. With Bambara these thresholds find 65 to
+71 % of the names of several words that come from another sentence; 0.4 for all of them finds 1 %."""
 
-_FEWEST_LETTERS = 5
-"""Letters of a name from which its spelling is looked at."""
-_SAME_BEGINNING, _MOST_SHORTER = 3, 3
-"""First sounds that a word derived from a name has in common with it, and how many fewer it has at most."""
+_MIN_SPELLED_LETTERS = 5
+"""The spelling of names with fewer letters is not compared."""
+_COMMON_BEGINNING, _MAX_SHORTER = 3, 3
+"""A word derived from a name has so many first sounds in common with it, and at most so many fewer sounds."""
 
 _ROMAN_ORDINAL = re.compile(r"[IVX]+(?:e|er|ème)?")
 _BAMBARA_MONTH = "kalo"
@@ -100,32 +101,32 @@ _BAMBARA_LETTERS = frozenset("ɛɔɲŋ")
 def unmatched_names(
     text: str, other: str, *, text_language: str, other_language: str, invented: bool = False
 ) -> list[Span]:
-    """Find the names of `text` of which `other` has no word or has one misspelt: one span a name, in order.
+    """Find the names of `text` of which `other` has no word, or a misspelt one: one span per name, in order.
 
     Args:
         text: A sentence or its translation.
-        other: The other one of them.
+        other: The translation or the sentence.
         text_language: `en`, `fr` or `bm`.
-        other_language: `en`, `fr` or `bm`. If neither is `bm`, names have to be spelled alike too.
+        other_language: `en`, `fr` or `bm`. If neither is `bm`, the spelling is compared too.
         invented: Whether `text` is the translation and `other` its source.
     """
     by_sound = "bm" in {text_language, other_language}
-    least = _SAME_SOUND_IN_BAMBARA if by_sound else _SAME_SOUND
-    leasts = _INVENTED if invented else _Least(least, least, least)
-    heard = _Heard(other, leasts) if by_sound else _Read(text, other, leasts)
+    threshold = _SAME_SOUND_IN_BAMBARA if by_sound else _SAME_SOUND
+    thresholds = _INVENTED if invented else _Thresholds(threshold, threshold, threshold)
+    lookup = _SoundLookup(other, thresholds) if by_sound else _SpellingLookup(text, other, thresholds)
     listed = listed_spans(text)
-    fewest = _SHORTEST_INVENTED if invented else _SHORTEST_NAME
+    min_letters = _MIN_INVENTED_LETTERS if invented else _MIN_NAME_LETTERS
     missing: list[Span] = []
     for mention in names_in(text):
         words = list(zip(mention.words, mention.spans, strict=True))
         acronyms = {
-            word for word, span in words if span in listed and _is_acronym(word) and len(folded(word)) >= fewest
+            word for word, span in words if span in listed and _is_acronym(word) and len(folded(word)) >= min_letters
         }
-        if text.isupper():  # there UN is a French article
+        if text.isupper():  # in capitals, UN may be the French article
             acronyms = set[str]()
         names = [word for word, _ in words if word not in acronyms and _is_name(word)]
         numbers = {listed[span] for _, span in words if span in listed}
-        if (names or acronyms) and not heard.has(numbers, names):
+        if (names or acronyms) and not lookup.has(numbers, names):
             missing.append(Span(mention.spans[0].start, mention.spans[-1].end))
     return missing
 
@@ -134,74 +135,77 @@ def _is_name(word: str) -> bool:
     key = folded(word)
     if not key.isalpha() or _ROMAN_ORDINAL.fullmatch(word) or not _BAMBARA_LETTERS.isdisjoint(word.lower()):
         return False
-    return len(key) >= _SHORTEST_NAME and key not in _TRANSLATED and not key.endswith(_BAMBARA_MONTH)
+    return len(key) >= _MIN_NAME_LETTERS and key not in _TRANSLATED and not key.endswith(_BAMBARA_MONTH)
 
 
-class _Heard:
-    """The words of a text, by sound."""
+class _SoundLookup:
+    """The words of a text by their sound."""
 
-    def __init__(self, text: str, least: _Least) -> None:
+    def __init__(self, text: str, thresholds: _Thresholds) -> None:
         self._words = frozenset(_WORD.findall(text))
         self._sounds = frozenset(map(sound, self._words))
         listed = listed_spans(text)
         self._listed = frozenset(listed.values())
         names = {text[span.start : span.end] for span in listed}
         self._has_acronym = any(_is_acronym(word) and word not in names for word in self._words)
-        self._least = least
+        self._thresholds = thresholds
         self._capitalised = frozenset(sound(word) for word in self._words if word[0].isupper())
 
     def has(self, listed: AbstractSet[int], name: Sequence[str]) -> bool:
-        """Whether one of the words of a name is among them, or one of the listed names that it is.
+        """Whether the text has one of the words of a name, or one of the listed names in it.
 
         Args:
-            listed: The listed names that it has.
-            name: Its words but for listed acronyms, which stand for nothing else; any other acronym does for any other.
+            listed: Numbers of the listed names in it.
+            name: Its words without listed acronyms. An acronym that is not listed matches any other.
         """
         if not self._listed.isdisjoint(listed) or (self._has_acronym and any(map(_is_acronym, name))):
             return True
-        leasts = (self._least.alone,) * 2 if len(name) == 1 else self._least[1:]
+        thresholds = (self._thresholds.single_word,) * 2 if len(name) == 1 else self._thresholds[1:]
         return any(
             sound(word) in self._sounds
-            or any(sounds_like(word, *pair) for pair in zip((self._capitalised, self._sounds), leasts, strict=True))
+            or any(sounds_like(word, *pair) for pair in zip((self._capitalised, self._sounds), thresholds, strict=True))
             for word in name
         )
 
 
-class _Read(_Heard):
-    """The words of a text in the other one of English and French, where names keep their letters."""
+class _SpellingLookup(_SoundLookup):
+    """The words of a text by sound and spelling, for English and French, in which names keep their letters."""
 
-    def __init__(self, text: str, other: str, least: _Least) -> None:
-        super().__init__(other, least)
+    def __init__(self, text: str, other: str, thresholds: _Thresholds) -> None:
+        super().__init__(other, thresholds)
         listed = set(listed_spans(text).values())
-        others = {other[span.start : span.end] for span, number in listed_spans(other).items() if number not in listed}
+        other_names = {
+            other[span.start : span.end] for span, number in listed_spans(other).items() if number not in listed
+        }
         names = {word for word in _WORD.findall(text) if word[0].isupper()}
-        self._kin = self._words - others  # another listed name is no spelling of one: Nigeria is not Niger
-        self._sounds_in_lower_case = {sound(word) for word in self._kin if not word[0].isupper()}
-        self._strangers = {sound(word) for word in self._words if word in others or _is_stranger(word, names)}
+        # Another listed name is not a spelling of this one: Nigeria is not Niger.
+        self._candidates = self._words - other_names
+        self._sounds_in_lower_case = {sound(word) for word in self._candidates if not word[0].isupper()}
+        self._misspellings = {sound(word) for word in self._words if word in other_names or _is_new_name(word, names)}
 
     def has(self, listed: AbstractSet[int], name: Sequence[str]) -> bool:
-        """As above, and no word of the name stands there misspelt."""
+        """As above, and no word of the name is misspelt in the text."""
         if not self._listed.isdisjoint(listed):
             return True
         return super().has(listed, name) and not any(map(self._misspells, name))
 
     def _misspells(self, word: str) -> bool:
-        """Whether only a capitalised word that is none of the names of the text sounds like `word`.
+        """Whether `word` sounds only like a capitalised word that is not spelled like any name of the other text.
 
-        A word in lower case may be what a name became (*islandais*): it has to begin like it and sound like it.
+        A word in lower case can be derived from a name (*islandais*) if it begins and sounds like it.
         """
-        if len(word) < _FEWEST_LETTERS or any(same_spelling(word, other) for other in self._kin):
+        if len(word) < _MIN_SPELLED_LETTERS or any(same_spelling(word, other) for other in self._candidates):
             return False
         own = sound(word)
         derived = (
             other
             for other in self._sounds_in_lower_case
-            if other.startswith(own[:_SAME_BEGINNING]) and len(other) >= len(own) - _MOST_SHORTER
+            if other.startswith(own[:_COMMON_BEGINNING]) and len(other) >= len(own) - _MAX_SHORTER
         )
-        return sounds_like(word, self._strangers, _SAME_SOUND) and not sounds_like(word, derived, _SAME_SOUND)
+        return sounds_like(word, self._misspellings, _SAME_SOUND) and not sounds_like(word, derived, _SAME_SOUND)
 
 
-def _is_stranger(word: str, names: Iterable[str]) -> bool:
+def _is_new_name(word: str, names: Iterable[str]) -> bool:
     return word[0].isupper() and not any(same_spelling(word, name) for name in names)
 
 

@@ -1,9 +1,9 @@
-"""Whether two words can be one name, by how they are spelled and by how they sound.
+"""Tells whether two words can be one name, judged by their spelling and their sound.
 
-Between English and French names keep their letters: what differs is an ending (*Copernicus*, *Copernic*), how a sound
-is written (*Shevchenko*, *Chevtchenko*) or one letter. Bambara spells names anew, so there only the sound tells.
+Between English and French, names keep their letters except for an ending (*Copernicus*, *Copernic*), the spelling of a
+sound (*Shevchenko*, *Chevtchenko*) or one letter. Bambara changes the spelling, so only the sound can be compared.
 
-It does not know texts, nor names that have another word in the other language (*London*): `forms` lists those.
+It does not know texts, or names that are different words in two languages (*London*); `forms` lists those.
 """
 
 from __future__ import annotations
@@ -26,45 +26,45 @@ _SOUNDS = re.findall(
     """,
 )
 _REPEATED = re.compile(r"(.)\1+")
-_ENDING = re.compile(r"(?:[uaio]s|es?|a|s)$")  # of a name that one language has in Latin or Greek
+_ENDING = re.compile(r"(?:[uaio]s|es?|a|s)$")  # of a name that one of the languages has in its Latin or Greek form
 _FRENCH_ER = re.compile(r"(?<=[^aeiou])re$")
-_SHORTEST_STEM = 4
-_SHORTEST_VARIED = 6  # letters, as they sound, of a name of which one may be another
+_MIN_STEM_LETTERS = 4
+_MIN_VARIED_SOUNDS = 6  # of a name in which one sound may differ
 
 
 @word_cache
 def sound(word: str) -> str:
-    """How a word sounds, roughly, in all three languages: spellings of a sound and doubled letters folded."""
+    """The approximate sound of a word in any of the three languages: one letter per sound, no doubled letters."""
     heard = folded(word)
     for spelling, letter in _SOUNDS:
         heard = heard.replace(spelling, letter)
     return _REPEATED.sub(r"\1", heard)
 
 
-def sounds_like(word: str, sounds: Iterable[str], least: float) -> bool:
-    """Whether one of `sounds` is as similar to that of `word` as `least` asks (Ratcliff and Obershelp, 0 to 1)."""
+def sounds_like(word: str, sounds: Iterable[str], threshold: float) -> bool:
+    """Whether one of `sounds` has a similarity of `threshold` or more to `word` (Ratcliff and Obershelp, 0 to 1)."""
     matcher = SequenceMatcher(None, "", sound(word), autojunk=False)
     for candidate in sounds:
         matcher.set_seq1(candidate)
-        if matcher.real_quick_ratio() >= least <= matcher.quick_ratio() and matcher.ratio() >= least:
+        if matcher.real_quick_ratio() >= threshold <= matcher.quick_ratio() and matcher.ratio() >= threshold:
             return True
     return False
 
 
 def same_spelling(word: str, other: str) -> bool:
-    """Whether an English and a French word are one name by their letters."""
+    """Whether an English and a French word are spellings of one name."""
     return (
         _close(sound(word), sound(other))
         or same_stem(folded(word), folded(other))
-        or (_stem(word) == _stem(other) and len(_stem(word)) >= _SHORTEST_STEM)
+        or (_stem(word) == _stem(other) and len(_stem(word)) >= _MIN_STEM_LETTERS)
     )
 
 
 def _close(word: str, other: str) -> bool:
-    """Whether two sounds are equal, or one letter of long ones is another, too much or missing."""
+    """Whether two sounds are equal or, if they are long, differ by one letter that is changed, added or missing."""
     if word == other:
         return True
-    if abs(len(word) - len(other)) > 1 or min(len(word), len(other)) < _SHORTEST_VARIED:
+    if abs(len(word) - len(other)) > 1 or min(len(word), len(other)) < _MIN_VARIED_SOUNDS:
         return False
     same = common_beginning(word, other)
     return word[same + 1 :] == other[same + 1 :] or word[same:] == other[same + 1 :] or word[same + 1 :] == other[same:]
