@@ -1,13 +1,13 @@
-"""What no language owns inside a sentence: taken out for the model, and put back into the translation unchanged.
+"""Masks what belongs to no language inside a sentence, and restores it unchanged in the translation.
 
-- *Words* that are no language's (addresses, code, placeholders, hashtags, mentions, other scripts) are masked: a short
-  token that models copy stands in their place, so that they read a whole sentence.
-- *Marks* (tags, Markdown, emoji, arrows, signs) are taken out, and come back where the words beside them went: between
-  the same words if these came through, else at the same share of the sentence.
-- What stands at the beginning or end stays there.
+- *Words* of no language (addresses, code, placeholders, hashtags, mentions, other scripts) are masked: each is replaced
+  by a short token that models copy, so that they read a whole sentence.
+- *Marks* (tags, Markdown, emoji, arrows, signs) are removed, and restored beside the same words if the translation has
+  them, else after the same share of the sentence.
+- Pieces at the beginning or end of the sentence stay there.
 
-Every piece comes back once, in the order of the source. It knows no models: who translates says whether the masks came
-back, and asks for others (`attempt`) if they did not.
+Every piece is restored once, in the order of the source. This module knows no models: the caller translates, and asks
+for other masks (`attempt`) if some are missing in the translation.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-# Of 240 sentences of FLORES-200 dev in six directions with a token put between two words, the embedded model brought
-# back so many once and unchanged: Zx9 198, Z7 194, (1) 188, XQ 187, <1> 181, XYZ 178, X1 176, AB12 171, [1] 116, $1 51,
-# {} 44, «1» 7 (2026-12-01).
+# In 240 sentences of FLORES-200 dev, six directions, a token was put between two words. The embedded model copied it
+# exactly once, unchanged, in so many of them: Zx9 198, Z7 194, (1) 188, XQ 187, <1> 181, XYZ 178, X1 176, AB12 171, [1]
+# 116, $1 51, {} 44, «1» 7 (2026-12-01).
 MASKS = ("Zx{}", "Z{}", "XQ{}")
 _MOST_MASKS = 9
 
@@ -53,7 +53,7 @@ _MARKS = re.compile(
     re.VERBOSE,
 )
 _TOKEN = re.compile(r"\w+|[^\w\s]")
-# A word with all that clings to it, without quotation marks and brackets around and punctuation behind.
+# A word with the characters attached to it, but without quotation marks, brackets and punctuation around it.
 _CHUNK = re.compile(r"\w\S*\w|\w|[^\w\s]+")
 _BRACKETED = re.compile(r"\s*[\[(]([^\[\]()]+)[\])]\s*")
 _WORD_CHARACTER = re.compile(r"\w")
@@ -66,7 +66,7 @@ _LATIN_NAMES = ("LATIN", "MODIFIER", "COMBINING", "FEMININE", "MASCULINE", "MICR
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of a sentence that no language owns: where it lies, and whether it stands for a word."""
+    """A part of a sentence that belongs to no language: its offsets, and whether it stands for a word."""
 
     start: int
     end: int
@@ -74,12 +74,12 @@ class Piece:
 
 
 def addresses_in(text: str) -> list[tuple[int, int]]:
-    """Where URLs, e-mail addresses and code lie in `text`."""
+    """Start and end of each URL, e-mail address and piece of code in `text`, in order."""
     return [_span(match) for match in _ADDRESSES.finditer(text)]
 
 
 def with_words_hidden(text: str) -> str:
-    """`text` with letters in place of addresses and placeholders, so that their full stops end no sentence."""
+    """Replace addresses and placeholders by letters, so that full stops in them do not end a sentence."""
     return _WORDS.sub(_as_one_word, text)
 
 
@@ -89,13 +89,13 @@ def _as_one_word(match: re.Match[str]) -> str:
 
 
 def _span(match: re.Match[str]) -> tuple[int, int]:
-    """Where a word lies, without the punctuation that follows an address."""
+    """Start and end of a word, without the punctuation after an address."""
     word = match[0] if match[0].startswith("&") else match[0].rstrip(_AFTER_ADDRESS)
     return match.start(), match.start() + max(1, len(word))
 
 
 def pieces_in(sentence: str) -> list[Piece]:
-    """The parts of `sentence` that no language owns, in order, without overlap. Linear in its length."""
+    """The parts of `sentence` that belong to no language, in order, without overlap; in linear time."""
     found: list[Piece] = []
     found += (Piece(*_span(match), is_word=True) for match in _WORDS.finditer(sentence))
     found += (Piece(*match.span(), is_word=False) for match in _MARKS.finditer(sentence))
@@ -137,15 +137,15 @@ def _kind(character: str) -> str:
 
 
 class MaskedSentence:
-    """A sentence as a model reads it, and the way back.
+    """A sentence with masks for the model, and how to restore the pieces in its translation.
 
     Attributes:
-        text: For the model: without marks and without what stands at the edges; empty if nothing is left.
-        pieces: What was taken out, in order.
+        text: Input for the model, without marks and without pieces at the edges; empty if nothing is left.
+        pieces: The masked and removed pieces, in order.
 
     Args:
         sentence: As it stands in the content.
-        attempt: Which of `MASKS` is used.
+        attempt: Index of the mask in `MASKS`.
     """
 
     def __init__(self, sentence: str, *, attempt: int = 0) -> None:
@@ -170,12 +170,12 @@ class MaskedSentence:
 
     @property
     def pieces_text(self) -> list[str]:
-        """What was taken out, in order."""
+        """The texts of the pieces, in order."""
         return [self._sentence[piece.start : piece.end] for piece in self.pieces]
 
     @property
     def is_changed(self) -> bool:
-        """Whether the model reads anything else than the sentence."""
+        """Whether the input of the model differs from the sentence."""
         return self.text != self._sentence
 
     @property
@@ -187,9 +187,9 @@ class MaskedSentence:
         return any(map(str.isalpha, text))
 
     def around_words(self) -> list[tuple[str, bool]]:
-        """The sentence in parts, in order: what no language owns and stands for a word (True), and what is between.
+        """The sentence in parts, in order: pieces that stand for a word (True), and the text between them (False).
 
-        White space at the edges of what is between is a part of its own (True), as a translator would not keep it.
+        White space at the edges of that text is a part of its own (True), as translation would not keep it.
         """
         parts: list[tuple[str, bool]] = []
         done = 0
@@ -218,19 +218,19 @@ class MaskedSentence:
             before = sentence[piece.start - 1 : piece.start].isspace() and piece.start > self._start
             after = sentence[piece.end : piece.end + 1].isspace()
             if before and after and parts[-1][-1:].isspace():
-                text = sentence[piece.end] + text  # one of the two spaces goes with the mark
+                text = sentence[piece.end] + text  # the mark takes one of the two spaces along
                 parts[-1] = parts[-1][:-1]
             self._marks.append(_Mark(text, "".join(parts), follows=not before or after))
         parts.append(sentence[done : self._end])
         return "".join(parts)
 
     def _is_apart(self, piece: Piece) -> bool:
-        """Whether no letter or digit is glued to a piece; a mask could not be told from them."""
+        """Whether no letter or digit is attached to a piece: a mask could not be separated from them."""
         beside = self._sentence[piece.start - 1 : piece.start] + self._sentence[piece.end : piece.end + 1]
         return not _WORD_CHARACTER.search(beside)
 
     def restore(self, translation: str) -> str | None:
-        """The translation with everything back in its place; None if a mask has not come back exactly once."""
+        """Restore all pieces in the translation; None if it does not have every mask exactly once."""
         if translation == self.text:
             return self._sentence
         masks = {token.casefold(): text for token, text in self._masks}
@@ -243,7 +243,7 @@ class MaskedSentence:
 
 
 def blanked(text: str, pieces: Sequence[str]) -> str:
-    """`text` with spaces in place of `pieces`, which it holds in this order; for those who look for words in it."""
+    """Replace `pieces`, which `text` has in this order, by spaces, so that they are not taken for words."""
     parts: list[str] = []
     done = 0
     for piece in pieces:
@@ -256,7 +256,7 @@ def blanked(text: str, pieces: Sequence[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
-    """A mark that was taken out: its text, the masked text before it, and whether it clings to the word before."""
+    """A removed mark: its text, the masked text before it, and whether it is attached to the word before it."""
 
     text: str
     before: str
@@ -264,7 +264,7 @@ class _Mark:
 
 
 def _with_marks(source: str, translation: str, marks: Sequence[_Mark]) -> str:
-    """Put marks into the translation, in order, each at the boundary of a word."""
+    """Insert marks into the translation, in order, each at a word boundary."""
     if not marks:
         return translation
     source_words = _CHUNK.findall(source)
@@ -287,7 +287,7 @@ def _with_marks(source: str, translation: str, marks: Sequence[_Mark]) -> str:
 
 
 def _place(before: int, source: Sequence[str], targets: int, places: dict[str, int], *, follows: bool) -> int:
-    """Before which word of the translation a mark stands that has `before` words of the source before it."""
+    """The index of the target word before which a mark belongs that has `before` source words before it."""
     beside = before - 1 if follows else before
     word = source[beside].casefold() if 0 <= beside < len(source) else ""
     if word in places and word.isalnum() and len(word) > 1:

@@ -1,9 +1,9 @@
-"""Where the sentences of one paragraph end, in English, French and Bambara.
+"""Finds where the sentences of one paragraph end, in English, French and Bambara.
 
-Sentence ends come from `sentencex`, of which only the offsets are used. Measured with release 1.0.32: its texts lose
-characters on long runs of line breaks, its time is quadratic in unclosed quotation marks (5 s for 64,000 code points
-of `“ `), it finds no end after a bullet, and its French rules end a sentence after `M.` or `J.`. So it sees at most
-1,000 code points at once with white space and bullets folded, and ends after titles, initials and `no.` are taken back.
+`sentencex` finds the sentence ends; only its offsets are used. With release 1.0.32, its texts lose characters in long
+runs of line breaks, its time is quadratic in unclosed quotation marks (5 s for 64,000 code points of `“ `), it finds no
+end after a bullet, and its French rules end a sentence after `M.` or `J.`. So it gets at most 1,000 code points at
+once, with white space and bullets folded, and its ends after titles, initials and `no.` are discarded.
 
 It does not know paragraphs, line breaks, URLs or code: `segments` does.
 """
@@ -33,7 +33,7 @@ _TITLES = (
     r"MM?|M(?:me|lle|gr|r|rs|s)s?|Drs?|Prs?|Me|Ste?|Gén|Gal|Gen|Col|Cdt|Cne|Cap|Lt|Maj|Sgt|Gov|Sen|Rep|Hon|Prof|Rév|Ing"
     r"|Amb|Ets|Bd|Av|prof|gén|gal|cdt|cne|lt|sgt|adj|lt-col"
 )
-_RANKS = r"col|cap"  # mountain pass and cape too, after which a sentence begins with one of these as a rule
+_RANKS = r"col|cap"  # also "mountain pass" and "cape": then the next sentence usually begins with one of these
 _BEGINNINGS = (
     r"Ils?|Elles?|On|Les?|La|Une?|Des|Du|Aux?|Ce|Cette|Ces|Cela|Mais|Et|Puis|Dans|En|Sur|Pour|Par|Selon|Après|Avant|Lors"
     r"|Nous|Vous|Son|Sa|Ses|Leurs?|Plus|Trois|Deux|The|He|She|It|They|This|These|There|In|At|We|But|And|After|Before|A"
@@ -57,19 +57,19 @@ _NOT_AN_END = re.compile(
     """,
     re.VERBOSE,
 )
-"""What stands around an end that is none; \\0 marks the end itself."""
-_LONGEST_ABBREVIATION, _LONGEST_AFTER = 12, 24
+"""The text around an end that is not a sentence end; \\0 marks the end itself."""
+_MAX_ABBREVIATION_LENGTH, _MAX_LENGTH_AFTER = 12, 24
 
 
 def sentence_ends(paragraph: str, language: str) -> list[int]:
     """Offsets in code points at which the sentences of `paragraph` end, rising; the last one is its length.
 
-    White space after a sentence belongs to it. A quotation of several sentences stays whole up to 250 code points, and
-    is divided beyond. Time is linear in the length of `paragraph`.
+    White space after a sentence belongs to it. A quotation of several sentences is one sentence up to 250 code points;
+    a longer one is divided. Time is linear in the length of `paragraph`.
 
     Args:
         paragraph: Any string that is not empty; line breaks in it count as spaces.
-        language: `en` for the English abbreviations; anything else, Bambara too, is read by the French rules.
+        language: `en` for the English abbreviations; any other language, also Bambara, has the French rules.
     """
     text = paragraph.translate(_MASK)
     ends: list[int] = []
@@ -101,6 +101,6 @@ def _ends(window: str, language: str) -> list[int]:
 
 
 def is_abbreviation(window: str, end: int) -> bool:
-    """Whether what looks like a sentence end at `end` only follows an abbreviation, or is the end of `window`."""
-    around = f"{window[max(0, end - _LONGEST_ABBREVIATION) : end]}\0{window[end : end + _LONGEST_AFTER]}"
+    """Whether the sentence end at `end` only follows an abbreviation, or is the end of `window`."""
+    around = f"{window[max(0, end - _MAX_ABBREVIATION_LENGTH) : end]}\0{window[end : end + _MAX_LENGTH_AFTER]}"
     return end >= len(window) or bool(_NOT_AN_END.search(around))
