@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from sqlalchemy import Connection, Engine
+    from sqlalchemy.engine.interfaces import DBAPIConnection
     from sqlalchemy.pool import ConnectionPoolEntry
 
 LOG = logging.getLogger(__name__)
@@ -76,6 +77,9 @@ class Database:
             self._engine = create_engine(parsed)
             _configure_sqlite(self._engine)
         self._writing = self._engine.execution_options(writing=True)
+        self._pool_number = 0
+        event.listen(self._engine, "connect", self._on_connect)
+        event.listen(self._engine, "checkin", self._on_checkin)
 
     def open(self) -> None:
         """Lock the file for this server (SQLite) and bring the tables up to this version. May be called again.
@@ -88,7 +92,7 @@ class Database:
         from alembic.config import Config  # noqa: PLC0415
 
         with self._guard():
-            self._engine.dispose()
+            self._dispose()
             if not self.is_shared:
                 self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 self._lock()
@@ -102,10 +106,22 @@ class Database:
 
     def close(self) -> None:
         """Close all connections and let another server have the file."""
-        self._engine.dispose()
+        self._dispose()
         if self._lock_file:
             self._lock_file.close()
             self._lock_file = None
+
+    def _dispose(self) -> None:
+        """Close the connections of the pool now, and those that threads still hold when they give them back."""
+        self._pool_number += 1
+        self._engine.dispose()
+
+    def _on_connect(self, _: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+        entry.info["pool_number"] = self._pool_number
+
+    def _on_checkin(self, connection: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
+        if connection is not None and entry.info.get("pool_number") != self._pool_number:
+            connection.close()
 
     @contextmanager
     def read(self) -> Generator[Connection]:

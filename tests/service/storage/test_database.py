@@ -6,6 +6,7 @@ from contextlib import closing
 from importlib.resources import as_file, files
 from pathlib import Path
 
+import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -111,3 +112,15 @@ def test_jobs_of_the_version_before_get_their_states_and_lose_their_old_errors(u
         partial = store.get("job-4")
         assert (partial.done_items, partial.failed_items, partial.settled_code_points) == (1, 0, 10)
         assert store.retry("job-4").state is State.QUEUED
+
+
+def test_a_connection_that_a_thread_still_holds_is_closed_when_it_is_given_back(url: str) -> None:
+    database = Database(url)
+    database.open()
+    with database.read() as connection:
+        held = connection.connection.dbapi_connection
+        assert held is not None
+        database.close()
+        assert connection.execute(text("SELECT 1")).scalar() == 1
+    with pytest.raises(Exception, match="closed"):  # each driver has an error of its own
+        held.cursor().execute("SELECT 1")
